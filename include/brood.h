@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD_H
+#define BROOD_H
+
+#include <brood/channel.h>
+#include <brood/child.h>
+#include <brood/event.h>
+#include <brood/message.h>
+#include <brood/pool.h>
+#include <brood/supervisor.h>
+#include <brood/worker.h>
+
+#endif

@@ -1,0 +1,38 @@
+dnl SPDX-License-Identifier: ISC
+dnl
+dnl BROOD_SYSTEM
+dnl
+dnl What this system offers beyond POSIX.  Each has a fallback, and
+dnl --enable-portable picks every fallback at once, so that they can be tested
+dnl where they are not needed.
+AC_DEFUN([BROOD_SYSTEM], [
+AC_ARG_ENABLE([portable],
+	[AS_HELP_STRING([--enable-portable],
+		[use what any POSIX system has, even where Linux has better])],
+	[], [enable_portable=no])
+brood_epoll=no
+AS_VAR_IF([enable_portable], [yes],
+	[brood_system="portable, poll"],
+	[BROOD_LINUX
+	AS_VAR_IF([brood_epoll], [yes],
+		[brood_system="$host_os, epoll"],
+		[brood_system="$host_os, poll"])])
+AM_CONDITIONAL([HAVE_EPOLL], [test "$brood_epoll" = yes])
+])
+
+AC_DEFUN([BROOD_LINUX], [
+AC_CHECK_HEADERS([sys/epoll.h sys/timerfd.h])
+AC_CHECK_FUNCS([epoll_create1 timerfd_create])
+AS_IF([test "$ac_cv_header_sys_epoll_h$ac_cv_header_sys_timerfd_h" = yesyes &&
+	test "$ac_cv_func_epoll_create1$ac_cv_func_timerfd_create" = yesyes],
+	[brood_epoll=yes])
+
+AC_CHECK_DECL([PR_SET_PDEATHSIG],
+	[AC_DEFINE([HAVE_PRCTL_PDEATHSIG], [1],
+		[Define to 1 if prctl(2) can tie a process to its parent.])],
+	[], [@%:@include <sys/prctl.h>])
+
+AC_CHECK_FUNC([sched_getaffinity],
+	[AC_DEFINE([HAVE_SCHED_GETAFFINITY], [1],
+		[Define to 1 if the processors of this process can be counted.])])
+])

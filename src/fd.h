@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__FD_H
+#define BROOD__FD_H
+
+/*
+ * Descriptors: closing and copying them.  Everything is close-on-exec from
+ * birth.
+ */
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stddef.h>
+#include <unistd.h>
+
+/*
+ * Close fd unless it is negative; gives -1, to be stored in its place.  errno
+ * is kept.  close(2) is never repeated: after EINTR the descriptor is gone on
+ * Linux, and may be someone else's.
+ */
+static inline int
+brood__fd_close(int fd)
+{
+	int saved = errno;
+
+	if (fd >= 0)
+		(void)close(fd);
+	errno = saved;
+	return -1;
+}
+
+static inline void
+brood__fd_close_all(int *fds, size_t n_fds)
+{
+	for (size_t i = 0; i < n_fds; i++)
+		fds[i] = brood__fd_close(fds[i]);
+}
+
+/* Gives a copy, or a negative errno. */
+static inline int
+brood__fd_dup(int fd)
+{
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+
+	return copy < 0 ? -errno : copy;
+}
+
+/* Copy all or none. */
+static inline int
+brood__fd_dup_all(int *ret_fds, const int *fds, size_t n_fds)
+{
+	for (size_t i = 0; i < n_fds; i++) {
+		ret_fds[i] = brood__fd_dup(fds[i]);
+		if (ret_fds[i] < 0) {
+			int r = ret_fds[i];
+
+			brood__fd_close_all(ret_fds, i);
+			return r;
+		}
+	}
+	return 0;
+}
+
+#endif

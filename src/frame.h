@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__FRAME_H
+#define BROOD__FRAME_H
+
+/*
+ * The wire format, version 1: headers and HELLO payloads to bytes and back.
+ * Pure: no system call, no allocation, no state.  All numbers little-endian.
+ *
+ *	offset size field
+ *	0      4    length	payload bytes
+ *	4      1    kind	enum brood_kind
+ *	5      1    flags	1: MORE, of a REPLY
+ *	6      1    nfds	descriptors attached, 0..BROOD_MAX_FDS
+ *	7      1    reserved	0
+ *	8      8    id
+ *	16     4    code
+ *	20     4    timeout_ms	of a REQUEST; otherwise 0
+ *
+ * HELLO's payload: "BROD", u16 version, u16 zero, u32 features, u32 the largest
+ * payload that its sender accepts, then a name in UTF-8.
+ */
+
+#include <brood/message.h>
+
+#define BROOD__FRAME_SIZE	24
+#define BROOD__HELLO_SIZE	16
+#define BROOD__VERSION		1
+#define BROOD__NAME_MAX		64	/* what is sent or kept of a name */
+
+struct brood__frame {
+	uint32_t length;
+	uint8_t	 kind;
+	uint8_t	 flags;
+	uint8_t	 nfds;
+	uint64_t id;
+	uint32_t code;
+	uint32_t timeout_ms;
+};
+
+enum { BROOD__FLAG_MORE = 1 };
+
+struct brood__hello {
+	uint16_t version;
+	uint32_t features;
+	uint32_t max_payload;
+	char	 name[BROOD__NAME_MAX + 1];
+};
+
+void	brood__frame_encode(uint8_t bytes[BROOD__FRAME_SIZE],
+	    const struct brood__frame *frame);
+
+/*
+ * Decode and judge a header.
+ *
+ *   -EMSGSIZE	length is over max_payload
+ *   -EPROTO	an unknown kind or flag, MORE on another kind than REPLY, a
+ *		reserved byte that is not 0, nfds over BROOD_MAX_FDS, or a
+ *		timeout on another kind than REQUEST
+ */
+int	brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
+	    uint32_t max_payload, struct brood__frame *ret_frame);
+
+/*
+ * Encode a HELLO payload; gives its length.  bytes has room for
+ * BROOD__HELLO_SIZE + BROOD__NAME_MAX; a longer name is cut.
+ */
+size_t	brood__hello_encode(uint8_t *bytes, const struct brood__hello *hello);
+
+/*
+ * Decode a HELLO payload.  The name is cut to BROOD__NAME_MAX and made
+ * printable: a byte below 0x20, and 0x7f, becomes '?'.
+ *
+ *   -EPROTO	too short, another magic, or a reserved field that is not 0
+ *   -EPROTONOSUPPORT	another version; ret_hello->version holds it
+ */
+int	brood__hello_decode(const uint8_t *bytes, size_t len,
+	    struct brood__hello *ret_hello);
+
+#endif

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__CHANNEL_H
+#define BROOD__CHANNEL_H
+
+/*
+ * What the rest of the library may do with a channel beyond brood/channel.h.
+ * None of these checks the owner's pid: their callers have.
+ */
+
+#include <brood/channel.h>
+#include <sys/types.h>
+
+/*
+ * Read whatever comes in one recv(2), further frames included.  For channels
+ * that accept no descriptors; the owner then looks with brood__channel_next()
+ * before it waits.
+ */
+void	brood__channel_set_greedy(struct brood_channel *channel);
+
+/*
+ * Deliver a frame whose descriptors were lost, without any, instead of breaking
+ * the channel: for a peer that is trusted, when it is this process that has
+ * none left.
+ */
+void	brood__channel_set_lossy(struct brood_channel *channel);
+
+/* May this process use it, and is it of use still?  0, -ECHILD or its error. */
+int	brood__channel_check(const struct brood_channel *channel);
+
+/* The longest payload that it accepts. */
+uint32_t brood__channel_max_payload(const struct brood_channel *channel);
+
+/*
+ * The longest payload to send from now on: min(this, max_payload).
+ */
+void	brood__channel_set_peer_max(struct brood_channel *channel,
+	    uint32_t max_payload);
+
+/*
+ * Read from the socket once, without waiting.  Gives 1 if anything came, 0 if
+ * not, and the errors of brood_channel_recv().
+ */
+int	brood__channel_fill(struct brood_channel *channel);
+
+/*
+ * The next message among what has been read; without a system call.  1 with
+ * one, 0 if none is complete.
+ */
+int	brood__channel_next(struct brood_channel *channel,
+	    struct brood_message *ret_msg);
+
+/*
+ * Look whether the next frame, still in the socket, is of this kind and id; 1
+ * then, and it is consumed, 0 if it is another or none is there.  Not for a
+ * greedy channel.
+ */
+int	brood__channel_accept(struct brood_channel *channel,
+	    enum brood_kind kind, uint64_t id);
+
+/*
+ * Queue and flush without waiting, or waiting for ever; see the public ones.
+ */
+int	brood__channel_queue(struct brood_channel *channel,
+	    const struct brood_message *msg);
+int	brood__channel_flush(struct brood_channel *channel, int timeout_ms);
+int	brood__channel_send(struct brood_channel *channel,
+	    const struct brood_message *msg);
+int	brood__channel_recv(struct brood_channel *channel, int timeout_ms,
+	    struct brood_message *ret_msg);
+
+/*
+ * Positions in the stream of bytes sent, counted since the channel was made:
+ * the end of what was queued, and of what the kernel has taken.
+ */
+uint64_t brood__channel_queued(const struct brood_channel *channel);
+uint64_t brood__channel_sent(const struct brood_channel *channel);
+
+/*
+ * hello.c.  Queue this side's HELLO; read the peer's, a message that was
+ * received.
+ *
+ *   -EPROTO, -EPROTONOSUPPORT	msg is no HELLO of this version; the peer has
+ *		been told, and text says why
+ */
+int	brood__channel_queue_hello(struct brood_channel *channel,
+	    const char *name);
+int	brood__channel_read_hello(struct brood_channel *channel,
+	    const struct brood_message *msg, char *text, size_t text_size);
+
+/*
+ * Tell the peer what is wrong with what it sent, if that needs no waiting.
+ */
+void	brood__channel_complain(struct brood_channel *channel,
+	    enum brood_error code, const char *text);
+
+/*
+ * Free the channel but keep the socket: gives it.  What was received but not
+ * delivered is lost.
+ */
+int	brood__channel_release(struct brood_channel *channel);
+
+#endif

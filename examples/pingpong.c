@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * pingpong [-n COUNT]: a parent and a forked child over one socketpair.
+ *
+ * The baseline: no pool, no supervision.  Without arguments one message goes
+ * there and one comes back, and both sides say so.  With -n they do it COUNT
+ * times in silence, and the times are printed the way ping(8) ends.
+ */
+
+#include <brood.h>
+#include <err.h>
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct game {
+	long	 count;
+	bool	 is_verbose;
+};
+
+/* Times in microseconds; sum_sq is that of the distances from the mean. */
+struct times {
+	double	 min, max, mean, sum_sq;
+	long	 n;
+};
+
+static double
+now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/* Welford's way: a plain sum of squares would lose the digits that matter. */
+static void
+times_add(struct times *times, double us)
+{
+	double distance = us - times->mean;
+
+	if (times->n == 0 || us < times->min)
+		times->min = us;
+	if (times->n == 0 || us > times->max)
+		times->max = us;
+	times->n++;
+	times->mean += distance / (double)times->n;
+	times->sum_sq += distance * (us - times->mean);
+}
+
+static void
+times_print(const struct times *times, double total_us)
+{
+	printf("%ld round trips in %.3f ms, %.0f round trips/s\n",
+	    times->n, total_us / 1e3, (double)times->n / (total_us / 1e6));
+	printf("rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f us\n",
+	    times->min, times->mean, times->max,
+	    sqrt(times->sum_sq / (double)times->n));
+}
+
+/* The child.  It has the other end of the channel, and a copy of the game. */
+static int
+pong(struct brood_channel *channel, void *arg)
+{
+	const struct game *game = arg;
+	const struct brood_message reply = {
+		.kind = BROOD_KIND_REPLY, .data = "pong", .len = 4,
+	};
+	struct brood_message msg;
+
+	if (game->is_verbose)
+		puts("in child, waiting for message");
+	for (long i = 0; i < game->count; i++) {
+		if (brood_channel_recv(channel, -1, &msg) != 1)
+			return 1;
+		if (game->is_verbose)
+			printf("message from parent: %.*s\n",
+			    (int)msg.len, (const char *)msg.data);
+		if (brood_channel_send(channel, &reply) < 0)
+			return 1;
+	}
+	return 0;
+}
+
+/* The parent's side of one round trip; what was received is in ret_reply. */
+static void
+ping(struct brood_channel *channel, struct brood_message *ret_reply)
+{
+	const struct brood_message msg = { .data = "ping", .len = 4 };
+	int r;
+
+	r = brood_channel_send(channel, &msg);
+	if (r == 0)
+		r = brood_channel_recv(channel, -1, ret_reply);
+	if (r < 0)
+		errx(1, "child: %s", strerror(-r));
+}
+
+static void
+ping_once(struct brood_channel *channel)
+{
+	struct brood_message reply;
+
+	puts("in parent, sending message");
+	ping(channel, &reply);
+	printf("response from child: %.*s\n",
+	    (int)reply.len, (const char *)reply.data);
+}
+
+static void
+ping_many(struct brood_channel *channel, long count)
+{
+	struct brood_message reply;
+	struct times times = { 0 };
+	double begin = now_us();
+
+	for (long i = 0; i < count; i++) {
+		double sent = now_us();
+
+		ping(channel, &reply);
+		times_add(&times, now_us() - sent);
+	}
+	times_print(&times, now_us() - begin);
+}
+
+static struct game
+game_parse(int argc, char **argv)
+{
+	struct game game = { .count = 1, .is_verbose = true };
+	const char *error;
+	int opt;
+
+	while ((opt = getopt(argc, argv, "n:")) != -1) {
+		if (opt != 'n')
+			errx(2, "usage: pingpong [-n COUNT]");
+		game.count = (long)strtonum(optarg, 1, LONG_MAX, &error);
+		if (error != NULL)
+			errx(2, "COUNT '%s' is %s", optarg, error);
+		game.is_verbose = false;
+	}
+	if (optind != argc)
+		errx(2, "usage: pingpong [-n COUNT]");
+	return game;
+}
+
+int
+main(int argc, char **argv)
+{
+	struct game game = game_parse(argc, argv);
+	struct brood_child *child;
+	int r, status;
+
+	r = brood_child_fork(&child, NULL, pong, &game);
+	if (r < 0)
+		errx(1, "cannot start the child: %s", strerror(-r));
+	if (game.is_verbose)
+		ping_once(brood_child_channel(child));
+	else
+		ping_many(brood_child_channel(child), game.count);
+	r = brood_child_wait(child, &status);
+	if (r < 0 || status != 0)
+		errx(1, "the child did not end well");
+	brood_child_free(child);
+	if (fflush(stdout) == EOF || ferror(stdout))
+		errx(1, "write error");
+	return 0;
+}

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * embed_poll: a pool inside a program's own poll(2) loop.
+ *
+ * Lines come in on standard input; workers put them in capitals; the answers
+ * are printed as they come, each with the number of its line, for a later line
+ * may be answered first.  Nothing here ever waits but poll(2).
+ *
+ * Backpressure: when the pool is full (-EAGAIN), standard input is left alone
+ * until an answer has made room.  So memory stays bounded, and a writer that is
+ * too fast blocks in its own pipe.
+ */
+
+#include <brood.h>
+#include <ctype.h>
+#include <err.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_MAX_LEN	4096	/* a longer line counts as several */
+
+struct input {
+	char		 buf[LINE_MAX_LEN];
+	size_t		 len;
+	unsigned long	 n_lines;	/* submitted so far */
+	bool		 is_ended;
+	bool		 is_blocked;	/* a line waits for room in the pool */
+};
+
+static int
+upcase(struct brood_request *request, void *arg)	/* runs in a worker */
+{
+	const unsigned char *in = brood_request_data(request);
+	size_t len = brood_request_len(request);
+	char out[LINE_MAX_LEN];
+
+	(void)arg;
+	for (size_t i = 0; i < len; i++)
+		out[i] = (char)toupper(in[i]);
+	return brood_reply(request, 0, out, len);
+}
+
+/*
+ * Called when poll(2) says that a read will not wait, and when no line is
+ * blocked: then the buffer has room, for a full one is a line.
+ */
+static void
+input_read(struct input *input)
+{
+	ssize_t n;
+
+	n = read(STDIN_FILENO, input->buf + input->len,
+	    sizeof(input->buf) - input->len);
+	if (n < 0)
+		err(1, "standard input");
+	input->len += (size_t)n;
+	input->is_ended = n == 0;
+}
+
+/* How long is the first line, its newline included?  0: not all there yet. */
+static size_t
+input_line(const struct input *input)
+{
+	const char *end = memchr(input->buf, '\n', input->len);
+
+	if (end != NULL)
+		return (size_t)(end + 1 - input->buf);
+	if (input->is_ended || input->len == sizeof(input->buf))
+		return input->len;
+	return 0;
+}
+
+/* Submit what lines there are, until the pool is full. */
+static void
+input_submit(struct input *input, struct brood_pool *pool)
+{
+	struct brood_message msg = { .data = input->buf };
+	int r;
+
+	input->is_blocked = false;
+	while ((msg.len = input_line(input)) > 0) {
+		r = brood_pool_submit(pool, &msg, 0, -1,
+		    (void *)(uintptr_t)(input->n_lines + 1), NULL);
+		input->is_blocked = r == -EAGAIN;
+		if (input->is_blocked)
+			return;
+		if (r < 0)
+			errx(1, "cannot submit: %s", strerror(-r));
+		input->n_lines++;
+		input->len -= msg.len;
+		memmove(input->buf, input->buf + msg.len, input->len);
+	}
+}
+
+static void
+answer_print(const struct brood_completion *done)
+{
+	const char *data = done->reply.data;
+	size_t len = done->reply.len;
+
+	printf("%ju ", (uintmax_t)(uintptr_t)done->tag);
+	if (done->fate != BROOD_DONE)
+		printf("failed: %s\n", done->text);
+	else if (len > 0 && data[len - 1] == '\n')
+		printf("%.*s", (int)len, data);
+	else
+		printf("%.*s\n", (int)len, data);
+}
+
+/* Print the answers that have come; gives how many. */
+static unsigned long
+answers_take(struct brood_pool *pool)
+{
+	struct brood_completion done;
+	unsigned long n = 0;
+	int r;
+
+	while ((r = brood_pool_take(pool, &done)) == 1) {
+		answer_print(&done);
+		brood_completion_fini(&done);
+		n++;
+	}
+	if (r < 0)
+		errx(1, "pool: %s", strerror(-r));
+	if (fflush(stdout) == EOF)
+		err(1, "standard output");
+	return n;
+}
+
+static void
+loop_run(struct brood_pool *pool)
+{
+	struct input input = { 0 };
+	unsigned long n_answers = 0;
+	struct pollfd fds[2];
+	int r;
+
+	while (!input.is_ended || input.len > 0 || n_answers < input.n_lines) {
+		fds[0].fd = brood_pool_fd(pool);
+		fds[0].events = POLLIN;
+		/* poll(2) passes over a negative descriptor. */
+		fds[1].fd = input.is_ended || input.is_blocked ? -1 :
+		    STDIN_FILENO;
+		fds[1].events = POLLIN;
+		if (poll(fds, 2, -1) < 0)
+			err(1, "poll");
+		if (fds[1].fd >= 0 && fds[1].revents != 0)
+			input_read(&input);
+		r = brood_pool_dispatch(pool);
+		if (r < 0)
+			errx(1, "pool: %s", strerror(-r));
+		/* In this order: taking makes room for a blocked line. */
+		n_answers += answers_take(pool);
+		input_submit(&input, pool);
+	}
+}
+
+int
+main(void)
+{
+	struct brood_pool_options options = { .handler = upcase };
+	struct brood_pool *pool;
+	int r;
+
+	r = brood_pool_new(&pool, &options);
+	if (r < 0)
+		errx(1, "cannot make a pool: %s", strerror(-r));
+	loop_run(pool);
+	brood_pool_free(pool);
+	return 0;
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef QUOTE_H
+#define QUOTE_H
+
+/*
+ * A file name as GNU wc prints it in messages: quoted for the shell where that
+ * is needed, in the C locale.  Knows nothing of brood.
+ *
+ *	1. plain characters only: as it is
+ *	2. an apostrophe among plain characters and spaces: "it's"
+ *	3. otherwise 'between apostrophes', one of the name's own as '\'', and a
+ *	   run of unprintable bytes as '$'\n\001''
+ *
+ * (For a name with both an apostrophe and unprintable bytes wc may begin with a
+ * stray pair of apostrophes or garble the rest; that is not imitated.)
+ */
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+#define QUOTE_PLAIN							\
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"		\
+	"0123456789%+,-./@]_"
+
+static inline int
+quote_is_plain(const char *name)
+{
+	if (strchr("#~", name[0]) != NULL)	/* the empty name included */
+		return 0;
+	if (strcmp(name, "{") == 0 || strcmp(name, "}") == 0)
+		return 0;
+	return name[strspn(name, QUOTE_PLAIN "#~{}")] == '\0';
+}
+
+static inline int
+quote_is_mild(const char *name)
+{
+	if (*name == '#' || *name == '~')
+		name++;
+	return name[strspn(name, QUOTE_PLAIN " :'")] == '\0';
+}
+
+static inline void
+quote_byte(FILE *out, unsigned char c)
+{
+	const char *letters = "abtnvfr";	/* \a is 7, \b is 8, ... */
+
+	if (c >= '\a' && c <= '\r')
+		fprintf(out, "\\%c", letters[c - '\a']);
+	else
+		fprintf(out, "\\%03o", c);
+}
+
+/* Write name to out, quoted. */
+static inline void
+quote(FILE *out, const char *name)
+{
+	int is_escape = 0;
+
+	if (quote_is_plain(name)) {
+		fputs(name, out);
+		return;
+	}
+	if (strchr(name, '\'') != NULL && quote_is_mild(name)) {
+		fprintf(out, "\"%s\"", name);
+		return;
+	}
+	fputc('\'', out);
+	for (; *name != '\0'; name++) {
+		if (!isprint((unsigned char)*name)) {
+			fputs(is_escape ? "" : "'$'", out);
+			quote_byte(out, (unsigned char)*name);
+			is_escape = 1;
+			continue;
+		}
+		fputs(is_escape ? "''" : "", out);
+		is_escape = 0;
+		if (*name == '\'')
+			fputs("'\\''", out);
+		else
+			fputc(*name, out);
+	}
+	fputc('\'', out);
+}
+
+#endif

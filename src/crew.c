@@ -19,6 +19,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,6 +106,8 @@ crew_open(struct brood_pool *pool, unsigned slot)
 	pool->posts[slot] = (struct brood__post) {
 		.is_wanted = true,
 		.is_live = true,
+		.generation = pool->posts[slot].generation,
+		.n_failures = pool->posts[slot].n_failures,
 	};
 	crew_command(pool, &command);
 	return 0;
@@ -191,6 +194,7 @@ crew_dismiss(struct brood_pool *pool, struct brood__peer *peer)
 	if (pool->outgoing == peer)
 		pool->outgoing = NULL;
 	pool->posts[peer->slot].is_wanted = false;
+	pool->posts[peer->slot].is_old = false;
 	peer->is_leaving = true;
 	brood__crew_list(pool, peer);
 	if (peer->load == 0)
@@ -208,19 +212,34 @@ brood__crew_stop(struct brood_pool *pool, struct brood__peer *peer,
 	    pool->posts[peer->slot].is_wanted);
 }
 
+static bool
+crew_is_outdated(const struct brood_pool *pool,
+    const struct brood__peer *peer)
+{
+	return pool->posts[peer->slot].is_old ||
+	    (peer->max_served > 0 && peer->n_served >= peer->max_served);
+}
+
 /* Replace it if it has served its time and no other is being replaced. */
 static void
 crew_replace(struct brood_pool *pool, struct brood__peer *peer)
 {
 	unsigned slot = crew_find_free(pool);
 
-	if (peer->max_served == 0 || peer->n_served < peer->max_served ||
-	    peer->is_leaving || peer->is_stopping ||
+	if (!crew_is_outdated(pool, peer) || peer->is_leaving || peer->is_stopping ||
 	    pool->outgoing != NULL || pool->is_stopping ||
 	    crew_open(pool, slot) < 0)
 		return;
 	pool->outgoing = peer;
 	pool->replacement = slot;
+}
+
+static void
+crew_replace_next(struct brood_pool *pool)
+{
+	for (unsigned i = 0; i < pool->n_posts; i++)
+		if (pool->posts[i].peer != NULL)
+			crew_replace(pool, pool->posts[i].peer);
 }
 
 void
@@ -231,6 +250,17 @@ brood__crew_is_idle(struct brood_pool *pool, struct brood__peer *peer)
 		crew_say_goodbye(pool, peer);
 	else
 		crew_replace(pool, peer);
+}
+
+/* A post whose worker is not there is not wanted any more. */
+static void
+crew_abolish(struct brood_pool *pool, unsigned slot)
+{
+	struct brood__post *post = &pool->posts[slot];
+
+	post->is_wanted = post->is_old = false;
+	if (post->is_live)
+		crew_command_stop(pool, slot, 0, BROOD__RUNG_TERM, false);
 }
 
 /* Those that are not there go first, then the idle, then the busy. */
@@ -255,10 +285,7 @@ crew_dismiss_one(struct brood_pool *pool)
 	}
 	if (pool->replacement == (unsigned)(best - pool->posts))
 		pool->outgoing = NULL;
-	best->is_wanted = false;
-	if (best->is_live)
-		crew_command_stop(pool, (unsigned)(best - pool->posts), 0,
-		    BROOD__RUNG_TERM, false);
+	crew_abolish(pool, (unsigned)(best - pool->posts));
 }
 
 void
@@ -285,6 +312,80 @@ brood__crew_use(struct brood_pool *pool, struct brood__peer *peer)
 	}
 	/* The request must not overtake it. */
 	return brood__supervision_is_flushed(pool->supervision) ? 0 : -EAGAIN;
+}
+
+/* Reloading */
+
+static void
+crew_end_reload(struct brood_pool *pool, enum brood_event_kind kind,
+    const char *text)
+{
+	struct brood_event event = {
+		.kind = kind,
+		.name = pool->name,
+		.delay_ms = -1,
+		.text = text,
+	};
+
+	pool->is_reloading = false;
+	for (unsigned i = 0; i < pool->n_posts; i++)
+		pool->posts[i].is_old = false;
+	brood__events_push(&pool->events, &event);
+}
+
+static void
+crew_check_reload(struct brood_pool *pool)
+{
+	if (!pool->is_reloading)
+		return;
+	for (unsigned i = 0; i < pool->n_posts; i++)
+		if (pool->posts[i].is_old)
+			return;
+	crew_end_reload(pool, BROOD_EVENT_RELOADED, "");
+}
+
+/* The reason in full: the step that failed and how. */
+static void
+crew_describe(const char *what, const struct brood__notice *notice,
+    char *text, size_t size)
+{
+	(void)snprintf(text, size, "%s: %s%s%s", what, notice->step,
+	    notice->step[0] != '\0' ? ": " : "", notice->text);
+}
+
+/* The replacement failed: what is old stays, rather than try and try. */
+static void
+crew_check_canary(struct brood_pool *pool, const struct brood__notice *notice)
+{
+	char text[512];
+
+	if (!pool->is_reloading || pool->outgoing == NULL ||
+	    pool->replacement != notice->slot)
+		return;
+	pool->outgoing = NULL;
+	crew_abolish(pool, notice->slot);
+	crew_describe("the new workers cannot start", notice, text,
+	    sizeof(text));
+	crew_end_reload(pool, BROOD_EVENT_NOT_RELOADED, text);
+}
+
+/* Workers that are starting may be of the old program too. */
+void
+brood__crew_reload(struct brood_pool *pool)
+{
+	pool->is_reloading = true;
+	for (unsigned i = 0; i < pool->n_posts; i++) {
+		struct brood__post *post = &pool->posts[i];
+
+		post->is_old = post->is_wanted && post->is_live;
+		if (post->is_wanted && post->is_given_up)
+			(void)crew_open(pool, i);
+	}
+	if (pool->broken != pool->name)
+		free(pool->broken);
+	pool->broken = NULL;
+	crew_replace_next(pool);
+	crew_check_reload(pool);
 }
 
 /* Coming */
@@ -315,9 +416,7 @@ crew_complete_replacement(struct brood_pool *pool, unsigned slot)
 		return;
 	pool->outgoing = NULL;
 	crew_dismiss(pool, old);
-	for (unsigned i = 0; i < pool->n_posts; i++)
-		if (pool->posts[i].peer != NULL)
-			crew_replace(pool, pool->posts[i].peer);
+	crew_replace_next(pool);
 }
 
 static int
@@ -347,6 +446,7 @@ crew_adopt(struct brood_pool *pool, const struct brood__notice *notice,
 		return r;
 	}
 	pool->posts[notice->slot].peer = peer;
+	pool->posts[notice->slot].generation = notice->generation;
 	pool->n_started++;
 	brood__crew_list(pool, peer);
 	brood__traffic_flush(pool, peer);
@@ -368,6 +468,8 @@ crew_on_ready(struct brood_pool *pool, const struct brood__notice *notice,
 	if (!post->is_wanted || pool->is_drained)
 		crew_say_goodbye(pool, post->peer);
 	crew_complete_replacement(pool, notice->slot);
+	crew_replace_next(pool);
+	crew_check_reload(pool);
 }
 
 /* Ended */
@@ -408,12 +510,19 @@ crew_on_end(struct brood_pool *pool, const struct brood__notice *notice)
 		(void)brood__peer_free(peer);
 		post = &pool->posts[notice->slot];
 	}
+	post->n_failures += !notice->is_asked;
+	/* What fills it next is new. */
+	post->is_old = false;
 	if (notice->delay_ms < 0)
 		post->is_live = false;
 	else if (!post->is_wanted)
 		crew_command_stop(pool, notice->slot, notice->generation,
 		    BROOD__RUNG_TERM, false);
 	crew_balance(pool);
+	if (notice->kind == BROOD__NOTICE_NOT_STARTED)
+		crew_check_canary(pool, notice);
+	crew_replace_next(pool);
+	crew_check_reload(pool);
 }
 
 static void
@@ -435,21 +544,6 @@ crew_break(struct brood_pool *pool, const char *text)
 	brood__queue_refuse(pool, pool->broken);
 }
 
-/* The reason in full: the step and what the worker printed last. */
-static void
-crew_describe(const struct brood__notice *notice, char *text, size_t size)
-{
-	size_t n;
-
-	n = strlcpy(text, "the workers cannot start: ", size);
-	if (notice->step[0] != '\0') {
-		n = strlcat(text, notice->step, size);
-		n = strlcat(text, ": ", size);
-	}
-	n = strlcat(text, notice->text, size);
-	(void)n;
-}
-
 static void
 crew_on_given_up(struct brood_pool *pool, const struct brood__notice *notice)
 {
@@ -469,7 +563,8 @@ crew_on_given_up(struct brood_pool *pool, const struct brood__notice *notice)
 	for (unsigned i = 0; i < pool->n_posts; i++)
 		if (pool->posts[i].is_wanted && !pool->posts[i].is_given_up)
 			return;
-	crew_describe(notice, text, sizeof(text));
+	crew_describe("the workers cannot start", notice, text,
+	    sizeof(text));
 	crew_break(pool, text);
 }
 

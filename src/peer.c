@@ -92,6 +92,7 @@ brood__peer_send(struct brood__peer *peer, struct brood__request *req,
 		return r;
 	req->end = brood__channel_queued(peer->channel);
 	req->peer = peer;
+	req->sent_ms = now_ms;
 	TAILQ_INSERT_TAIL(&peer->requests, req, next);
 	peer->load++;
 	return 0;

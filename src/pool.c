@@ -522,6 +522,70 @@ brood_pool_resize(struct brood_pool *pool, unsigned workers)
 }
 
 BROOD_PUBLIC int
+brood_pool_reload(struct brood_pool *pool)
+{
+	if (!pool_is_mine(pool))
+		return -ECHILD;
+	if (pool->is_stopping || pool->is_lost)
+		return -ESHUTDOWN;
+	if (pool->is_reloading)
+		return -EALREADY;
+	brood__crew_reload(pool);
+	brood__crew_flush(pool);
+	return brood__ready_alarm(pool->ready, 0);
+}
+
+static enum brood_worker_state
+pool_worker_state(const struct brood__post *post)
+{
+	if (post->peer == NULL)
+		return post->is_given_up ? BROOD_WORKER_GIVEN_UP :
+		    BROOD_WORKER_STARTING;
+	if (post->peer->is_leaving || post->peer->is_stopping)
+		return BROOD_WORKER_LEAVING;
+	return post->peer->load > 0 ? BROOD_WORKER_BUSY : BROOD_WORKER_IDLE;
+}
+
+static void
+pool_describe_worker(const struct brood__post *post,
+    struct brood_worker_info *info)
+{
+	const struct brood__peer *peer = post->peer;
+	const struct brood__request *req;
+
+	info->state = pool_worker_state(post);
+	info->generation = post->generation;
+	info->failures = post->n_failures;
+	if (peer == NULL)
+		return;
+	info->pid = peer->pid;
+	info->served = peer->n_served;
+	req = TAILQ_FIRST(&peer->requests);
+	if (req == NULL)
+		return;
+	info->id = req->id;
+	info->age_ms = (int)(brood__now_ms() - req->sent_ms);
+}
+
+BROOD_PUBLIC int
+brood_pool_worker(const struct brood_pool *pool, unsigned i,
+    struct brood_worker_info *ret_info)
+{
+	for (unsigned slot = 0; slot < pool->n_posts; slot++) {
+		const struct brood__post *post = &pool->posts[slot];
+
+		if (post->peer == NULL && !post->is_wanted)
+			continue;
+		if (i-- > 0)
+			continue;
+		*ret_info = (struct brood_worker_info) { .slot = slot };
+		pool_describe_worker(post, ret_info);
+		return 1;
+	}
+	return 0;
+}
+
+BROOD_PUBLIC int
 brood_pool_stop(struct brood_pool *pool, int drain_ms)
 {
 	int64_t end_ms;

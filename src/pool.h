@@ -29,6 +29,9 @@ struct brood__post {
 	bool is_live;			/* the supervisor keeps it filled, or
 					   empties it */
 	bool is_given_up;
+	bool is_old;			/* to be replaced by a reload */
+	uint32_t generation;
+	unsigned long n_failures;
 };
 
 struct brood_pool {
@@ -49,6 +52,7 @@ struct brood_pool {
 	struct brood__peers by_load[BROOD__POOL_MAX_IN_FLIGHT];
 	struct brood__peer *outgoing;	/* being replaced, after max_requests */
 	unsigned replacement;		/* by the worker of this slot */
+	bool is_reloading;
 
 	struct brood__requests queue;
 	unsigned n_queued;
@@ -153,6 +157,7 @@ void	brood__traffic_unchoke(struct brood_pool *pool, size_t len);
 
 int	brood__crew_start(struct brood_pool *pool, unsigned n_workers);
 void	brood__crew_shrink(struct brood_pool *pool, unsigned n_workers);
+void	brood__crew_reload(struct brood_pool *pool);
 void	brood__crew_read(struct brood_pool *pool);
 void	brood__crew_flush(struct brood_pool *pool);
 

@@ -28,6 +28,7 @@ struct brood__request {
 	uint32_t code;
 	int64_t deadline_ms;		/* BROOD__NEVER: none, in no tree */
 	struct brood__peer *peer;	/* that has it; NULL: the queue */
+	int64_t sent_ms;		/* since when */
 	uint64_t end;			/* where it ends in what was sent */
 	bool is_retried;
 	bool is_abandoned;

@@ -83,6 +83,14 @@ brood__restart_fini(struct brood__restart *restart)
 }
 
 void
+brood__restart_forget(struct brood__restart *restart)
+{
+	restart->delay_ms = 0;
+	restart->ready_ms = -1;
+	restart->n_failures = restart->next = 0;
+}
+
+void
 brood__restart_ready(struct brood__restart *restart, int64_t now_ms)
 {
 	assert(now_ms >= 0);

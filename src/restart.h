@@ -40,6 +40,9 @@ int	brood__restart_init(struct brood__restart *restart, unsigned intensity,
 	    int period_ms);
 void	brood__restart_fini(struct brood__restart *restart);
 
+/* Start anew, as if nothing had ever failed. */
+void	brood__restart_forget(struct brood__restart *restart);
+
 void	brood__restart_ready(struct brood__restart *restart, int64_t now_ms);
 
 /*

@@ -581,8 +581,10 @@ void
 brood__slot_want(struct brood__slot *slot, int64_t now_ms)
 {
 	if (slot->state == BROOD__SLOT_EMPTY ||
-	    slot->state == BROOD__SLOT_GIVEN_UP)
+	    slot->state == BROOD__SLOT_GIVEN_UP) {
+		brood__restart_forget(&slot->restart);
 		slot_enter(slot, BROOD__SLOT_WAITING, now_ms);
+	}
 	else if (slot->state == BROOD__SLOT_STOPPING)
 		slot->is_refill = true;
 }

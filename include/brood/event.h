@@ -26,6 +26,8 @@ enum brood_event_kind {
 	BROOD_EVENT_GIVEN_UP,	/* its slot is not refilled any more */
 	BROOD_EVENT_BROKEN,	/* no slot is left, or the supervisor is gone */
 	BROOD_EVENT_STOPPED,	/* the last process has ended after a stop */
+	BROOD_EVENT_RELOADED,	/* every worker is of the new generation */
+	BROOD_EVENT_NOT_RELOADED, /* it cannot start: the old one stays */
 };
 
 /*

@@ -123,6 +123,26 @@ struct brood_completion {
 	void		*memory;	/* brood's own */
 };
 
+enum brood_worker_state {
+	BROOD_WORKER_STARTING = 1,	/* or waiting to be started again */
+	BROOD_WORKER_IDLE,
+	BROOD_WORKER_BUSY,
+	BROOD_WORKER_LEAVING,		/* finishes what it has, or is stopped */
+	BROOD_WORKER_GIVEN_UP,		/* it could not be started */
+};
+
+/* One worker, or the place of one. */
+struct brood_worker_info {
+	unsigned	 slot;
+	uint32_t	 generation;	/* 0: none was ready yet */
+	enum brood_worker_state state;
+	pid_t		 pid;		/* 0 unless it is ready */
+	uint64_t	 served;	/* requests answered by this process */
+	unsigned long	 failures;	/* of the slot: ends nobody asked for */
+	uint64_t	 id;		/* of the request that it runs; 0 none */
+	int		 age_ms;	/* since that was sent */
+};
+
 struct brood_pool_stats {
 	unsigned	 workers;	/* wanted */
 	unsigned	 ready;		/* in service */
@@ -253,6 +273,19 @@ int	brood_pool_cancel(struct brood_pool *pool, uint64_t id);
 int	brood_pool_resize(struct brood_pool *pool, unsigned workers);
 
 /*
+ * Begin to replace every worker by a new process, as when the program of argv
+ * has changed.  One is started first; only when it is ready does an old one
+ * finish what it has and leave, then the next is started, and so on: capacity
+ * is kept.  If a new one cannot start, the old ones that are left stay, and
+ * BROOD_EVENT_NOT_RELOADED says why; at the end comes BROOD_EVENT_RELOADED.
+ * A pool that was given up is started again.
+ *
+ *   -EALREADY	a reload is under way
+ *   -ESHUTDOWN	brood_pool_stop() was called, or the supervisor is gone
+ */
+int	brood_pool_reload(struct brood_pool *pool);
+
+/*
  * Begin to stop: nothing is accepted any more, what was accepted is finished
  * within drain_ms (-1: 30 s), then refused or, if it has started, canceled.
  * Returns at once; dispatch until BROOD_EVENT_STOPPED, or wait until
@@ -262,6 +295,14 @@ int	brood_pool_stop(struct brood_pool *pool, int drain_ms);
 
 void	brood_pool_stats(const struct brood_pool *pool,
 	    struct brood_pool_stats *ret_stats);
+
+/*
+ * Describe the worker number i, from 0 on, in no particular order.
+ *
+ * Returns 1 with it, 0 if there are no more than i.
+ */
+int	brood_pool_worker(const struct brood_pool *pool, unsigned i,
+	    struct brood_worker_info *ret_info);
 
 /*
  * Read an event.  Returns 1 with one, 0 if there is none.

@@ -376,8 +376,7 @@ pool_check_msg(const struct brood_pool *pool, const struct brood_message *msg,
 static bool
 pool_is_full(const struct brood_pool *pool)
 {
-	return pool->n_queued >= pool->max_queued ||
-	    pool->n_outstanding >= pool->max_queued +
+	return pool->n_outstanding >= pool->max_queued +
 	    pool->n_workers * pool->in_flight;
 }
 

@@ -54,7 +54,7 @@ struct brood_pool_options {
 
 	unsigned	 workers;	/* 0: as many as there are processors */
 	unsigned	 in_flight;	/* sent to one worker at a time; 0: 1 */
-	unsigned	 queue;		/* requests that wait for a worker; 0:
+	unsigned	 queue;		/* requests beyond those at workers; 0:
 					   twice the workers, at least 64 */
 	size_t		 max_payload;	/* bytes, both ways; 0: 16 MiB */
 	unsigned	 max_requests;	/* then, within 10 %, the worker is
@@ -196,8 +196,8 @@ struct brood_pool *
  * covers the wait for a worker; -1 is none.  tag comes back in the completion.
  * ret_id may be NULL.
  *
- *   -EAGAIN	the queue is full, or too many completions are untaken (as many as
- *		the queue and the workers hold): take them, then retry
+ *   -EAGAIN	as many requests as the queue and the workers hold have no completion
+ *		yet, or one that was not taken: take completions, then retry
  *   -EMSGSIZE	msg is longer than max_payload
  *   -EINVAL	a field of msg that is not the program's to set, more descriptors
  *		than BROOD_MAX_FDS, or an unknown flag

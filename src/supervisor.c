@@ -50,6 +50,7 @@ struct supervisor {
 	struct brood__slot **slots;
 	unsigned n_slots;
 	bool is_sink_watched;
+	bool is_stopping;	/* all of them, for good */
 	short control_events;
 	int64_t retry_ms;	/* to flush; BROOD__NEVER: when there is room */
 };
@@ -230,13 +231,15 @@ supervisor_start(struct supervisor *sup, unsigned index, int64_t now_ms)
 	brood__slot_want(sup->slots[index], now_ms);
 }
 
+/* From now on the strategy has no say: what ends meanwhile stays ended. */
 static void
-supervisor_doom(struct supervisor *sup, unsigned from, bool is_refill)
+supervisor_stop_all(struct supervisor *sup)
 {
-	for (unsigned i = from; i < sup->n_slots; i++) {
+	sup->is_stopping = true;
+	for (unsigned i = 0; i < sup->n_slots; i++) {
 		sup->slots[i]->is_doomed = true;
-		sup->slots[i]->is_refill = is_refill;
-		sup->slots[i]->is_ordered = is_refill;
+		sup->slots[i]->is_refill = false;
+		sup->slots[i]->is_ordered = false;
 	}
 }
 
@@ -247,7 +250,7 @@ supervisor_doom_group(struct supervisor *sup, const struct brood__slot *slot)
 	unsigned from = sup->config->strategy == BROOD_ONE_FOR_ALL ? 0 :
 	    slot->index + 1;
 
-	if (sup->config->strategy == BROOD_ONE_FOR_ONE)
+	if (sup->config->strategy == BROOD_ONE_FOR_ONE || sup->is_stopping)
 		return;
 	for (unsigned i = from; i < sup->n_slots; i++) {
 		struct brood__slot *other = sup->slots[i];
@@ -299,7 +302,7 @@ supervisor_obey(struct supervisor *sup, const struct brood__command *command,
 		supervisor_stop(sup, command, now_ms);
 		break;
 	case BROOD__COMMAND_STOP_ALL:
-		supervisor_doom(sup, 0, false);
+		supervisor_stop_all(sup);
 		break;
 	}
 }
@@ -312,7 +315,7 @@ supervisor_lose_host(struct supervisor *sup)
 	sup->nest.is_host_gone = true;
 	brood__ready_remove(sup->nest.ready,
 	    brood_channel_fd(sup->nest.control));
-	supervisor_doom(sup, 0, false);
+	supervisor_stop_all(sup);
 }
 
 static void

@@ -420,6 +420,33 @@ Test(supervisor, children_stop_in_reverse_and_the_stop_is_told)
 	brood_supervisor_free(sup);
 }
 
+Test(supervisor, child_that_dies_during_a_stop_has_no_other_restarted)
+{
+	static char deaf[] = "deaf";
+	struct brood_child_spec specs[] = {
+	    { .name = "a", .fn = member_main },
+	    { .name = "b", .fn = member_main },
+	    { .name = "c", .fn = member_main, .arg = deaf,
+		.setup = member_ignore_term, .shutdown_ms = 200 },
+	};
+	struct brood_supervisor *sup;
+	pid_t a;
+
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 3, .strategy = BROOD_ONE_FOR_ALL });
+	await(sup, BROOD_EVENT_READY, "a");
+	a = event.event.pid;
+	await(sup, BROOD_EVENT_READY, "c");
+	cr_assert_eq(brood_supervisor_stop(sup), 0);
+	cr_assert_eq(kill(a, SIGKILL), 0);
+	do {
+		cr_assert(member_next(sup, MEMBER_PATIENCE, &event));
+		cr_assert_neq(event.event.kind, BROOD_EVENT_READY, "%s",
+		    event.name);
+	} while (event.event.kind != BROOD_EVENT_STOPPED);
+	brood_supervisor_free(sup);
+}
+
 /* A child that ignores GOODBYE, and with a setup SIGTERM too. */
 static void
 expect_stopped_by(brood_setup_fn setup, int sig)

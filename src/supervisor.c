@@ -260,7 +260,7 @@ supervisor_doom_group(struct supervisor *sup, const struct brood__slot *slot)
 			continue;
 		other->is_ordered = true;
 		other->is_doomed = brood__slot_is_alive(other);
-		other->is_refill = true;
+		other->is_refill = other->kind->restart != BROOD_TEMPORARY;
 	}
 }
 

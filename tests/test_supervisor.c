@@ -279,6 +279,27 @@ Test(supervisor, rest_for_one_restarts_it_and_those_after_it)
 	brood_supervisor_free(sup);
 }
 
+Test(supervisor, temporary_child_ends_with_its_group_and_stays_ended)
+{
+	struct brood_child_spec specs[] = {
+	    { .name = "a", .fn = member_main },
+	    { .name = "b", .fn = member_main, .restart = BROOD_TEMPORARY },
+	    { .name = "c", .fn = member_main },
+	};
+	struct brood_supervisor *sup;
+
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 3, .strategy = BROOD_ONE_FOR_ALL });
+	await(sup, BROOD_EVENT_READY, "c");
+	cr_assert(member_tell_byte(sup, "a", MEMBER_RAISE, SIGKILL));
+	await(sup, BROOD_EVENT_ENDED, "b");
+	cr_assert(event.event.is_asked);
+	cr_assert_eq(event.event.delay_ms, -1);
+	await(sup, BROOD_EVENT_READY, "c");
+	cr_assert_null(brood_supervisor_channel(sup, "b"));
+	brood_supervisor_free(sup);
+}
+
 Test(supervisor, restart_replaces_a_child_on_request)
 {
 	pid_t pids[3];

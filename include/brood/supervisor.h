@@ -44,7 +44,7 @@ enum brood_restart {
 	BROOD_PERMANENT = 0,	/* always restarted */
 	BROOD_TRANSIENT,	/* only after an abnormal end: a signal, or an
 				   exit status that is not 0 */
-	BROOD_TEMPORARY,	/* never restarted */
+	BROOD_TEMPORARY,	/* never restarted, not with its group either */
 };
 
 /* A child that exits with this status is not restarted, whatever its type. */

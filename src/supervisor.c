@@ -74,13 +74,16 @@ supervisor_on_sigchld(int sig)
 
 /*
  * The program decides what a signal from outside means, and tells: a terminal's
- * and a shutting system's go to every process at once.  SIGKILL stays.
+ * and a shutting system's go to every process at once, and so do those that are
+ * sent by the program's name, which is this process's too.  SIGXFSZ would come
+ * from a sink that is a file at its limit.  SIGKILL stays.
  */
 static void
 supervisor_set_signals(void)
 {
 	static const int ignored[] = {
-		SIGHUP, SIGINT, SIGPIPE, SIGTERM, SIGTSTP, SIGTTIN, SIGTTOU,
+		SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP,
+		SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGXFSZ,
 	};
 	struct sigaction sa = { .sa_handler = SIG_DFL };
 	sigset_t none;

@@ -441,6 +441,22 @@ Test(supervisor_world, supervisor_reaped_by_a_wait_loop_of_the_host_is_no_harm)
 	kill_the_supervisor(true);
 }
 
+Test(supervisor_world, signals_sent_to_every_process_do_not_end_it)
+{
+	static const int sent[] = { SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT,
+	    SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ };
+	struct brood_supervisor *sup = start_ab();
+	struct member_who who;
+
+	cr_assert(member_who(sup, "a", &who));
+	for (size_t i = 0; i < N_OF(sent); i++)
+		cr_assert_eq(kill(who.parent, sent[i]), 0);
+	/* It must live to start another. */
+	cr_assert(member_tell_byte(sup, "a", MEMBER_EXIT, 1));
+	await(sup, BROOD_EVENT_READY, "a");
+	brood_supervisor_free(sup);
+}
+
 /* A host that tells the pids of its family, then stays until it is killed. */
 static int
 be_a_host(void *arg)

@@ -394,6 +394,8 @@ supervisor_look(struct supervisor *sup, const struct brood__ready_event *event,
 		brood__slot_pump(slot, &sup->nest);
 		break;
 	case TOKEN_SINK:
+		/* Whose line had to wait may be dead, and nobody else asks. */
+		sup->nest.sink.is_full = false;
 		for (unsigned i = 0; i < sup->n_slots; i++)
 			if (!sup->slots[i]->is_watched)
 				brood__slot_pump(sup->slots[i], &sup->nest);

@@ -187,6 +187,7 @@ brood_pool_new(struct brood_pool **ret_pool,
 static void
 pool_free_queue(struct brood_pool *pool)
 {
+	struct brood_completion done;
 	struct brood__request *req;
 	struct brood__result *result;
 
@@ -196,7 +197,9 @@ pool_free_queue(struct brood_pool *pool)
 	}
 	while ((result = STAILQ_FIRST(&pool->results)) != NULL) {
 		STAILQ_REMOVE_HEAD(&pool->results, next);
-		brood_completion_fini(&result->done);
+		/* It is in the very memory that it owns. */
+		done = result->done;
+		brood_completion_fini(&done);
 	}
 }
 

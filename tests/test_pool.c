@@ -453,6 +453,26 @@ Test(pool, stats_count_what_happened)
 	pool_end(pool, board);
 }
 
+/* A sanitizer, valgrind or a checking malloc sees what becomes of memory. */
+Test(pool, free_releases_what_was_not_taken_once)
+{
+	struct ledger ledger = ledger_new(64);
+	struct brood_pool_stats stats;
+	struct board *board;
+	struct brood_pool *pool = pool_start(&board,
+	    (struct brood_pool_options){ .workers = 1 });
+
+	cr_assert(drain_echo(pool) > 0);
+	cr_assert(ledger_fill(&ledger, pool, METHOD_COUNT, 0, 64) == 0);
+	do {
+		(void)drain_turn(pool, -1);
+		brood_pool_stats(pool, &stats);
+	} while (stats.untaken < 32);
+	cr_assert(brood_pool_free(pool) == NULL);
+	ledger_free(&ledger);
+	(void)board_free(board);
+}
+
 Test(pool, resize_up_adds_workers_and_down_lets_them_finish)
 {
 	struct ledger ledger = ledger_new(4);

@@ -108,7 +108,7 @@ void	brood__queue_complete(struct brood_pool *pool,
 	    struct brood__request *request, struct brood_completion *done,
 	    const struct brood_message *reply, const int *fds, size_t n_fds);
 
-/* Complete one that no worker has, NOT_RUN, and free it. */
+/* Complete one that no worker has, and free it. */
 void	brood__queue_end(struct brood_pool *pool,
 	    struct brood__request *request, enum brood_fate fate,
 	    const char *text);

@@ -78,14 +78,17 @@ brood__queue_complete(struct brood_pool *pool, struct brood__request *req,
 	req->deadline_ms = BROOD__NEVER;
 }
 
-/* Of one that no worker has: complete and free. */
+/*
+ * Of one that no worker has: complete and free.  One that is there to run for
+ * the second time may have run the first time.
+ */
 void
 brood__queue_end(struct brood_pool *pool, struct brood__request *req,
     enum brood_fate fate, const char *text)
 {
 	struct brood_completion done = {
 		.fate = fate,
-		.ran = BROOD_NOT_RUN,
+		.ran = req->is_retried ? BROOD_MAY_HAVE_RUN : BROOD_NOT_RUN,
 		.text = text,
 	};
 
@@ -100,6 +103,21 @@ brood__queue_remove(struct brood_pool *pool, struct brood__request *req)
 {
 	TAILQ_REMOVE(&pool->queue, req, next);
 	pool->n_queued--;
+}
+
+/*
+ * No worker will come for it.  One that has been at a worker is not refused: a
+ * stop cancels it, and if the pool is broken, its worker's death was its end.
+ */
+static void
+queue_refuse(struct brood_pool *pool, struct brood__request *req,
+    const char *text)
+{
+	enum brood_fate fate = BROOD_REFUSED;
+
+	if (req->is_retried)
+		fate = pool->broken != NULL ? BROOD_CRASHED : BROOD_CANCELED;
+	brood__queue_end(pool, req, fate, text);
 }
 
 static const char *
@@ -118,7 +136,7 @@ brood__queue_add(struct brood_pool *pool, struct brood__request *req)
 	if (req->deadline_ms != BROOD__NEVER)
 		(void)RB_INSERT(brood__deadlines, &pool->deadlines, req);
 	if (refusal != NULL) {
-		brood__queue_end(pool, req, BROOD_REFUSED, refusal);
+		queue_refuse(pool, req, refusal);
 		return;
 	}
 	TAILQ_INSERT_TAIL(&pool->queue, req, next);
@@ -132,7 +150,7 @@ brood__queue_restore(struct brood_pool *pool, struct brood__request *req)
 	const char *refusal = queue_refusal(pool);
 
 	if (refusal != NULL) {
-		brood__queue_end(pool, req, BROOD_REFUSED, refusal);
+		queue_refuse(pool, req, refusal);
 		return;
 	}
 	free(req->parts);
@@ -150,6 +168,6 @@ brood__queue_refuse(struct brood_pool *pool, const char *text)
 
 	while ((req = TAILQ_FIRST(&pool->queue)) != NULL) {
 		brood__queue_remove(pool, req);
-		brood__queue_end(pool, req, BROOD_REFUSED, text);
+		queue_refuse(pool, req, text);
 	}
 }

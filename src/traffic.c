@@ -550,8 +550,7 @@ brood__traffic_abandon(struct brood_pool *pool, struct brood__peer *peer)
 		if (req->is_abandoned)
 			(void)brood__request_free(req);
 		else if (req->end > sent)
-			brood__queue_end(pool, req, BROOD_REFUSED,
-			    pool->broken);
+			brood__queue_restore(pool, req);
 		else
 			traffic_crashed(pool, peer, req, 0, pool->broken);
 	}

@@ -13,6 +13,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 BROOD_SUITE(pool_fates);
 
@@ -413,4 +414,45 @@ Test(pool_fates, idempotent_request_is_tried_once_more_and_no_more)
 	cr_assert(ledger.entries[2].fate == BROOD_CRASHED);
 	cr_assert(atomic_load(&board->runs[2]) == 1);
 	fates_end(pool, board, &ledger);
+}
+
+/* The first worker is there at once, those after it are not. */
+static int
+fates_dawdle(void *arg)
+{
+	struct board *board = arg;
+
+	if (atomic_fetch_add(&board->n_setups, 1) > 0)
+		(void)usleep(700000);
+	return 0;
+}
+
+/* It ends in the queue, its worker dead and no other there yet. */
+static void
+fates_end_between_runs(bool is_stop)
+{
+	struct ledger ledger = ledger_new(1);
+	struct brood_event event;
+	struct board *board;
+	struct brood_pool *pool = fates_pool(&board,
+	    (struct brood_pool_options){ .workers = 1,
+	    .setup = fates_dawdle });
+
+	cr_assert(ledger_submit(&ledger, pool, METHOD_ABORT_FIRST,
+	    BROOD_IDEMPOTENT, -1) == 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	if (is_stop)
+		cr_assert(brood_pool_stop(pool, 0) == 0);
+	else
+		cr_assert(brood_pool_cancel(pool, ledger.entries[0].id) == 0);
+	cr_assert(ledger_await(&ledger, pool, 1));
+	cr_assert(ledger.entries[0].fate == BROOD_CANCELED);
+	cr_assert(ledger.entries[0].ran == BROOD_MAY_HAVE_RUN);
+	fates_end(pool, board, &ledger);
+}
+
+Test(pool_fates, idempotent_request_that_ran_once_never_says_not_run)
+{
+	fates_end_between_runs(false);
+	fates_end_between_runs(true);
 }

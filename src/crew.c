@@ -220,7 +220,11 @@ crew_is_outdated(const struct brood_pool *pool,
 	    (peer->max_served > 0 && peer->n_served >= peer->max_served);
 }
 
-/* Replace it if it has served its time and no other is being replaced. */
+/*
+ * Replace it if it has served its time and no other is being replaced.  It may
+ * be idle by then, and would never ask again: whenever outgoing becomes NULL,
+ * all are asked.
+ */
 static void
 crew_replace(struct brood_pool *pool, struct brood__peer *peer)
 {
@@ -293,6 +297,7 @@ brood__crew_shrink(struct brood_pool *pool, unsigned n_workers)
 {
 	while (crew_n_wanted(pool) > n_workers)
 		crew_dismiss_one(pool);
+	crew_replace_next(pool);
 }
 
 int
@@ -557,6 +562,7 @@ crew_on_given_up(struct brood_pool *pool, const struct brood__notice *notice)
 		pool->outgoing->max_served = pool->outgoing->last_served = 0;
 		brood__crew_list(pool, pool->outgoing);
 		pool->outgoing = NULL;
+		crew_replace_next(pool);
 	}
 	if (pool->is_drained)
 		return;

@@ -12,9 +12,11 @@
 #include "support.h"
 #include <dirent.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 BROOD_SUITE(pool_worker);
 
@@ -426,6 +428,76 @@ Test(pool_worker, recycling_changes_workers_and_loses_nothing)
 	cr_assert(event.is_asked);
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.crashed == 0 && stats.done == 200);
+	ledger_free(&ledger);
+	worker_end(pool, board);
+}
+
+/* Those that replace are slow to come, so that the old ones are used up. */
+static int
+worker_dawdle(void *arg)
+{
+	struct board *board = arg;
+
+	if (atomic_fetch_add(&board->n_setups, 1) >= 2)
+		(void)usleep(500000);
+	return 0;
+}
+
+/*
+ * Two workers, each of which has served its time; one is being replaced, the
+ * other waits for its turn.  Gives the pids: the first is being replaced.
+ */
+static struct brood_pool *
+worker_start_recycling(struct board **ret_board, struct ledger *ledger,
+    pid_t pids[2])
+{
+	struct brood_pool *pool = worker_pool(ret_board,
+	    (struct brood_pool_options){ .workers = 2, .max_requests = 1,
+	    .setup = worker_dawdle });
+
+	cr_assert(drain_ready(pool, 2));
+	cr_assert(ledger_fill(ledger, pool, METHOD_HOLD, 0, 2) == 0);
+	cr_assert(board_await(*ret_board, pool, 2));
+	board_release(*ret_board, 1);
+	cr_assert(ledger_await(ledger, pool, 1));
+	pids[0] = ledger->last_pid;
+	board_open(*ret_board);
+	cr_assert(ledger_await(ledger, pool, 2));
+	pids[1] = ledger->last_pid;
+	cr_assert(pids[0] != pids[1]);
+	return pool;
+}
+
+Test(pool_worker, resize_during_recycling_leaves_one_that_works)
+{
+	struct ledger ledger = ledger_new(4);
+	struct board *board;
+	pid_t pids[2];
+	struct brood_pool *pool = worker_start_recycling(&board, &ledger,
+	    pids);
+
+	cr_assert(brood_pool_resize(pool, 1) == 0);
+	cr_assert(ledger_fill(&ledger, pool, METHOD_COUNT, 0, 4) == 0);
+	cr_assert(ledger_await(&ledger, pool, 4));
+	cr_assert(ledger_fault(&ledger, board) == NULL);
+	ledger_free(&ledger);
+	worker_end(pool, board);
+}
+
+Test(pool_worker, death_of_one_being_replaced_lets_the_next_be)
+{
+	struct ledger ledger = ledger_new(2);
+	struct board *board;
+	pid_t pids[2];
+	struct brood_pool *pool = worker_start_recycling(&board, &ledger,
+	    pids);
+	struct brood_event event;
+
+	cr_assert(kill(pids[0], SIGKILL) == 0);
+	do {
+		cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	} while (event.pid != pids[1]);
+	cr_assert(event.is_asked);
 	ledger_free(&ledger);
 	worker_end(pool, board);
 }

@@ -267,21 +267,26 @@ crew_abolish(struct brood_pool *pool, unsigned slot)
 		crew_command_stop(pool, slot, 0, BROOD__RUNG_TERM, false);
 }
 
-/* Those that are not there go first, then the idle, then the busy. */
+/* Given up, not there, then by load. */
+static unsigned
+crew_worth(const struct brood__post *post)
+{
+	if (post->is_given_up)
+		return 0;
+	return post->peer == NULL ? 1 : 2 + post->peer->load;
+}
+
+/* Those given up go first, then the absent, then the idle, then the busy. */
 static void
 crew_dismiss_one(struct brood_pool *pool)
 {
 	struct brood__post *post, *best = NULL;
+
 	for (unsigned i = 0; i < pool->n_posts; i++) {
 		post = &pool->posts[i];
-		if (!post->is_wanted)
-			continue;
-		if (best == NULL || post->peer == NULL ||
-		    (best->peer != NULL &&
-		    post->peer->load < best->peer->load))
+		if (post->is_wanted && (best == NULL ||
+		    crew_worth(post) < crew_worth(best)))
 			best = post;
-		if (best->peer == NULL)
-			break;
 	}
 	if (best->peer != NULL) {
 		crew_dismiss(pool, best->peer);

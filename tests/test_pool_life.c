@@ -309,6 +309,39 @@ Test(pool_life, status_125_in_service_gives_up_that_slot_alone)
 	life_end(pool, board);
 }
 
+/* Workers after the first two take their time. */
+static int
+setup_dawdles(void *arg)
+{
+	struct board *board = arg;
+
+	if (atomic_fetch_add(&board->n_setups, 1) >= 2)
+		(void)usleep(300000);
+	return 0;
+}
+
+/* The slot given up and one that is empty for a moment: the former goes. */
+Test(pool_life, resize_takes_the_slot_that_was_given_up)
+{
+	struct brood_completion done;
+	struct brood_event event;
+	struct board *board;
+	struct brood_pool *pool = life_pool(&board,
+	    (struct brood_pool_options){ .workers = 2,
+	    .setup = setup_dawdles });
+
+	cr_assert(drain_ready(pool, 2));
+	cr_assert(drain_call(pool, METHOD_EXIT, "125", &done) == 0);
+	brood_completion_fini(&done);
+	cr_assert(drain_event(pool, BROOD_EVENT_GIVEN_UP, &event));
+	cr_assert(drain_call(pool, METHOD_ABORT, "", &done) == 0);
+	brood_completion_fini(&done);
+	cr_assert(brood_pool_resize(pool, 1) == 0);
+	cr_assert(drain_ready(pool, 1));
+	cr_assert(drain_echo(pool) > 0);
+	life_end(pool, board);
+}
+
 Test(pool_life, stop_finishes_what_was_accepted)
 {
 	struct ledger ledger = ledger_new(50);

@@ -105,7 +105,7 @@ crew_open(struct brood_pool *pool, unsigned slot)
 		return r;
 	pool->posts[slot] = (struct brood__post) {
 		.is_wanted = true,
-		.is_live = true,
+		.is_live = !pool->is_lost,
 		.generation = pool->posts[slot].generation,
 		.n_failures = pool->posts[slot].n_failures,
 	};

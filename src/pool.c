@@ -248,6 +248,8 @@ pool_next_due(struct brood_pool *pool)
 	    RB_MIN(brood__deadlines, &pool->deadlines);
 	int64_t due_ms = req != NULL ? req->deadline_ms : BROOD__NEVER;
 
+	if (pool->has_news)
+		return 0;
 	if (pool->retry_ms < due_ms)
 		due_ms = pool->retry_ms;
 	if (pool->is_stopping && !pool->is_drained && pool->drain_ms < due_ms)
@@ -299,6 +301,7 @@ pool_turn(struct brood_pool *pool, int timeout_ms)
 	n = brood__ready_wait(pool->ready, timeout_ms, events, POOL_EVENTS);
 	if (n < 0)
 		return n;
+	pool->has_news = false;
 	for (int i = 0; i < n; i++)
 		pool_look(pool, &events[i]);
 	if (pool_next_due(pool) != BROOD__NEVER) {
@@ -383,18 +386,22 @@ pool_is_full(const struct brood_pool *pool)
 	    pool->n_workers * pool->in_flight;
 }
 
-/* Make the descriptor readable for what came about outside of a turn. */
-static void
-pool_announce(struct brood_pool *pool)
+/*
+ * Outside of a turn: wake up in time for what is due now, and make the
+ * descriptor readable for what there is to take or to do.
+ */
+static int
+pool_announce(struct brood_pool *pool, bool has_news)
 {
-	(void)brood__ready_alarm(pool->ready,
-	    STAILQ_EMPTY(&pool->results) ? pool_next_due(pool) : 0);
+	pool->has_news |= has_news;
+	return pool_set_alarm(pool);
 }
 
 BROOD_PUBLIC int
 brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
     unsigned flags, int timeout_ms, void *tag, uint64_t *ret_id)
 {
+	unsigned n_untaken = pool->n_untaken;
 	struct brood__request *req;
 	int r;
 
@@ -420,7 +427,7 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	brood__queue_add(pool, req);
 	brood__traffic_assign(pool);
 	brood__crew_flush(pool);
-	pool_announce(pool);
+	(void)pool_announce(pool, pool->n_untaken > n_untaken);
 	return 0;
 }
 
@@ -432,7 +439,7 @@ brood_pool_cancel(struct brood_pool *pool, uint64_t id)
 	if (!pool_is_mine(pool))
 		return -ECHILD;
 	r = brood__traffic_cancel(pool, id);
-	pool_announce(pool);
+	(void)pool_announce(pool, r == 0);
 	return r;
 }
 
@@ -493,6 +500,9 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 			return r;
 	}
 	pool_give(pool, result, ret_done);
+	/* Others came meanwhile, and no one was told. */
+	if (!STAILQ_EMPTY(&pool->results))
+		(void)pool_announce(pool, true);
 	return 0;
 }
 
@@ -520,6 +530,8 @@ brood_pool_resize(struct brood_pool *pool, unsigned workers)
 	pool->n_workers = workers;
 	brood__crew_shrink(pool, workers);
 	brood__crew_flush(pool);
+	/* It may have found out that the supervisor is gone. */
+	(void)pool_announce(pool, true);
 	return 0;
 }
 
@@ -534,7 +546,7 @@ brood_pool_reload(struct brood_pool *pool)
 		return -EALREADY;
 	brood__crew_reload(pool);
 	brood__crew_flush(pool);
-	return brood__ready_alarm(pool->ready, 0);
+	return pool_announce(pool, true);
 }
 
 static enum brood_worker_state
@@ -602,7 +614,7 @@ brood_pool_stop(struct brood_pool *pool, int drain_ms)
 	brood__crew_drain(pool, brood__now_ms());
 	brood__crew_flush(pool);
 	/* Whatever is left to do or to tell, a turn finds it. */
-	return brood__ready_alarm(pool->ready, 0);
+	return pool_announce(pool, true);
 }
 
 BROOD_PUBLIC void

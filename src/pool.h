@@ -74,6 +74,7 @@ struct brood_pool {
 	char *broken;			/* why no worker will ever come */
 	int64_t drain_ms;		/* when is_stopping ends */
 	int64_t retry_ms;		/* for want of descriptors */
+	bool has_news;			/* since the last turn: it is due */
 	uint64_t n_by_fate[BROOD_REFUSED + 1];
 	uint64_t n_submitted;
 	uint64_t n_resubmitted;

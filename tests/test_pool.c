@@ -453,6 +453,28 @@ Test(pool, stats_count_what_happened)
 	pool_end(pool, board);
 }
 
+Test(pool, call_leaves_the_fd_readable_for_what_came_meanwhile)
+{
+	struct ledger ledger = ledger_new(1);
+	struct pollfd pfd = { .events = POLLIN };
+	struct brood_completion done;
+	struct brood_pool_stats stats;
+	struct board *board;
+	struct brood_pool *pool = pool_start(&board,
+	    (struct brood_pool_options){ .workers = 1 });
+
+	cr_assert(ledger_submit(&ledger, pool, METHOD_COUNT, 0, -1) == 0);
+	cr_assert(drain_call(pool, METHOD_ECHO, "", &done) == 0);
+	brood_completion_fini(&done);
+	brood_pool_stats(pool, &stats);
+	cr_assert(stats.untaken == 1);
+	pfd.fd = brood_pool_fd(pool);
+	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
+	cr_assert(ledger_await(&ledger, pool, 1));
+	ledger_free(&ledger);
+	pool_end(pool, board);
+}
+
 /* A sanitizer, valgrind or a checking malloc sees what becomes of memory. */
 Test(pool, free_releases_what_was_not_taken_once)
 {

@@ -14,6 +14,7 @@
 #include "methods.h"
 #include "support.h"
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,6 +186,37 @@ Test(pool_kill, supervisor_killed_completes_every_request_once)
 	cr_assert(support_n_children() == 0);
 	for (unsigned i = 0; i < 12; i++)
 		kill_the_supervisor(arc4random_uniform(50));
+}
+
+/* Found out by what the program asks for, before a turn sees it. */
+Test(pool_kill, supervisor_killed_shows_at_the_descriptor_and_can_be_stopped)
+{
+	struct ledger ledger = ledger_new(2);
+	struct brood_pool_stats stats;
+	struct pollfd pfd = { .events = POLLIN };
+	struct board *board;
+	struct brood_pool *pool;
+	pid_t pid;
+
+	pool = kill_pool(&board, 2,
+	    (struct brood_pool_options){ .workers = 1 });
+	cr_assert(drain_workers(pool, &pid, 1));
+	cr_assert(ledger_fill(&ledger, pool, METHOD_HOLD, 0, 2) == 0);
+	cr_assert(board_await(board, pool, 1));
+	brood_pool_stats(pool, &stats);
+	cr_assert(kill(stats.supervisor, SIGKILL) == 0);
+	cr_assert(support_wait_gone(pid));
+	cr_assert(brood_pool_resize(pool, 4) == 0);
+	pfd.fd = brood_pool_fd(pool);
+	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
+	cr_assert(ledger_take(&ledger, pool) == 0);
+	cr_assert(ledger.n_done == 2);
+	cr_assert(brood_pool_stop(pool, -1) == 0);
+	cr_assert(brood_pool_cancel(pool, 1) == -ENOENT);
+	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
+	cr_assert(drain_stopped(pool));
+	kill_end(pool, board, &ledger);
+	(void)drain_children();
 }
 
 Test(pool_kill, supervisor_killed_ends_workers_that_will_not_answer)

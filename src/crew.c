@@ -163,7 +163,7 @@ brood__crew_watch(struct brood_pool *pool, struct brood__peer *peer)
 		events = 0;
 	if (pool->is_choked)
 		events &= ~POLLIN;
-	if (pool->retry_ms != BROOD__NEVER)
+	if (pool->retry_ms != BROOD__NEVER || peer->is_shut)
 		events &= ~POLLOUT;	/* there is room, but for no fds */
 	if (events == peer->events)
 		return;

@@ -35,6 +35,7 @@ struct brood__peer {
 	unsigned listed_load;		/* ... list for this load */
 	bool is_leaving;		/* finishes what it has, then goes */
 	bool is_stopping;		/* the supervisor is to stop it */
+	bool is_shut;			/* it will not receive any more */
 	bool is_broken;			/* it broke the protocol: not read */
 	char text[160];			/* how it broke it */
 };

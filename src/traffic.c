@@ -32,6 +32,22 @@ enum {
 
 /* Sending */
 
+/*
+ * It will not receive: it shut its end, which the dead cannot, the host having
+ * that end too.  What it has sent may still be read; that it lives on must not
+ * be, or its requests would wait for ever.
+ */
+static void
+traffic_shut(struct brood_pool *pool, struct brood__peer *peer)
+{
+	if (peer->is_shut)
+		return;
+	peer->is_shut = true;
+	(void)strlcpy(peer->text, "the worker broke the protocol: "
+	    "it shut its channel down", sizeof(peer->text));
+	brood__crew_stop(pool, peer, BROOD__RUNG_KILL);
+}
+
 void
 brood__traffic_flush(struct brood_pool *pool, struct brood__peer *peer)
 {
@@ -42,7 +58,8 @@ brood__traffic_flush(struct brood_pool *pool, struct brood__peer *peer)
 	r = brood__channel_flush(peer->channel, 0);
 	if (r == -ETOOMANYREFS)
 		pool->retry_ms = brood__now_ms() + TRAFFIC_RETRY_MS;
-	/* -EPIPE: it shut its end; reading tells the same, and judges it. */
+	if (r == -EPIPE)
+		traffic_shut(pool, peer);
 	brood__crew_watch(pool, peer);
 }
 
@@ -87,9 +104,8 @@ traffic_send(struct brood_pool *pool, struct brood__peer *peer,
 	}
 	TAILQ_INSERT_HEAD(&pool->queue, req, next);
 	pool->n_queued++;
-	if (r == -EPIPE) {		/* it shut its end: not for this one */
-		peer->is_stopping = true;
-		brood__crew_list(pool, peer);
+	if (r == -EPIPE) {
+		traffic_shut(pool, peer);
 		return 0;
 	}
 	pool->retry_ms = now_ms + TRAFFIC_RETRY_MS;
@@ -441,8 +457,7 @@ traffic_cancel_sent(struct brood_pool *pool, struct brood__peer *peer,
 {
 	traffic_leave(pool, peer, req, BROOD_CANCELED, text);
 	/* Full: then it is not told, and works for nothing. */
-	if (brood__peer_send_kind(peer, BROOD_KIND_CANCEL, req->id) == 0)
-		brood__traffic_flush(pool, peer);
+	(void)brood__peer_send_kind(peer, BROOD_KIND_CANCEL, req->id);
 }
 
 int
@@ -463,6 +478,7 @@ brood__traffic_cancel(struct brood_pool *pool, uint64_t id)
 		if (req == NULL || req->is_abandoned)
 			continue;
 		traffic_cancel_sent(pool, peer, req, "canceled");
+		brood__traffic_flush(pool, peer);
 		return 0;
 	}
 	return -ENOENT;
@@ -481,6 +497,8 @@ brood__traffic_cancel_all(struct brood_pool *pool, const char *text)
 		TAILQ_FOREACH(req, &peer->requests, next)
 			if (!req->is_abandoned)
 				traffic_cancel_sent(pool, peer, req, text);
+		/* Not before: it may find the supervisor gone, and all end. */
+		brood__traffic_flush(pool, peer);
 	}
 }
 
@@ -520,7 +538,7 @@ brood__traffic_settle(struct brood_pool *pool, struct brood__peer *peer,
 
 	traffic_drain(pool, peer, TRAFFIC_LAST_READS);
 	consumed = brood__peer_consumed(peer);
-	if (peer->is_broken)
+	if (peer->is_broken || peer->is_shut)
 		text = peer->text;
 	while ((req = TAILQ_LAST(&peer->requests, brood__requests)) != NULL) {
 		brood__peer_remove(peer, req);

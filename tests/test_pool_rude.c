@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Workers that break the rules: what they do costs themselves and the request
+ * that they have, never the host.  The program is rude_worker, whose path is in
+ * the environment variable RUDE_WORKER.
+ */
+
+#include "drain.h"
+#include "support.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+BROOD_SUITE(pool_rude);
+
+static struct brood_pool *
+rude_pool(const char *how, struct brood_pool_options options)
+{
+	const char *argv[] = { getenv("RUDE_WORKER"), how, NULL };
+	struct brood_pool *pool = NULL;
+
+	cr_assert(argv[0] != NULL, "RUDE_WORKER is not set");
+	options.argv = argv;
+	options.workers = options.workers != 0 ? options.workers : 1;
+	options.shutdown_ms = 300;
+	options.stderr_fd = -1;
+	cr_assert(brood_pool_new(&pool, &options) == 0);
+	return pool;
+}
+
+static uint64_t
+rude_submit(struct brood_pool *pool, const char *text, unsigned flags)
+{
+	struct brood_message msg = { .data = text, .len = strlen(text) };
+	uint64_t id;
+
+	cr_assert(brood_pool_submit(pool, &msg, flags, -1, NULL, &id) == 0);
+	return id;
+}
+
+static void
+rude_check_end(const char *how)
+{
+	struct brood_pool *pool = rude_pool(how,
+	    (struct brood_pool_options){ 0 });
+	struct brood_event event;
+
+	(void)rude_submit(pool, "to no one", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
+	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	cr_assert(event.is_asked);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+Test(pool_rude, worker_that_shuts_its_channel_is_ended)
+{
+	rude_check_end("shut");
+}
+
+/* The request is sent, and a second one could not be. */
+Test(pool_rude, worker_that_stops_receiving_is_ended)
+{
+	struct brood_pool *pool = rude_pool("deaf",
+	    (struct brood_pool_options){ .in_flight = 2 });
+	struct brood_event event;
+	struct pollfd nothing;
+
+	(void)rude_submit(pool, "to no one", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
+	(void)drain_turn(pool, -1);
+	(void)poll(&nothing, 0, 200);
+	(void)rude_submit(pool, "nor this", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	cr_assert(event.is_asked);
+	cr_assert(brood_pool_free(pool) == NULL);
+}

@@ -10,6 +10,9 @@ AC_ARG_ENABLE([portable],
 	[AS_HELP_STRING([--enable-portable],
 		[use what any POSIX system has, even where Linux has better])],
 	[], [enable_portable=no])
+dnl Not of those with a fallback to be tested here: glibc's fallback takes a lock
+dnl that is not for a child of a program with threads (src/words.h).
+AC_CHECK_FUNCS([sigdescr_np strerrordesc_np])
 brood_epoll=no
 AS_VAR_IF([enable_portable], [yes],
 	[brood_system="portable, poll"],

@@ -16,6 +16,7 @@
 #include "fd.h"
 #include "frame.h"
 #include "slot.h"
+#include "words.h"
 
 #include <sys/wait.h>
 
@@ -461,8 +462,8 @@ slot_describe_end(struct brood__slot *slot)
 
 	if (WIFSIGNALED(slot->status))
 		(void)snprintf(text, sizeof(text), "killed by signal %d (%s)%s",
-		    WTERMSIG(slot->status), strsignal(WTERMSIG(slot->status)),
-		    when);
+		    WTERMSIG(slot->status),
+		    brood__signal_words(WTERMSIG(slot->status)), when);
 	else
 		(void)snprintf(text, sizeof(text), "exited with status %d%s",
 		    WEXITSTATUS(slot->status), when);
@@ -482,7 +483,7 @@ slot_read_report(struct brood__slot *slot)
 	    brood__report_read(slot->report_fd, false, &report) != 1)
 		return;
 	(void)snprintf(text, sizeof(text), "%.180s: %.64s", report.text,
-	    strerror(report.error));
+	    brood__error_words(report.error));
 	slot->failure[0] = '\0';
 	slot_blame(slot, report.step, report.error, text);
 }

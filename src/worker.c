@@ -11,6 +11,7 @@
 #include "channel.h"
 #include "clock.h"
 #include "export.h"
+#include "words.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -180,7 +181,7 @@ brood_fail(struct brood_request *req, int error, const char *text)
 
 	r = asprintf(&said, "%s%s%s", has_text ? text : "",
 	    has_text && error != 0 ? ": " : "",
-	    error != 0 ? strerror(error) : "");
+	    error != 0 ? brood__error_words(error) : "");
 	if (r < 0)
 		return -ENOMEM;
 	msg.data = said;

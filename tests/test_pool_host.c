@@ -46,6 +46,9 @@ host_use_pool(void)
 	DRAIN_CHECK(WIFSIGNALED(done.status));
 	DRAIN_CHECK(WTERMSIG(done.status) == SIGABRT);
 	brood_completion_fini(&done);
+	DRAIN_CHECK(drain_call(pool, METHOD_RETURN_ENOENT, "", &done) == 0);
+	DRAIN_CHECK(done.fate == BROOD_FAILED);
+	brood_completion_fini(&done);
 	DRAIN_CHECK(ledger_submit(&ledger, pool, METHOD_PAUSE, 0, 20) == 0);
 	DRAIN_CHECK(ledger_await(&ledger, pool, 1));
 	DRAIN_CHECK(ledger.entries[0].fate == BROOD_EXPIRED);

@@ -101,7 +101,7 @@ int	brood_progress(struct brood_request *request, const void *data,
 
 /*
  * Answer that it failed: error is a positive errno, or 0 for none; text may be
- * NULL.  The asker gets the text, then what strerror(3) says of error.
+ * NULL.  The asker gets the text, then what error is called in English.
  */
 int	brood_fail(struct brood_request *request, int error, const char *text);
 

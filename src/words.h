@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__WORDS_H
+#define BROOD__WORDS_H
+
+/*
+ * What an errno or a signal is called, for processes that were forked from a
+ * program with threads.
+ *
+ * strerror(3) and strsignal(3) of glibc translate, and so take the lock of
+ * setlocale(3), which a thread of the host may have held during the fork: it
+ * stays locked for ever.  These take none.
+ */
+
+#include <string.h>
+
+static inline const char *
+brood__error_words(int error)
+{
+#ifdef HAVE_STRERRORDESC_NP
+	const char *words = strerrordesc_np(error);
+
+	return words != NULL ? words : "unknown error";
+#else
+	return strerror(error);
+#endif
+}
+
+static inline const char *
+brood__signal_words(int sig)
+{
+#ifdef HAVE_SIGDESCR_NP
+	const char *words = sigdescr_np(sig);
+
+	return words != NULL ? words : "real-time signal";
+#else
+	return strsignal(sig);
+#endif
+}
+
+#endif

@@ -17,6 +17,8 @@
 #include "fd.h"
 #include "pool.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -622,6 +624,9 @@ crew_lose_supervisor(struct brood_pool *pool)
 		post->peer->is_stopping = true;
 		brood__crew_list(pool, post->peer);
 		brood__traffic_abandon(pool, post->peer);
+		/* Where no signal tells it of its parent's death, this does. */
+		(void)shutdown(brood_channel_fd(post->peer->channel),
+		    SHUT_RDWR);
 		post->peer->is_broken = true;
 		brood__crew_watch(pool, post->peer);
 		pool->n_ended++;

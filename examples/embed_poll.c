@@ -145,7 +145,8 @@ loop_run(struct brood_pool *pool)
 		fds[1].fd = input.is_ended || input.is_blocked ? -1 :
 		    STDIN_FILENO;
 		fds[1].events = POLLIN;
-		if (poll(fds, 2, -1) < 0)
+		/* Without a descriptor for the pool, look often. */
+		if (poll(fds, 2, fds[0].fd < 0 ? 10 : -1) < 0)
 			err(1, "poll");
 		if (fds[1].fd >= 0 && fds[1].revents != 0)
 			input_read(&input);

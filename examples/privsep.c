@@ -219,7 +219,8 @@ wait_for(struct brood_supervisor *supervisor, struct brood_channel *channel)
 		    .events = POLLIN },
 	};
 
-	if (poll(fds, 2, -1) < 0)
+	/* Without a descriptor for the supervisor, look often. */
+	if (poll(fds, 2, fds[0].fd < 0 ? 10 : -1) < 0)
 		err(1, "poll");
 }
 

@@ -28,4 +28,6 @@ cd "$root"
 $CC $CFLAGS upcase.c -o upcase $flags
 output=$(LD_LIBRARY_PATH=$root$libdir ./upcase)
 echo "$output"
-test "$output" = PING
+test "$output" = "PING
+crash!: killed by signal 6 (Aborted)
+PONG"

@@ -205,7 +205,7 @@ Test(pool_kill, supervisor_killed_shows_at_the_descriptor_and_can_be_stopped)
 	pid_t pid;
 
 	if (!kill_reaches_workers)
-		cr_skip("workers outlive a supervisor that is killed");
+		cr_skip("a parent's death sends no signal here");
 	pool = kill_pool(&board, 2,
 	    (struct brood_pool_options){ .workers = 1 });
 	cr_assert(drain_workers(pool, &pid, 1));

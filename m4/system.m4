@@ -35,6 +35,11 @@ AC_CHECK_DECL([PR_SET_PDEATHSIG],
 		[Define to 1 if prctl(2) can tie a process to its parent.])],
 	[], [@%:@include <sys/prctl.h>])
 
+AC_CHECK_DECL([SYS_pidfd_open],
+	[AC_DEFINE([HAVE_PIDFD_OPEN], [1],
+		[Define to 1 if a descriptor can tell the end of a process.])],
+	[], [@%:@include <sys/syscall.h>])
+
 AC_CHECK_FUNC([sched_getaffinity],
 	[AC_DEFINE([HAVE_SCHED_GETAFFINITY], [1],
 		[Define to 1 if the processors of this process can be counted.])])

@@ -12,6 +12,7 @@
 #include "channel.h"
 #include "clock.h"
 #include "fd.h"
+#include "hostfd.h"
 #include "supervision.h"
 
 #include <sys/socket.h>
@@ -51,18 +52,47 @@ static int
 supervision_open_sink(const struct brood__supervisor_config *config,
     int *ret_fd)
 {
-	int fd;
+	int asked = config->sink_fd, fd;
 
 	*ret_fd = -1;
-	if (config->sink_fd < 0)
+	if (asked < 0)
 		return 0;
-	fd = brood__fd_dup(config->sink_fd == 0 ? STDERR_FILENO :
-	    config->sink_fd);
-	if (fd == -EBADF && config->sink_fd == 0)
+	fd = brood__fd_dup(asked == 0 ? STDERR_FILENO : asked);
+	if (fd == -EBADF && asked == 0)
 		return 0;
 	if (fd < 0)
 		return fd;
 	*ret_fd = fd;
+	return 0;
+}
+
+/*
+ * What the supervisor holds besides its end of the channel: its own copy of the
+ * sink, and its watch over this process.
+ */
+static int
+supervision_open_fds(struct brood__supervisor_config *config)
+{
+	int r;
+
+	config->host_fd = -1;
+	r = supervision_open_sink(config, &config->sink_fd);
+	if (r < 0)
+		return r;
+	r = brood__hostfd_open();
+	if (r == -ENOSYS)
+		return 0;
+	if (r >= 0 && r <= STDERR_FILENO) {
+		int low = r;
+
+		r = brood__fd_dup(low);
+		(void)brood__fd_close(low);
+	}
+	if (r < 0) {
+		config->sink_fd = brood__fd_close(config->sink_fd);
+		return r;
+	}
+	config->host_fd = r;
 	return 0;
 }
 
@@ -84,7 +114,7 @@ supervision_fork(struct brood__supervision *supervision,
 	sigset_t all, mask;
 	int r;
 
-	r = supervision_open_sink(config, &own.sink_fd);
+	r = supervision_open_fds(&own);
 	if (r < 0)
 		return r;
 	(void)sigfillset(&all);
@@ -95,6 +125,7 @@ supervision_fork(struct brood__supervision *supervision,
 		brood__supervisor_run(&own, control_fd);
 	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	(void)brood__fd_close(own.sink_fd);
+	(void)brood__fd_close(own.host_fd);
 	return r;
 }
 

@@ -42,6 +42,7 @@ enum {
 	TOKEN_CONTROL = 16,		/* beyond enum brood__token */
 	TOKEN_SIGNAL,
 	TOKEN_SINK,
+	TOKEN_HOST,
 };
 
 struct supervisor {
@@ -142,7 +143,7 @@ supervisor_close_others(const struct brood__supervisor_config *config,
 	size_t n = config->n_keep_fds;
 	int *fds;
 
-	fds = reallocarray(NULL, n + 2, sizeof(*fds));
+	fds = reallocarray(NULL, n + 3, sizeof(*fds));
 	if (fds == NULL)
 		return -ENOMEM;
 	if (n > 0)
@@ -150,6 +151,8 @@ supervisor_close_others(const struct brood__supervisor_config *config,
 	fds[n++] = control_fd;
 	if (config->sink_fd >= 0)
 		fds[n++] = config->sink_fd;
+	if (config->host_fd >= 0)
+		fds[n++] = config->host_fd;
 	brood__spawn_close_others(fds, n);
 	free(fds);
 	return 0;
@@ -186,6 +189,9 @@ supervisor_init(struct supervisor *sup,
 	if (r == 0)
 		r = brood__ready_add(sup->nest.ready, supervisor_signal_fds[0],
 		    POLLIN, (uint64_t)TOKEN_SIGNAL << 32);
+	if (r == 0 && config->host_fd >= 0)
+		r = brood__ready_add(sup->nest.ready, config->host_fd, POLLIN,
+		    (uint64_t)TOKEN_HOST << 32);
 	return r;
 }
 
@@ -318,6 +324,8 @@ supervisor_lose_host(struct supervisor *sup)
 	sup->nest.is_host_gone = true;
 	brood__ready_remove(sup->nest.ready,
 	    brood_channel_fd(sup->nest.control));
+	if (sup->config->host_fd >= 0)
+		brood__ready_remove(sup->nest.ready, sup->config->host_fd);
 	supervisor_stop_all(sup);
 }
 
@@ -399,6 +407,9 @@ supervisor_look(struct supervisor *sup, const struct brood__ready_event *event,
 		for (unsigned i = 0; i < sup->n_slots; i++)
 			if (!sup->slots[i]->is_watched)
 				brood__slot_pump(sup->slots[i], &sup->nest);
+		break;
+	case TOKEN_HOST:
+		supervisor_lose_host(sup);
 		break;
 	default:			/* control, signal: read in any case */
 		break;

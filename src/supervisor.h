@@ -9,7 +9,8 @@
  * It acts on three things: what the host commands on the control channel, what
  * its children do, and time.  It never waits for the host: what it has to say
  * is queued, and while too much is, nothing is started.  The end of the control
- * channel is the end of the host: all children are stopped, and it exits.
+ * channel is the end of the host, or the end of the host itself where that can be
+ * watched: all children are stopped, and it exits.
  */
 
 #include "slot.h"
@@ -22,6 +23,7 @@ struct brood__supervisor_config {
 	unsigned intensity;
 	int period_ms;
 	int sink_fd;		/* -1: what children print is dropped */
+	int host_fd;		/* of hostfd.h; -1: there is none */
 	bool has_prefix;
 	const int *keep_fds;	/* of all kinds together */
 	size_t n_keep_fds;
@@ -29,7 +31,7 @@ struct brood__supervisor_config {
 
 /*
  * Be the supervisor, in a process forked for it with all signals blocked.
- * control_fd and sink_fd are above 2.
+ * control_fd, sink_fd and host_fd are above 2.
  */
 _Noreturn void
 	brood__supervisor_run(const struct brood__supervisor_config *config,

@@ -457,11 +457,17 @@ Test(supervisor_world, signals_sent_to_every_process_do_not_end_it)
 	brood_supervisor_free(sup);
 }
 
+struct family {
+	int	fds[2];		/* pipe on which the host tells of it */
+	bool	has_twin;	/* the host has forked, by hand */
+};
+
 /* A host that tells the pids of its family, then stays until it is killed. */
 static int
 be_a_host(void *arg)
 {
-	const int *fds = arg;
+	const struct family *family = arg;
+	const int *fds = family->fds;
 	struct brood_supervisor *sup;
 	struct member_who a, b;
 
@@ -471,24 +477,46 @@ be_a_host(void *arg)
 	if (!member_await(sup, BROOD_EVENT_READY, "b", &event) ||
 	    !member_who(sup, "a", &a) || !member_who(sup, "b", &b))
 		return 2;
-	pid_t pids[3] = { a.parent, a.pid, b.pid };
+	pid_t pids[4] = { a.parent, a.pid, b.pid, 0 };
+	if (family->has_twin)
+		pids[3] = fork();
+	while (family->has_twin && pids[3] == 0)
+		pause();
 	if (write(fds[1], pids, sizeof(pids)) != sizeof(pids))
 		return 3;
 	for (;;)
 		pause();
 }
 
-Test(supervisor_world, nothing_outlives_a_killed_host)
+static void
+kill_the_host(bool has_twin)
 {
-	pid_t pids[3], host;
-	int fds[2];
+	struct family family = { .has_twin = has_twin };
+	pid_t pids[4], host;
 
-	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
-	host = support_fork(be_a_host, fds);
-	close(fds[1]);
-	cr_assert_eq(read(fds[0], pids, sizeof(pids)), sizeof(pids));
-	close(fds[0]);
+	cr_assert_eq(pipe2(family.fds, O_CLOEXEC), 0);
+	host = support_fork(be_a_host, &family);
+	close(family.fds[1]);
+	cr_assert_eq(read(family.fds[0], pids, sizeof(pids)), sizeof(pids));
+	close(family.fds[0]);
 	cr_assert_eq(kill(host, SIGKILL), 0);
 	cr_assert(WIFSIGNALED(support_join(host)));
-	expect_end_of(pids, 3);
+	for (int i = 0; i < 3; i++)
+		cr_expect(support_wait_gone(pids[i]), "%d lives", i);
+	if (has_twin)
+		kill(pids[3], SIGKILL);
+	expect_end_of(pids, has_twin ? 4 : 3);
+}
+
+Test(supervisor_world, nothing_outlives_a_killed_host)
+{
+	kill_the_host(false);
+}
+
+/* The twin holds a copy of the control channel: there is no end-of-file. */
+Test(supervisor_world, nothing_outlives_a_killed_host_that_has_forked)
+{
+#ifdef HAVE_PIDFD_OPEN
+	kill_the_host(true);
+#endif
 }

@@ -61,6 +61,15 @@ spawn_fail(const struct spawn_plan *plan, const char *step, int error,
 	_exit(SPAWN_FAILED);
 }
 
+/* A supervised child ends with its parent, even if that has died already. */
+static void
+spawn_tie(const struct spawn_plan *plan)
+{
+	if (plan->spawn->output_fd >= 0 &&
+	    brood__pdeathsig_set(SIGKILL) == 0 && getppid() != plan->parent)
+		_exit(SPAWN_FAILED);
+}
+
 static void
 spawn_reset_signals(void)
 {
@@ -167,6 +176,8 @@ spawn_call(struct spawn_plan *plan)
 	r = spawn->setup != NULL ? spawn->setup(spawn->setup_arg) : 0;
 	if (r < 0)
 		spawn_fail(plan, "setup", -r, "setup function");
+	/* Again: a change of uid or gid has untied it. */
+	spawn_tie(plan);
 	plan->report_fd = brood__fd_close(plan->report_fd);
 	if (spawn->is_greeting) {
 		r = brood_channel_hello(channel, spawn->name, -1);
@@ -206,13 +217,9 @@ spawn_child(struct spawn_plan *plan)
 	sigset_t none;
 
 	spawn_reset_signals();
-	if (spawn->output_fd >= 0) {
-		/* The parent died before the kernel was told: nobody waits. */
-		if (brood__pdeathsig_set(SIGKILL) == 0 &&
-		    getppid() != plan->parent)
-			_exit(SPAWN_FAILED);
+	spawn_tie(plan);
+	if (spawn->output_fd >= 0)
 		spawn_set_output(plan, spawn->output_fd);
-	}
 	if (spawn->nofile != NULL)
 		(void)setrlimit(RLIMIT_NOFILE, spawn->nofile);
 	(void)sigemptyset(&none);

@@ -410,6 +410,45 @@ expect_end_of(const pid_t *pids, size_t n_pids)
 		;
 }
 
+#ifdef HAVE_PRCTL_PDEATHSIG
+static int
+drop_root(void *arg)
+{
+	(void)arg;
+	return geteuid() == 0 && setresuid(65534, 65534, 65534) != 0 ?
+	    -errno : 0;
+}
+
+/* It would not notice an end-of-file. */
+static int
+sleep_for_ever(struct brood_channel *channel, void *arg)
+{
+	(void)channel;
+	while (arg == NULL)
+		pause();
+	return 0;
+}
+
+/* Proves something as root only: another cannot change its uid. */
+Test(supervisor_world, child_that_dropped_its_uid_ends_with_the_supervisor)
+{
+	struct brood_child_spec specs[] = { ab[0],
+	    { .name = "d", .fn = sleep_for_ever, .setup = drop_root } };
+	struct brood_supervisor *sup;
+	struct member_who a;
+
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 2 });
+	await(sup, BROOD_EVENT_READY, "d");
+	cr_assert(member_who(sup, "a", &a));
+	cr_assert_eq(kill(a.parent, SIGKILL), 0);
+	cr_expect(support_wait_gone(event.event.pid));
+	(void)kill(event.event.pid, SIGKILL);
+	brood_supervisor_free(sup);
+	expect_end_of((pid_t[]){ a.parent, a.pid, event.event.pid }, 3);
+}
+#endif
+
 static void
 kill_the_supervisor(bool is_reaped_by_the_host)
 {
@@ -513,10 +552,10 @@ Test(supervisor_world, nothing_outlives_a_killed_host)
 	kill_the_host(false);
 }
 
+#ifdef HAVE_PIDFD_OPEN
 /* The twin holds a copy of the control channel: there is no end-of-file. */
 Test(supervisor_world, nothing_outlives_a_killed_host_that_has_forked)
 {
-#ifdef HAVE_PIDFD_OPEN
 	kill_the_host(true);
-#endif
 }
+#endif

@@ -138,6 +138,17 @@ spawn_pack(struct spawn_plan *plan, int *fds, size_t n_fds)
 	closefrom(first + (int)n_fds);
 }
 
+/*
+ * Not before the parent's descriptors are closed: the numbers below its limit may
+ * all be taken, and a copy needs a free one.
+ */
+static void
+spawn_limit(const struct brood__spawn *spawn)
+{
+	if (spawn->nofile != NULL)
+		(void)setrlimit(RLIMIT_NOFILE, spawn->nofile);
+}
+
 _Noreturn static void
 spawn_exec(struct spawn_plan *plan, const sigset_t *mask)
 {
@@ -151,6 +162,7 @@ spawn_exec(struct spawn_plan *plan, const sigset_t *mask)
 		plan->fds[n++] = spawn->options->keep_fds[i];
 	plan->fds[n++] = plan->report_fd;
 	spawn_pack(plan, plan->fds, n);
+	spawn_limit(spawn);
 
 	if (dir != NULL && chdir(dir) < 0)
 		spawn_fail(plan, "chdir", errno, dir);
@@ -199,6 +211,7 @@ spawn_run(struct spawn_plan *plan, const sigset_t *mask)
 	plan->fds[n++] = plan->socket;
 	plan->fds[n++] = plan->report_fd;
 	brood__spawn_close_others(plan->fds, n);
+	spawn_limit(plan->spawn);
 
 	/* What the parent had not flushed yet is the parent's to print. */
 	(void)fpurge(stdout);
@@ -220,8 +233,6 @@ spawn_child(struct spawn_plan *plan)
 	spawn_tie(plan);
 	if (spawn->output_fd >= 0)
 		spawn_set_output(plan, spawn->output_fd);
-	if (spawn->nofile != NULL)
-		(void)setrlimit(RLIMIT_NOFILE, spawn->nofile);
 	(void)sigemptyset(&none);
 	if (spawn->argv != NULL)
 		spawn_exec(plan, &none);

@@ -182,6 +182,42 @@ Test(supervisor_world, program_that_says_hello_is_a_child)
 	brood_supervisor_free(sup);
 }
 
+/* The host's limit, which is the child's, is less than the supervisor needs. */
+static int
+start_programs_in_little_room(void *arg)
+{
+	const char *const argv[] = { getenv("RAW_WORKER"), NULL };
+	struct brood_child_spec specs[] = {
+	    { .name = "p", .argv = argv }, { .name = "q", .argv = argv },
+	    { .name = "r", .argv = argv },
+	};
+	struct rlimit limit;
+	struct brood_supervisor *sup;
+	int r;
+
+	(void)arg;
+	closefrom(3);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 18;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1;
+	r = brood_supervisor_new(&sup, &(struct brood_supervisor_options){
+	    .children = specs, .n_children = 3, .stderr_fd = -1 });
+	if (r != 0)
+		return 2;
+	for (int i = 0; i < 3; i++)
+		if (!member_next(sup, MEMBER_PATIENCE, &event) ||
+		    event.event.kind != BROOD_EVENT_READY)
+			return 3;
+	brood_supervisor_free(sup);
+	return 0;
+}
+
+Test(supervisor_world, program_starts_though_the_supervisor_holds_more_than_it_may)
+{
+	support_in_child(start_programs_in_little_room, NULL);
+}
+
 /* The program does not become ready; the event says so. */
 static void
 expect_not_started(const char *const *argv)

@@ -30,6 +30,7 @@ struct brood__request {
 	struct brood__peer *peer;	/* that has it; NULL: the queue */
 	int64_t sent_ms;		/* since when */
 	uint64_t end;			/* where it ends in what was sent */
+	unsigned n_passed;		/* workers that died, it being next */
 	bool is_retried;
 	bool is_abandoned;
 	bool is_expired;		/* abandoned because of its deadline */

@@ -24,6 +24,7 @@
 enum {
 	TRAFFIC_READS = 16,		/* of one worker in one turn */
 	TRAFFIC_LAST_READS = 256,	/* after its death: a full socket */
+	TRAFFIC_TRIES = 5,		/* workers that die before they read */
 	TRAFFIC_PARTS = 1 << 20,	/* bytes of parts untaken */
 	TRAFFIC_PART_COST = 256,	/* what one counts beyond its payload */
 	TRAFFIC_RETRY_MS = 10,
@@ -506,11 +507,12 @@ brood__traffic_cancel_all(struct brood_pool *pool, const char *text)
 
 static void
 traffic_crashed(struct brood_pool *pool, struct brood__peer *peer,
-    struct brood__request *req, int status, const char *text)
+    struct brood__request *req, enum brood_ran ran, int status,
+    const char *text)
 {
 	struct brood_completion done = {
 		.fate = BROOD_CRASHED,
-		.ran = BROOD_MAY_HAVE_RUN,
+		.ran = ran,
 		.status = status,
 		.pid = peer->pid,
 		.text = text,
@@ -518,6 +520,24 @@ traffic_crashed(struct brood_pool *pool, struct brood__peer *peer,
 
 	brood__queue_complete(pool, req, &done, NULL, NULL, 0);
 	(void)brood__request_free(req);
+}
+
+/*
+ * One that the worker never started goes to another.  But if it was the next to
+ * be started, it may be what workers die of, having a payload too long for
+ * their memory perhaps, or they die of themselves: not for ever.
+ */
+static void
+traffic_pass_on(struct brood_pool *pool, struct brood__peer *peer,
+    struct brood__request *req, int status, const char *text)
+{
+	bool was_next = TAILQ_EMPTY(&peer->requests);
+
+	if (!was_next || ++req->n_passed < TRAFFIC_TRIES)
+		brood__queue_restore(pool, req);
+	else
+		traffic_crashed(pool, peer, req, req->is_retried ?
+		    BROOD_MAY_HAVE_RUN : BROOD_NOT_RUN, status, text);
 }
 
 /*
@@ -546,12 +566,13 @@ brood__traffic_settle(struct brood_pool *pool, struct brood__peer *peer,
 		if (req->is_abandoned)
 			(void)brood__request_free(req);
 		else if (req->end > consumed)
-			brood__queue_restore(pool, req);
+			traffic_pass_on(pool, peer, req, status, text);
 		else if ((req->flags & BROOD_IDEMPOTENT) && !req->is_retried) {
 			req->is_retried = true;
 			brood__queue_restore(pool, req);
 		} else
-			traffic_crashed(pool, peer, req, status, text);
+			traffic_crashed(pool, peer, req, BROOD_MAY_HAVE_RUN,
+			    status, text);
 	}
 }
 
@@ -570,6 +591,7 @@ brood__traffic_abandon(struct brood_pool *pool, struct brood__peer *peer)
 		else if (req->end > sent)
 			brood__queue_restore(pool, req);
 		else
-			traffic_crashed(pool, peer, req, 0, pool->broken);
+			traffic_crashed(pool, peer, req, BROOD_MAY_HAVE_RUN,
+			    0, pool->broken);
 	}
 }

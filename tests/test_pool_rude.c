@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 BROOD_SUITE(pool_rude);
 
@@ -76,5 +77,26 @@ Test(pool_rude, worker_that_stops_receiving_is_ended)
 	(void)rude_submit(pool, "nor this", 0);
 	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
 	cr_assert(event.is_asked);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+Test(pool_rude, request_that_no_worker_lives_to_start_is_not_tried_for_ever)
+{
+	struct brood_pool *pool = rude_pool("faint",
+	    (struct brood_pool_options){ .in_flight = 2 });
+	struct brood_completion done;
+	struct brood_pool_stats stats;
+
+	for (unsigned i = 0; i < 3; i++)
+		(void)rude_submit(pool, "too much", BROOD_IDEMPOTENT);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert(drain_next(pool, &done));
+		cr_assert(done.fate == BROOD_CRASHED);
+		cr_assert(done.ran == BROOD_NOT_RUN);
+		cr_assert(WEXITSTATUS(done.status) == 3);
+		brood_completion_fini(&done);
+	}
+	brood_pool_stats(pool, &stats);
+	cr_assert(stats.started <= 20, "%d", (int)stats.started);
 	cr_assert(brood_pool_free(pool) == NULL);
 }

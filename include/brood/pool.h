@@ -82,7 +82,8 @@ enum brood_fate {
 	BROOD_FAILED,		/* the handler said no: reply.code is an enum
 				   brood_error, text says why */
 	BROOD_CRASHED,		/* its worker died: status of wait(2), and text
-				   such as "killed by signal 6 (Aborted)" */
+				   such as "killed by signal 6 (Aborted)"; or
+				   five did, one by one, before starting it */
 	BROOD_EXPIRED,		/* its deadline passed */
 	BROOD_CANCELED,		/* by brood_pool_cancel() or a stop */
 	BROOD_REFUSED,		/* never started: stopping, or a broken pool */

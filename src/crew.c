@@ -161,8 +161,15 @@ brood__crew_watch(struct brood_pool *pool, struct brood__peer *peer)
 {
 	short events = brood_channel_events(peer->channel);
 
-	if (peer->is_broken)
-		events = 0;
+	if (!peer->is_watched)
+		return;
+	if (peer->is_broken) {
+		/* Hang-ups and errors would be told without being asked for. */
+		brood__ready_remove(pool->ready,
+		    brood_channel_fd(peer->channel));
+		peer->is_watched = false;
+		return;
+	}
 	if (pool->is_choked)
 		events &= ~POLLIN;
 	if (pool->retry_ms != BROOD__NEVER || peer->is_shut)
@@ -457,6 +464,7 @@ crew_adopt(struct brood_pool *pool, const struct brood__notice *notice,
 		(void)brood__peer_free(peer);
 		return r;
 	}
+	peer->is_watched = true;
 	pool->posts[notice->slot].peer = peer;
 	pool->posts[notice->slot].generation = notice->generation;
 	pool->n_started++;
@@ -493,7 +501,10 @@ crew_remove(struct brood_pool *pool, struct brood__peer *peer)
 		pool->outgoing = NULL;
 	peer->is_stopping = true;
 	brood__crew_list(pool, peer);
-	brood__ready_remove(pool->ready, brood_channel_fd(peer->channel));
+	if (peer->is_watched)
+		brood__ready_remove(pool->ready,
+		    brood_channel_fd(peer->channel));
+	peer->is_watched = false;
 	pool->posts[peer->slot].peer = NULL;
 	pool->n_ended++;
 }

@@ -28,7 +28,8 @@ struct brood__peer {
 	uint64_t n_served;
 	uint64_t max_served;		/* then it is replaced; 0 never ... */
 	uint64_t last_served;		/* ... and gets no more than this */
-	short events;			/* watched for */
+	short events;			/* watched for, if ... */
+	bool is_watched;		/* ... it is: in the readiness set */
 
 	bool is_used;			/* the supervisor was told */
 	bool is_listed;			/* may be given requests: in the ... */

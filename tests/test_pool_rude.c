@@ -68,12 +68,11 @@ Test(pool_rude, worker_that_stops_receiving_is_ended)
 	struct brood_pool *pool = rude_pool("deaf",
 	    (struct brood_pool_options){ .in_flight = 2 });
 	struct brood_event event;
-	struct pollfd nothing;
 
 	(void)rude_submit(pool, "to no one", 0);
 	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
 	(void)drain_turn(pool, -1);
-	(void)poll(&nothing, 0, 200);
+	(void)poll(NULL, 0, 200);
 	(void)rude_submit(pool, "nor this", 0);
 	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
 	cr_assert(event.is_asked);
@@ -99,4 +98,45 @@ Test(pool_rude, request_that_no_worker_lives_to_start_is_not_tried_for_ever)
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.started <= 20, "%d", (int)stats.started);
 	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+static void
+rude_lose_supervisor(struct brood_pool *pool)
+{
+	struct brood_pool_stats stats;
+	struct brood_completion done;
+
+	brood_pool_stats(pool, &stats);
+	cr_assert(kill(stats.supervisor, SIGKILL) == 0);
+	cr_assert(drain_next(pool, &done));
+	cr_assert(done.fate == BROOD_CRASHED);
+	brood_completion_fini(&done);
+}
+
+static void
+rude_await_in_flight(struct brood_pool *pool)
+{
+	struct brood_pool_stats stats;
+
+	do {
+		(void)drain_turn(pool, -1);
+		brood_pool_stats(pool, &stats);
+	} while (stats.in_flight == 0);
+	(void)poll(NULL, 0, 200);
+}
+
+Test(pool_rude, hang_up_does_not_wake_a_pool_without_supervisor_for_ever)
+{
+	struct brood_pool *pool = rude_pool("hang_up",
+	    (struct brood_pool_options){ 0 });
+	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
+
+	(void)rude_submit(pool, "nothing to say", 0);
+	rude_await_in_flight(pool);
+	rude_lose_supervisor(pool);
+	for (unsigned i = 0; i < 3; i++)
+		cr_assert(brood_pool_dispatch(pool) == 0);
+	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 200) == 0);
+	cr_assert(brood_pool_free(pool) == NULL);
+	(void)drain_children();
 }

@@ -318,6 +318,9 @@ traffic_answer(struct brood_pool *pool, struct brood__peer *peer,
 
 	if (req == NULL)
 		traffic_break(pool, peer, "it answered what it was not asked");
+	else if (req->end > brood__channel_sent(peer->channel))
+		/* Or what is queued for it would grow with every answer. */
+		traffic_break(pool, peer, "it answered before it was asked");
 	else if (msg->kind == BROOD_KIND_PROGRESS || msg->more)
 		traffic_part(pool, peer, req, msg);
 	else if (msg->kind == BROOD_KIND_ERROR)

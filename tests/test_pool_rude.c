@@ -140,3 +140,28 @@ Test(pool_rude, hang_up_does_not_wake_a_pool_without_supervisor_for_ever)
 	cr_assert(brood_pool_free(pool) == NULL);
 	(void)drain_children();
 }
+
+/* Ids can be guessed; what is queued for a worker must not grow by that. */
+Test(pool_rude, answers_to_what_was_not_sent_yet_do_not_count)
+{
+	enum { LEN = 100000, MAX = 64 };
+	struct brood_pool *pool = rude_pool("clairvoyant",
+	    (struct brood_pool_options){ .queue = MAX });
+	struct brood_completion done;
+	struct brood_message msg = { .data = calloc(1, LEN), .len = LEN };
+	struct brood_pool_stats stats;
+
+	cr_assert(msg.data != NULL);
+	for (unsigned i = 0; i < MAX; i++)
+		cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL,
+		    NULL) == 0);
+	for (unsigned i = 0; i < MAX; i++) {
+		cr_assert(drain_next(pool, &done));
+		brood_completion_fini(&done);
+	}
+	/* Two or three fit its socket; it is ended by the one after these. */
+	brood_pool_stats(pool, &stats);
+	cr_assert(stats.ended >= MAX / 8, "%d", (int)stats.ended);
+	free((void *)msg.data);
+	cr_assert(brood_pool_free(pool) == NULL);
+}

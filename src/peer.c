@@ -151,15 +151,14 @@ brood__peer_consumed(struct brood__peer *peer)
 }
 
 void
-brood__peer_wait_gone(struct brood__peer *peer, int timeout_ms)
+brood__peer_wait_gone(struct brood__peer *peer, int64_t deadline_ms)
 {
-	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
 	struct brood_message msg;
-	int r;
+	int left_ms, r;
 
 	peer->kept_fd = brood__fd_close(peer->kept_fd);
 	do {
-		r = brood__channel_recv(peer->channel,
-		    brood__time_left(deadline, brood__now_ms()), &msg);
-	} while (r > 0);
+		left_ms = brood__time_left(deadline_ms, brood__now_ms());
+		r = brood__channel_recv(peer->channel, left_ms, &msg);
+	} while (r > 0 && left_ms > 0);
 }

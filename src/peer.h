@@ -84,9 +84,9 @@ void	brood__peer_remove(struct brood__peer *peer,
 uint64_t brood__peer_consumed(struct brood__peer *peer);
 
 /*
- * Close the worker's end, and wait up to timeout_ms until no process holds it:
+ * Close the worker's end, and wait until no process holds it, or the deadline:
  * for when there is no supervisor left to say that it is dead.
  */
-void	brood__peer_wait_gone(struct brood__peer *peer, int timeout_ms);
+void	brood__peer_wait_gone(struct brood__peer *peer, int64_t deadline_ms);
 
 #endif

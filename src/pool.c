@@ -206,6 +206,7 @@ pool_free_queue(struct brood_pool *pool)
 BROOD_PUBLIC struct brood_pool *
 brood_pool_free(struct brood_pool *pool)
 {
+	int64_t deadline_ms;
 	bool is_orderly;
 
 	if (pool == NULL)
@@ -214,13 +215,14 @@ brood_pool_free(struct brood_pool *pool)
 	pool->ready = brood__ready_free(pool->ready);
 	pool->supervision = brood__supervision_free(pool->supervision,
 	    &is_orderly);
+	deadline_ms = brood__deadline(brood__now_ms(), POOL_GONE_MS);
 	for (unsigned i = 0; i < pool->n_posts; i++) {
 		struct brood__peer *peer = pool->posts[i].peer;
 
 		if (peer == NULL)
 			continue;
 		if (!is_orderly)
-			brood__peer_wait_gone(peer, POOL_GONE_MS);
+			brood__peer_wait_gone(peer, deadline_ms);
 		(void)brood__peer_free(peer);
 	}
 	pool_free_queue(pool);

@@ -165,3 +165,24 @@ Test(pool_rude, answers_to_what_was_not_sent_yet_do_not_count)
 	free((void *)msg.data);
 	cr_assert(brood_pool_free(pool) == NULL);
 }
+
+/* Nobody is left to kill them: free gives up, once for all of them. */
+Test(pool_rude, free_does_not_wait_for_ever_for_those_that_never_stop)
+{
+	struct brood_pool *pool = rude_pool("flood",
+	    (struct brood_pool_options){ .workers = 3 });
+	int64_t start_ms;
+	pid_t pids[3];
+
+	cr_assert(drain_workers(pool, pids, 3));
+	for (unsigned i = 0; i < 3; i++)
+		(void)rude_submit(pool, "how far?", 0);
+	rude_await_in_flight(pool);
+	rude_lose_supervisor(pool);
+	start_ms = brood__now_ms();
+	cr_assert(brood_pool_free(pool) == NULL);
+	cr_assert(brood__now_ms() - start_ms < 9000);
+	for (unsigned i = 0; i < 3; i++)
+		(void)kill(pids[i], SIGKILL);
+	(void)drain_children();
+}

@@ -7,7 +7,8 @@
  *
  * A channel never sets O_NONBLOCK, which would reach every process that shares
  * the socket; waiting is a matter of each call.  What it holds is bounded: one
- * incoming message, and outgoing ones up to max_queued bytes.
+ * incoming message, and outgoing ones up to max_queued bytes, or one that is
+ * longer.
  *
  * Once a peer has broken the protocol, or the stream has ended, the channel
  * stays in that state: every later call says the same.
@@ -32,7 +33,8 @@ struct brood_channel;
 
 struct brood_channel_options {
 	size_t	 max_payload;	/* of a message, both ways; 0: 16 MiB */
-	size_t	 max_queued;	/* bytes waiting to be sent; 0: 1 MiB */
+	size_t	 max_queued;	/* bytes waiting to be sent; 0: 1 MiB; one
+				   message may always wait */
 	unsigned max_fds;	/* accepted with one message; 0: none */
 };
 
@@ -85,7 +87,7 @@ short	brood_channel_events(const struct brood_channel *channel);
  * Several small messages queued and then flushed leave in one sendmsg(2).
  *
  *   -EAGAIN	max_queued is reached: flush, then retry
- *   -EMSGSIZE	msg is longer than max_payload
+ *   -EMSGSIZE	msg is longer than max_payload, or than the peer's HELLO allows
  *   -EINVAL	an unknown kind, a field that its kind does not have (more: only
  *		REPLY; timeout_ms: REQUEST), or more than BROOD_MAX_FDS
  *   -EMFILE	no descriptor left to copy msg's
@@ -104,6 +106,10 @@ int	brood_channel_flush(struct brood_channel *channel, int timeout_ms);
 
 /*
  * Queue a message and wait until the kernel has all of it.
+ *
+ * The errors are those of brood_channel_queue(), and:
+ *
+ *   -ETOOMANYREFS	as above: msg remains queued, flush again later
  */
 int	brood_channel_send(struct brood_channel *channel,
 	    const struct brood_message *msg);
@@ -132,7 +138,8 @@ int	brood_channel_take_fd(struct brood_channel *channel, size_t i);
  *
  * Needed between a program run by brood_child_exec() and its parent when the
  * program uses brood_worker_main(); a pool does it by itself.  name says who
- * this is in the peer's messages; NULL is none.
+ * this is in the peer's messages; NULL is none.  timeout_ms is for sending, and
+ * again for the answer.
  *
  *   -EPROTONOSUPPORT	the peer speaks another version of the protocol
  *   -ETIMEDOUT	no HELLO within timeout_ms

@@ -44,6 +44,9 @@ struct brood_child_options {
  *
  * The child leaves by _exit(2), its own stdout flushed: no atexit(3) handler of
  * the parent's runs twice.  NULL options are the defaults.
+ *
+ *   -EINVAL	no fn, or env or chdir, which are for programs
+ *   -EBADF	a descriptor of keep_fds is not open
  */
 int	brood_child_fork(struct brood_child **ret_child,
 	    const struct brood_child_options *options, brood_child_fn fn,
@@ -51,11 +54,15 @@ int	brood_child_fork(struct brood_child **ret_child,
 
 /*
  * Start a program with the channel as descriptor 3 and BROOD_FD=3 in its
- * environment.  argv[0] is run as execvp(3) does: looked up in PATH when it has
- * no slash, and given to sh when it is a text without "#!".
+ * environment.  argv[0] is run as execvp(3) does: looked up in the PATH of that
+ * environment when it has no slash, and given to sh when it is a text without
+ * "#!".
  *
  * Returns when the program runs or could not be run: the errno of execve(2)
  * (-ENOENT, -EACCES, ...) or chdir(2) is the caller's.
+ *
+ *   -EINVAL	no argv[0]
+ *   -EBADF	a descriptor of keep_fds is not open
  */
 int	brood_child_exec(struct brood_child **ret_child,
 	    const struct brood_child_options *options,
@@ -77,8 +84,8 @@ pid_t	brood_child_pid(const struct brood_child *child);
 int	brood_child_kill(struct brood_child *child, int sig);
 
 /*
- * Wait until the child has ended; gives the status of wait(2).  Asked again, it
- * gives the same status again.
+ * Wait until the child has ended; gives the status of wait(2), if ret_status is
+ * not NULL.  Asked again, it gives the same status again.
  *
  *   -ECHILD	someone else took the status: SIGCHLD is ignored, or the
  *		program waits for any child.  The child has ended.

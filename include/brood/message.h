@@ -13,8 +13,9 @@
  *   - Lengths are bytes.  Names ending in _ms are milliseconds; a timeout of -1
  *     means none and 0 means "do not wait".
  *   - An object belongs to the process that made it: in a forked copy its
- *     functions say -ECHILD (except _free, which then only releases memory and
- *     descriptors).  An object is used by one thread at a time.
+ *     functions say -ECHILD, or, if they give no errno, what was so at the
+ *     fork; _free then only releases memory and descriptors.  An object is used
+ *     by one thread at a time.
  *   - Every descriptor that brood opens or receives is close-on-exec.
  *   - No function prints, exits, raises SIGPIPE, or changes a signal's
  *     disposition or the O_NONBLOCK flag of a descriptor.

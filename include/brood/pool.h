@@ -53,7 +53,8 @@ struct brood_pool_options {
 	const char	*chdir;		/* with argv only; NULL: stay */
 
 	unsigned	 workers;	/* 0: as many as there are processors */
-	unsigned	 in_flight;	/* sent to one worker at a time; 0: 1 */
+	unsigned	 in_flight;	/* sent to one worker at a time, at most
+					   64; 0: 1 */
 	unsigned	 queue;		/* requests beyond those at workers; 0:
 					   twice the workers, at least 64 */
 	size_t		 max_payload;	/* bytes, both ways; 0: 16 MiB */
@@ -63,14 +64,15 @@ struct brood_pool_options {
 					   workers that are trusted */
 
 	int		 boot_ms;	/* from start to ready; 0: 60 s */
-	int		 shutdown_ms;	/* from asking to SIGKILL; 0: 5 s */
+	int		 shutdown_ms;	/* from GOODBYE to SIGTERM, and again
+					   from there to SIGKILL; 0: 5 s */
 	unsigned	 intensity;	/* failures of one slot ... 0: 5 */
 	int		 period_ms;	/* ... in this time; one more and it is
 					   given up; 0: 30 s */
 
-	const int	*keep_fds;	/* stay open in the workers, at their
-					   numbers with a handler, at 4, 5, ...
-					   with argv */
+	const int	*keep_fds;	/* above 2; stay open in the workers, at
+					   their numbers with a handler, at 4,
+					   5, ... with argv */
 	size_t		 n_keep_fds;
 	int		 stderr_fd;	/* where lines go that workers print; 0:
 					   standard error, -1: nowhere */
@@ -80,7 +82,9 @@ struct brood_pool_options {
 enum brood_fate {
 	BROOD_DONE = 1,		/* the reply is in it */
 	BROOD_FAILED,		/* the handler said no: reply.code is an enum
-				   brood_error, text says why */
+				   brood_error, or 0 if it was brood that could
+				   not pass on the request or the reply; text
+				   says why */
 	BROOD_CRASHED,		/* its worker died: status of wait(2), and text
 				   such as "killed by signal 6 (Aborted)"; or
 				   five did, one by one, before starting it */
@@ -128,7 +132,7 @@ enum brood_worker_state {
 	BROOD_WORKER_STARTING = 1,	/* or waiting to be started again */
 	BROOD_WORKER_IDLE,
 	BROOD_WORKER_BUSY,
-	BROOD_WORKER_LEAVING,		/* finishes what it has, or is stopped */
+	BROOD_WORKER_LEAVING,		/* finishes what it has, or stops */
 	BROOD_WORKER_GIVEN_UP,		/* it could not be started */
 };
 
@@ -140,7 +144,7 @@ struct brood_worker_info {
 	pid_t		 pid;		/* 0 unless it is ready */
 	uint64_t	 served;	/* requests answered by this process */
 	unsigned long	 failures;	/* of the slot: ends nobody asked for */
-	uint64_t	 id;		/* of the request that it runs; 0 none */
+	uint64_t	 id;		/* of the request it runs; 0 none */
 	int		 age_ms;	/* since that was sent */
 };
 

@@ -92,20 +92,22 @@ struct brood_supervisor_options {
 /*
  * Fork the supervisor and start the children.  Returns at once.
  *
- * In a child, fn gets the channel to the host.  For each of its links a message
- * of kind BROOD_KIND_LINK comes on that channel once both siblings are ready,
- * and again whenever the other has been restarted: its payload is the other's
- * name, its descriptor a socket for brood_channel_new().  It comes before
- * anything that the host sends after it has read the second sibling's
- * BROOD_EVENT_READY.  A linked child accepts one descriptor with a message even
- * if its options say none; the host's end does not.  A child whose channel
- * ends, or that is told GOODBYE, finishes.
+ * In a child, fn gets the channel to the host, HELLO exchanged.  For each of
+ * its links a message of kind BROOD_KIND_LINK comes on that channel once both
+ * siblings are ready, and again whenever the other has been restarted: its
+ * payload is the other's name, its descriptor a socket for brood_channel_new().
+ * It comes before anything that the host sends after it has read the second
+ * sibling's BROOD_EVENT_READY.  A linked child accepts one descriptor with a
+ * message even if its options say none; the host's end does not.  A child whose
+ * channel ends, or that is told GOODBYE, finishes.
  *
  * All is copied, but arg, which a child sees as it was then; descriptors to
  * keep may be closed in the host afterwards.
  *
  *   -EINVAL	no children, a child without or with both of fn and argv, a
- *		name twice, a link to a name that is not in the list
+ *		name twice, a link to a name that is not in the list or of one
+ *		to itself, a descriptor to keep that is not above 2
+ *   -EBADF	a descriptor to keep, or stderr_fd, is not open
  *   -EMFILE	RLIMIT_NOFILE leaves no room for two descriptors per child
  */
 int	brood_supervisor_new(struct brood_supervisor **ret_supervisor,

@@ -101,7 +101,9 @@ int	brood_progress(struct brood_request *request, const void *data,
 
 /*
  * Answer that it failed: error is a positive errno, or 0 for none; text may be
- * NULL.  The asker gets the text, then what error is called in English.
+ * NULL.  The asker gets the text, then what error is called in English, and an
+ * enum brood_error: NO_METHOD for ENOSYS and EOPNOTSUPP, TOO_LARGE for
+ * EMSGSIZE, EXPIRED for ETIMEDOUT, CANCELED for ECANCELED, otherwise FAILED.
  */
 int	brood_fail(struct brood_request *request, int error, const char *text);
 
@@ -111,7 +113,8 @@ int	brood_fail(struct brood_request *request, int error, const char *text);
  * goodbye or is gone.
  *
  * Set up first, then call this: it says "ready".  Gives 0, or the negative
- * errno of brood_channel_inherit(), of brood_channel_hello(), or -EPROTO.
+ * errno of brood_channel_inherit(), brood_channel_hello() or
+ * brood_channel_recv(), or -EPROTO for what a host does not send.
  */
 int	brood_worker_main(brood_handler_fn handler, void *arg);
 

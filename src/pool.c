@@ -587,6 +587,8 @@ BROOD_PUBLIC int
 brood_pool_worker(const struct brood_pool *pool, unsigned i,
     struct brood_worker_info *ret_info)
 {
+	if (!pool_is_mine(pool))
+		return -ECHILD;
 	for (unsigned slot = 0; slot < pool->n_posts; slot++) {
 		const struct brood__post *post = &pool->posts[slot];
 

@@ -374,6 +374,7 @@ pool_use_copy(void *arg)
 	struct brood_pool *pool = arg;
 	struct brood_message msg = { 0 };
 	struct brood_completion done;
+	struct brood_worker_info info;
 	struct brood_event event;
 
 	DRAIN_CHECK(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL) ==
@@ -385,7 +386,9 @@ pool_use_copy(void *arg)
 	DRAIN_CHECK(brood_pool_call(pool, &msg, 0, &done) == -ECHILD);
 	DRAIN_CHECK(brood_pool_cancel(pool, 1) == -ECHILD);
 	DRAIN_CHECK(brood_pool_resize(pool, 1) == -ECHILD);
+	DRAIN_CHECK(brood_pool_reload(pool) == -ECHILD);
 	DRAIN_CHECK(brood_pool_stop(pool, 0) == -ECHILD);
+	DRAIN_CHECK(brood_pool_worker(pool, 0, &info) == -ECHILD);
 	DRAIN_CHECK(brood_pool_next_event(pool, &event) == -ECHILD);
 	DRAIN_CHECK(brood_pool_free(pool) == NULL);
 	return 0;

@@ -7,6 +7,7 @@
 #include <brood/event.h>
 #include <brood/message.h>
 #include <brood/pool.h>
+#include <brood/socket.h>
 #include <brood/supervisor.h>
 #include <brood/worker.h>
 

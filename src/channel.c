@@ -14,6 +14,7 @@
  * descriptors, takes whatever one recv(2) brings.
  */
 
+#include "await.h"
 #include "channel.h"
 #include "clock.h"
 #include "export.h"
@@ -221,14 +222,7 @@ brood__channel_set_peer_max(struct brood_channel *ch, uint32_t max_payload)
 static int
 channel_poll(const struct brood_channel *ch, short events, int64_t deadline)
 {
-	struct pollfd pfd = { .fd = ch->fd, .events = events };
-	int r;
-
-	do {
-		r = poll(&pfd, 1, deadline == BROOD__NEVER ? -1 :
-		    brood__time_left(deadline, brood__now_ms()));
-	} while (r < 0 && errno == EINTR);
-	return r < 0 ? -errno : r;
+	return brood__await(ch->fd, events, deadline);
 }
 
 static int64_t

@@ -40,6 +40,13 @@ AC_CHECK_DECL([SYS_pidfd_open],
 		[Define to 1 if a descriptor can tell the end of a process.])],
 	[], [@%:@include <sys/syscall.h>])
 
+AC_CHECK_DECL([SO_PEERCRED],
+	[AC_CHECK_TYPE([struct ucred],
+		[AC_DEFINE([HAVE_SO_PEERCRED], [1],
+			[Define to 1 if a socket knows its peer's pid.])],
+		[], [@%:@include <sys/socket.h>])],
+	[], [@%:@include <sys/socket.h>])
+
 AC_CHECK_FUNC([sched_getaffinity],
 	[AC_DEFINE([HAVE_SCHED_GETAFFINITY], [1],
 		[Define to 1 if the processors of this process can be counted.])])

@@ -53,17 +53,22 @@ struct brood_credentials {
  * kernel takes from the dead.  Mode and owner are set before the file can be
  * connected to.
  *
- *   -EADDRINUSE	a server answers on it, or holds the lock
+ *   -EADDRINUSE	a server has it, or holds the lock
  *   -EEXIST	path is there and is not a socket
+ *   -EINVAL	a mode beyond 0777, or a negative backlog
  */
 int	brood_listen(struct brood_listener **ret_listener, const char *path,
 	    const struct brood_listen_options *options, char *text);
 
 /*
  * Take a listener that the service manager has opened: number i from 0 of
- * LISTEN_FDS, if LISTEN_PID is this process (sd_listen_fds(3)).  ret_name, which
- * may be NULL, gets its name of LISTEN_FDNAMES, or "": it belongs to the
+ * LISTEN_FDS, if LISTEN_PID is this process (sd_listen_fds(3)).  ret_name,
+ * which may be NULL, gets its name of LISTEN_FDNAMES, or "": it belongs to the
  * listener.  Its file stays when it is freed: it is the manager's.
+ *
+ * Takes the descriptor, on success only: each number once.  Its O_NONBLOCK
+ * stays as it came; without it, where several processes accept from the
+ * listener, one that another has been faster than waits on past its timeout.
  *
  *   -ENOENT	there are no more than i
  *   -ENOTSOCK, -EPROTOTYPE	it is no listening UNIX stream socket
@@ -111,7 +116,10 @@ int	brood_connect_channel(const char *path, int timeout_ms,
 	    struct brood_channel **ret_channel, char *text);
 
 /*
- * The other end's credentials, of any connected UNIX stream socket.
+ * The other end's credentials, of any connected UNIX stream socket.  Where the
+ * system does not tell the pid, it is 0.
+ *
+ *   -ENOTCONN, -ENOTSOCK, -EPROTOTYPE	fd is none
  */
 int	brood_socket_credentials(int fd,
 	    struct brood_credentials *ret_credentials);
@@ -123,7 +131,10 @@ struct brood_peer;
 
 /*
  * Bind this process's own name.  What a dead peer left under it is replaced;
- * the rules are those of brood_listen().  A name is 1 to 64 bytes without '/'.
+ * the rules are those of brood_listen(), its mode 0600.  A name is 1 to 64
+ * bytes without '/'.
+ *
+ *   -EINVAL	no such name, a prefix with '/', or an empty dir
  */
 int	brood_peer_new(struct brood_peer **ret_peer, const char *dir,
 	    const char *prefix, const char *name, char *text);
@@ -142,8 +153,9 @@ int	brood_peer_send(struct brood_peer *peer, const char *name,
 	    const void *data, size_t len);
 
 /*
- * Receive a datagram, waiting up to timeout_ms, and who sent it: a name of up to
- * 64 bytes and NUL, "" if the sender has none of this kind.
+ * Receive a datagram, waiting up to timeout_ms, and who sent it: a name of up
+ * to 64 bytes and NUL, "" if the sender has none of this kind: it is bound to no
+ * DIR/PREFIX-NAME as this peer spells it.
  *
  * Returns 1 with one, 0 if none came in time.
  *

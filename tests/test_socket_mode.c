@@ -129,6 +129,19 @@ Test(socket_mode, mode_is_0600_unless_set)
 	support_in_child(listen_by_default, NULL);
 }
 
+Test(socket_mode, peer_is_never_open_to_others)
+{
+	struct brood_peer *peer = NULL;
+	mode_t before = umask(0);
+
+	watch("p-a");
+	cr_assert_eq(brood_peer_new(&peer, place_dir(), "p", "a", NULL), 0);
+	(void)umask(before);
+	cr_assert_eq(watched.at_bind.st_mode & 07777, 0600);
+	brood_peer_free(peer);
+	watched.path[0] = '\0';
+}
+
 Test(socket_mode, mode_that_is_none_is_einval)
 {
 	struct brood_listen_options options = { .has_mode = true,

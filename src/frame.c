@@ -39,20 +39,6 @@ enum {
 
 static const uint8_t frame_magic[4] = { 'B', 'R', 'O', 'D' };
 
-static bool
-frame_is_sound(const struct brood__frame *frame, uint8_t reserved)
-{
-	if (frame->kind < BROOD_KIND_HELLO || frame->kind > BROOD_KIND_LINK)
-		return false;
-	if (frame->flags & ~BROOD__FLAG_MORE)
-		return false;
-	if (frame->flags != 0 && frame->kind != BROOD_KIND_REPLY)
-		return false;
-	if (frame->nfds > BROOD_MAX_FDS || reserved != 0)
-		return false;
-	return frame->timeout_ms == 0 || frame->kind == BROOD_KIND_REQUEST;
-}
-
 /*
  * The name ends up on terminals and in logs: a peer must not move the cursor
  * there or begin a line of its own.
@@ -85,6 +71,26 @@ brood__frame_encode(uint8_t bytes[BROOD__FRAME_SIZE],
 	le32enc(bytes + OFFSET_TIMEOUT, frame->timeout_ms);
 }
 
+const char *
+brood__frame_fault(const uint8_t bytes[BROOD__FRAME_SIZE])
+{
+	uint8_t kind = bytes[OFFSET_KIND], flags = bytes[OFFSET_FLAGS];
+
+	if (kind < BROOD_KIND_HELLO || kind > BROOD_KIND_LINK)
+		return "an unknown kind";
+	if (flags & ~BROOD__FLAG_MORE)
+		return "an unknown flag";
+	if (flags != 0 && kind != BROOD_KIND_REPLY)
+		return "MORE on what is no REPLY";
+	if (bytes[OFFSET_NFDS] > BROOD_MAX_FDS)
+		return "more descriptors than a message can carry";
+	if (bytes[OFFSET_RESERVED] != 0)
+		return "a reserved byte that is not 0";
+	if (le32dec(bytes + OFFSET_TIMEOUT) != 0 && kind != BROOD_KIND_REQUEST)
+		return "a timeout on what is no REQUEST";
+	return NULL;
+}
+
 /*
  * What is no frame at all is -EPROTO whatever its length says: -EMSGSIZE is
  * for a peer that speaks the protocol and merely says too much.
@@ -103,7 +109,7 @@ brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
 		.timeout_ms = le32dec(bytes + OFFSET_TIMEOUT),
 	};
 
-	if (!frame_is_sound(&frame, bytes[OFFSET_RESERVED]))
+	if (brood__frame_fault(bytes) != NULL)
 		return -EPROTO;
 	if (frame.length > max_payload)
 		return -EMSGSIZE;

@@ -50,12 +50,17 @@ void	brood__frame_encode(uint8_t bytes[BROOD__FRAME_SIZE],
 	    const struct brood__frame *frame);
 
 /*
+ * What makes these bytes no header of this protocol, in words; NULL: nothing.
+ * A length is never at fault: what is too long is for the receiver to say.
+ */
+const char *
+	brood__frame_fault(const uint8_t bytes[BROOD__FRAME_SIZE]);
+
+/*
  * Decode and judge a header.
  *
  *   -EMSGSIZE	length is over max_payload
- *   -EPROTO	an unknown kind or flag, MORE on another kind than REPLY, a
- *		reserved byte that is not 0, nfds over BROOD_MAX_FDS, or a
- *		timeout on another kind than REQUEST
+ *   -EPROTO	brood__frame_fault() says what
  */
 int	brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
 	    uint32_t max_payload, struct brood__frame *ret_frame);

@@ -185,6 +185,40 @@ Test(frame, what_breaks_a_rule_is_rejected)
 	}
 }
 
+Test(frame, a_fault_is_named_and_a_sound_header_has_none)
+{
+	static const struct {
+		const char *hex;
+		const char *fault;
+	} rows[] = {
+		{ "00000000 00 00 00 00 0000000000000000 00000000 00000000",
+		    "an unknown kind" },
+		{ "00000000 0b 00 00 00 0000000000000000 00000000 00000000",
+		    "an unknown kind" },
+		{ "00000000 03 02 00 00 0000000000000000 00000000 00000000",
+		    "an unknown flag" },
+		{ "00000000 02 01 00 00 0000000000000000 00000000 00000000",
+		    "MORE on what is no REPLY" },
+		{ "00000000 02 00 fe 00 0000000000000000 00000000 00000000",
+		    "more descriptors than a message can carry" },
+		{ "00000000 02 00 00 01 0000000000000000 00000000 00000000",
+		    "a reserved byte that is not 0" },
+		{ "00000000 08 00 00 00 0000000000000000 00000000 00000001",
+		    "a timeout on what is no REQUEST" },
+	};
+	uint8_t bytes[BROOD__FRAME_SIZE];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		cr_assert_eq(bytes_from_hex(bytes, rows[i].hex), sizeof(bytes));
+		cr_expect_str_eq(brood__frame_fault(bytes), rows[i].fault);
+	}
+	for (size_t i = 0; i < N_GOLDENS; i++) {
+		cr_assert_eq(bytes_from_hex(bytes, goldens[i].hex),
+		    sizeof(bytes));
+		cr_expect_null(brood__frame_fault(bytes), "golden %zu", i);
+	}
+}
+
 Test(frame, more_belongs_to_a_reply_and_a_timeout_to_a_request)
 {
 	for (uint8_t k = BROOD_KIND_HELLO; k <= BROOD_KIND_LINK; k++) {

@@ -5,17 +5,12 @@
  *
  * Owns the reading end of the child's pipe, the line that is not complete yet
  * and the last bytes of all.  Knows nothing of what a child is.
- *
- * A write of at most PIPE_BUF bytes after POLLOUT does not block on a pipe
- * unless another writer took the room in between; then it waits for the reader
- * once, as any program that prints would.
  */
 
 #include "fd.h"
 #include "output.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <string.h>
 
 enum {
@@ -64,44 +59,23 @@ output_keep_tail(struct brood__output *out, const char *bytes, size_t n)
 	out->tail_len += n - over;
 }
 
-static bool
-sink_has_room(struct brood__sink *sink)
-{
-	struct pollfd pfd = { .fd = sink->fd, .events = POLLOUT };
-
-	sink->is_full = poll(&pfd, 1, 0) == 0;
-	return !sink->is_full;
-}
-
-/* An error of the sink loses the line: there is nobody to tell. */
-static void
-sink_write(struct brood__sink *sink, const char *bytes, size_t n)
-{
-	ssize_t r;
-
-	do {
-		r = write(sink->fd, bytes, n);
-	} while (r < 0 && errno == EINTR);
-}
-
 /* Write n bytes of the line buffer as one line.  0 if they must wait. */
 static int
 output_write_line(struct brood__output *out, struct brood__sink *sink,
     size_t n)
 {
 	char bytes[sizeof(out->prefix) + BROOD__LINE_MAX + 1];
-	size_t len = 0;
+	size_t len = out->prefix_len;
 
-	if (sink->fd >= 0 && !sink_has_room(sink))
-		return 0;
+	_Static_assert(sizeof(bytes) <= BROOD__SINK_LINE, "a line fits");
 	if (sink->fd >= 0) {
-		memcpy(bytes, out->prefix, out->prefix_len);
-		len = out->prefix_len;
+		memcpy(bytes, out->prefix, len);
 		memcpy(bytes + len, out->line, n);
 		len += n;
 		if (bytes[len - 1] != '\n')
 			bytes[len++] = '\n';
-		sink_write(sink, bytes, len);
+		if (!brood__sink_write(sink, bytes, len))
+			return 0;
 	}
 	out->line_len -= n;
 	memmove(out->line, out->line + n, out->line_len);

@@ -5,18 +5,12 @@
 /*
  * What one child prints: read from a pipe, passed on by lines, its end kept.
  *
- * The sink, where all children's lines go, is shared with other programs (a
- * terminal, a log's pipe) and is never made non-blocking: a line is written
- * when poll(2) says that it fits.  While it does not, nothing more is read, and
- * a child that prints waits, as if it held the sink itself.
+ * While the sink takes no line, nothing more is read, and a child that prints
+ * waits, as if it held the sink itself.
  */
 
 #include "control.h"
-
-struct brood__sink {
-	int fd;			/* -1: discard */
-	bool is_full;		/* wait for POLLOUT, then pump again */
-};
+#include "sink.h"
 
 enum { BROOD__LINE_MAX = 1024 };
 

@@ -169,7 +169,6 @@ supervisor_init(struct supervisor *sup,
 
 	*sup = (struct supervisor) {
 		.config = config,
-		.nest.sink.fd = config->sink_fd,
 		.nest.has_prefix = config->has_prefix,
 		.control_events = POLLIN,
 		.retry_ms = BROOD__NEVER,
@@ -177,6 +176,7 @@ supervisor_init(struct supervisor *sup,
 	r = supervisor_close_others(config, control_fd);
 	if (r == 0)
 		r = supervisor_set_stdio();
+	brood__sink_init(&sup->nest.sink, config->sink_fd);
 	if (r == 0)
 		r = supervisor_open_signal();
 	if (r == 0)
@@ -403,7 +403,7 @@ supervisor_look(struct supervisor *sup, const struct brood__ready_event *event,
 		break;
 	case TOKEN_SINK:
 		/* Whose line had to wait may be dead, and nobody else asks. */
-		sup->nest.sink.is_full = false;
+		(void)brood__sink_flush(&sup->nest.sink);
 		for (unsigned i = 0; i < sup->n_slots; i++)
 			if (!sup->slots[i]->is_watched)
 				brood__slot_pump(sup->slots[i], &sup->nest);

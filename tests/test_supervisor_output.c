@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -97,6 +98,80 @@ Test(supervisor_output, sink_with_room_again_is_not_watched_for_the_dead)
 	cr_assert_geq(used_ms, 0);
 	poll(NULL, 0, 300);
 	cr_assert_lt(cpu_ms(who.parent) - used_ms, 50);
+	brood_supervisor_free(sup);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+static void
+open_terminal(int fds[2])
+{
+	char name[64];
+
+	fds[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+	cr_assert_geq(fds[0], 0);
+	cr_assert_eq(grantpt(fds[0]), 0);
+	cr_assert_eq(unlockpt(fds[0]), 0);
+	cr_assert_eq(ptsname_r(fds[0], name, sizeof(name)), 0);
+	fds[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	cr_assert_geq(fds[1], 0);
+}
+
+/* A child prints more than the terminal takes; nobody reads. */
+static struct brood_supervisor *
+start_stuck(int sink_fd)
+{
+	struct brood_supervisor *sup = start_ab(sink_fd);
+	static char text[256 << 10];
+
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = i % 1000 == 999 ? '\n' : 'x';
+	cr_assert(member_tell(sup, "a", MEMBER_SAY, text, sizeof(text)));
+	poll(NULL, 0, 200);	/* until it is stuck, which no one tells */
+	return sup;
+}
+
+Test(supervisor_output, terminal_that_nobody_reads_stops_the_printer_alone)
+{
+	struct brood_supervisor *sup;
+	int fds[2];
+
+	open_terminal(fds);
+	sup = start_stuck(fds[1]);
+	cr_assert(member_tell_byte(sup, "b", MEMBER_RAISE, SIGKILL));
+	cr_assert(member_await(sup, BROOD_EVENT_READY, "b", &event));
+	cr_assert_eq(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0, "shared");
+	brood_supervisor_free(sup);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* Every byte comes, in order, however the terminal cuts the lines. */
+Test(supervisor_output, terminal_that_is_read_late_gets_whole_lines)
+{
+	struct brood_supervisor *sup;
+	struct pollfd p = { .events = POLLIN };
+	size_t n_lines = 0, column = 0;
+	char bytes[4096];
+	ssize_t n = 1;
+	int fds[2];
+
+	open_terminal(fds);
+	sup = start_stuck(fds[1]);
+	p.fd = fds[0];
+	while (n_lines < (256 << 10) / 1000 && n > 0 &&
+	    poll(&p, 1, MEMBER_PATIENCE) == 1) {
+		n = read(fds[0], bytes, sizeof(bytes));
+		for (ssize_t i = 0; i < n; i++) {
+			column += bytes[i] == 'x';
+			if (bytes[i] != '\n')
+				continue;
+			cr_assert_eq(column, 999, "line %zu", n_lines);
+			column = 0;
+			n_lines++;
+		}
+	}
+	cr_assert_eq(n_lines, (256 << 10) / 1000);
 	brood_supervisor_free(sup);
 	close(fds[0]);
 	close(fds[1]);

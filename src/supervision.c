@@ -248,12 +248,19 @@ brood__supervision_pid(const struct brood__supervision *supervision)
 	return supervision->pid;
 }
 
+/* The kernel is short of something; what was to be done is done next time. */
+static bool
+supervision_is_passing(int error)
+{
+	return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM;
+}
+
 int
 brood__supervision_flush(struct brood__supervision *supervision)
 {
 	int r = brood__channel_flush(supervision->control, 0);
 
-	return r == -EAGAIN ? 0 : r;
+	return supervision_is_passing(r) ? 0 : r;
 }
 
 int
@@ -286,8 +293,10 @@ brood__supervision_recv(struct brood__supervision *supervision,
 	int r;
 
 	r = brood__channel_recv(supervision->control, 0, &msg);
-	if (r <= 0)
-		return r < 0 ? -EPIPE : 0;
+	if (r == 0 || supervision_is_passing(r))
+		return 0;
+	if (r < 0)
+		return -EPIPE;
 	if (msg.len < fixed || msg.len > fixed + BROOD__TAIL_MAX)
 		return -EPIPE;
 	memcpy(ret_notice, msg.data, msg.len);

@@ -39,7 +39,8 @@ short	brood__supervision_events(const struct brood__supervision *supervision);
 pid_t	brood__supervision_pid(const struct brood__supervision *supervision);
 
 /*
- * Queue a command and send what can be sent.  -EPIPE: the supervisor is gone.
+ * Queue a command and send what can be sent; the rest waits for the next flush.
+ * -EPIPE: the supervisor is gone.
  */
 int	brood__supervision_command(struct brood__supervision *supervision,
 	    const struct brood__command *command);

@@ -346,7 +346,7 @@ supervisor_read_control(struct supervisor *sup, int64_t now_ms)
 		memcpy(&command, msg.data, sizeof(command));
 		supervisor_obey(sup, &command, now_ms);
 	}
-	if (r < 0)
+	if (r < 0 && r != -ENOMEM && r != -ENOBUFS)
 		supervisor_lose_host(sup);
 }
 
@@ -538,12 +538,12 @@ supervisor_flush(struct supervisor *sup, int64_t now_ms)
 	if (sup->nest.is_host_gone)
 		return;
 	r = brood__channel_flush(control, 0);
-	if (r < 0 && r != -EAGAIN && r != -ETOOMANYREFS) {
+	if (r == -EPIPE) {
 		supervisor_lose_host(sup);
 		return;
 	}
-	/* Too many descriptors under way has no event for its end. */
-	sup->retry_ms = r == -ETOOMANYREFS ? now_ms + SUPERVISOR_RETRY_MS :
+	/* Too many descriptors under way, no memory: no event tells the end. */
+	sup->retry_ms = r < 0 && r != -EAGAIN ? now_ms + SUPERVISOR_RETRY_MS :
 	    BROOD__NEVER;
 	events = r == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
 	if (events != sup->control_events &&

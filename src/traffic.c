@@ -23,7 +23,7 @@
 
 enum {
 	TRAFFIC_READS = 16,		/* of one worker in one turn */
-	TRAFFIC_LAST_READS = 256,	/* after its death: a full socket */
+	TRAFFIC_LAST_READS = 16384,	/* after its death: a full socket */
 	TRAFFIC_TRIES = 5,		/* workers that die before they read */
 	TRAFFIC_PARTS = 1 << 20,	/* bytes of parts untaken */
 	TRAFFIC_PART_COST = 256,	/* what one counts beyond its payload */

@@ -121,7 +121,7 @@ rude_await_in_flight(struct brood_pool *pool)
 	do {
 		(void)drain_turn(pool, -1);
 		brood_pool_stats(pool, &stats);
-	} while (stats.in_flight == 0);
+	} while (stats.in_flight < stats.workers);
 	(void)poll(NULL, 0, 200);
 }
 
@@ -185,4 +185,21 @@ Test(pool_rude, free_does_not_wait_for_ever_for_those_that_never_stop)
 	for (unsigned i = 0; i < 3; i++)
 		(void)kill(pids[i], SIGKILL);
 	(void)drain_children();
+}
+
+/* A channel that takes descriptors is read a header or payload at a time. */
+Test(pool_rude, answer_of_a_dead_worker_counts_whatever_came_before_it)
+{
+	struct brood_pool *pool = rude_pool("last_words",
+	    (struct brood_pool_options){ .fds_from_worker = true });
+	struct brood_completion done;
+	struct brood_event event;
+
+	(void)rude_submit(pool, "and now?", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
+	cr_assert(support_wait_gone(event.pid));
+	cr_assert(drain_next(pool, &done));
+	cr_assert(done.fate == BROOD_DONE && done.reply.len == 1);
+	brood_completion_fini(&done);
+	cr_assert(brood_pool_free(pool) == NULL);
 }

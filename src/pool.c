@@ -405,6 +405,7 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 {
 	unsigned n_untaken = pool->n_untaken;
 	struct brood__request *req;
+	int64_t deadline_ms;
 	int r;
 
 	if (!pool_is_mine(pool))
@@ -420,13 +421,16 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	req->id = ++pool->last_id;
 	req->tag = tag;
 	req->flags = flags;
-	req->deadline_ms = timeout_ms < 0 ? BROOD__NEVER :
+	deadline_ms = timeout_ms < 0 ? BROOD__NEVER :
 	    brood__deadline(brood__now_ms(), timeout_ms);
+	req->deadline_ms = deadline_ms;
 	pool->n_submitted++;
 	pool->n_outstanding++;
 	if (ret_id != NULL)
 		*ret_id = req->id;
 	brood__queue_add(pool, req);
+	if (timeout_ms == 0)		/* no worker is to die for it */
+		brood__traffic_expire(pool, deadline_ms);
 	brood__traffic_assign(pool);
 	brood__crew_flush(pool);
 	(void)pool_announce(pool, pool->n_untaken > n_untaken);

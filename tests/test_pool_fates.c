@@ -117,6 +117,22 @@ Test(pool_fates, deadline_covers_the_wait_and_spares_the_worker)
  * Whether the worker, which runs something else, is ended for it is the pool's
  * affair: the other request is completed one way or the other.
  */
+Test(pool_fates, deadline_of_0_costs_no_worker)
+{
+	struct ledger ledger = ledger_new(1);
+	struct board *board;
+	struct brood_pool *pool = fates_pool(&board,
+	    (struct brood_pool_options){ .workers = 1 });
+	pid_t pid = drain_echo(pool);
+
+	cr_assert(ledger_submit(&ledger, pool, METHOD_COUNT, 0, 0) == 0);
+	cr_assert(ledger_await(&ledger, pool, 1));
+	cr_assert(ledger.entries[0].fate == BROOD_EXPIRED);
+	cr_assert(ledger.entries[0].ran == BROOD_NOT_RUN);
+	cr_assert(drain_echo(pool) == pid);
+	fates_end(pool, board, &ledger);
+}
+
 Test(pool_fates, deadline_of_a_request_sent_ahead_holds)
 {
 	struct ledger ledger = ledger_new(2);

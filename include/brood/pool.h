@@ -198,8 +198,8 @@ struct brood_pool *
  *
  * Borrows msg, which is copied, descriptors included; of it only data, len,
  * fds, n_fds and code (the method) may be set.  timeout_ms counts from now and
- * covers the wait for a worker; -1 is none.  tag comes back in the completion.
- * ret_id may be NULL.
+ * covers the wait for a worker; -1 is none, 0 has passed before it can run.  tag
+ * comes back in the completion.  ret_id may be NULL.
  *
  *   -EAGAIN	as many requests as the queue and the workers hold have no completion
  *		yet, or one that was not taken: take completions, then retry

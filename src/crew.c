@@ -170,7 +170,7 @@ brood__crew_watch(struct brood_pool *pool, struct brood__peer *peer)
 		peer->is_watched = false;
 		return;
 	}
-	if (pool->is_choked)
+	if (pool->is_choked && !brood__peer_runs(peer, pool->called))
 		events &= ~POLLIN;
 	if (pool->retry_ms != BROOD__NEVER || peer->is_shut)
 		events &= ~POLLOUT;	/* there is room, but for no fds */

@@ -52,6 +52,15 @@ brood__peer_token(const struct brood__peer *peer)
 	return (uint64_t)peer->generation << 32 | peer->slot;
 }
 
+/* Is the request with this id the one it runs? */
+static inline bool
+brood__peer_runs(const struct brood__peer *peer, uint64_t id)
+{
+	const struct brood__request *req = TAILQ_FIRST(&peer->requests);
+
+	return req != NULL && req->id == id;
+}
+
 /*
  * Takes both descriptors, on error too.  Queues this side's HELLO.
  */

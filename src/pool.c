@@ -493,18 +493,22 @@ BROOD_PUBLIC int
 brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
     int timeout_ms, struct brood_completion *ret_done)
 {
-	struct brood__result *result;
-	uint64_t id;
+	struct brood__result *result = NULL;
 	int r;
 
-	r = brood_pool_submit(pool, msg, 0, timeout_ms, NULL, &id);
+	pool->called = pool->last_id + 1;
+	r = brood_pool_submit(pool, msg, 0, timeout_ms, NULL, NULL);
+	while (r == 0) {
+		/* No one takes parts meanwhile. */
+		brood__traffic_unblock(pool);
+		result = pool_find_result(pool, pool->called);
+		if (result != NULL)
+			break;
+		r = pool_turn(pool, -1);
+	}
+	pool->called = 0;
 	if (r < 0)
 		return r;
-	while ((result = pool_find_result(pool, id)) == NULL) {
-		r = pool_turn(pool, -1);
-		if (r < 0)
-			return r;
-	}
 	pool_give(pool, result, ret_done);
 	/* Others came meanwhile, and no one was told. */
 	if (!STAILQ_EMPTY(&pool->results))

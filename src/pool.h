@@ -65,6 +65,7 @@ struct brood_pool {
 	unsigned n_untaken;
 	size_t parts_size;		/* of those, parts: bytes and a bit */
 	bool is_choked;			/* too many parts: workers wait */
+	uint64_t called;		/* but not the one that runs this */
 
 	struct brood__events events;
 	bool is_stopping;		/* nothing is submitted any more */
@@ -131,6 +132,11 @@ void	brood__traffic_read(struct brood_pool *pool,
 /* Hand the kernel what is queued for a worker. */
 void	brood__traffic_flush(struct brood_pool *pool,
 	    struct brood__peer *peer);
+
+/*
+ * Cancel the request called if nothing will come of it until parts are taken.
+ */
+void	brood__traffic_unblock(struct brood_pool *pool);
 
 void	brood__traffic_expire(struct brood_pool *pool, int64_t now_ms);
 

@@ -464,15 +464,15 @@ traffic_cancel_sent(struct brood_pool *pool, struct brood__peer *peer,
 	(void)brood__peer_send_kind(peer, BROOD_KIND_CANCEL, req->id);
 }
 
-int
-brood__traffic_cancel(struct brood_pool *pool, uint64_t id)
+static int
+traffic_cancel(struct brood_pool *pool, uint64_t id, const char *text)
 {
 	struct brood__request *req;
 
 	TAILQ_FOREACH(req, &pool->queue, next)
 		if (req->id == id) {
 			brood__queue_remove(pool, req);
-			brood__queue_end(pool, req, BROOD_CANCELED, "canceled");
+			brood__queue_end(pool, req, BROOD_CANCELED, text);
 			return 0;
 		}
 	for (unsigned i = 0; i < pool->n_posts; i++) {
@@ -481,11 +481,30 @@ brood__traffic_cancel(struct brood_pool *pool, uint64_t id)
 		req = peer != NULL ? brood__peer_find(peer, id) : NULL;
 		if (req == NULL || req->is_abandoned)
 			continue;
-		traffic_cancel_sent(pool, peer, req, "canceled");
+		traffic_cancel_sent(pool, peer, req, text);
 		brood__traffic_flush(pool, peer);
 		return 0;
 	}
 	return -ENOENT;
+}
+
+int
+brood__traffic_cancel(struct brood_pool *pool, uint64_t id)
+{
+	return traffic_cancel(pool, id, "canceled");
+}
+
+void
+brood__traffic_unblock(struct brood_pool *pool)
+{
+	if (!pool->is_choked)
+		return;
+	for (unsigned i = 0; i < pool->n_posts; i++)
+		if (pool->posts[i].peer != NULL &&
+		    brood__peer_runs(pool->posts[i].peer, pool->called))
+			return;
+	(void)traffic_cancel(pool, pool->called,
+	    "too many parts of other replies wait to be taken");
 }
 
 void

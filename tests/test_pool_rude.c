@@ -203,3 +203,45 @@ Test(pool_rude, answer_of_a_dead_worker_counts_whatever_came_before_it)
 	brood_completion_fini(&done);
 	cr_assert(brood_pool_free(pool) == NULL);
 }
+
+/*
+ * Parts that no one takes stop the workers that send them; a call must not wait
+ * for these.
+ */
+static void
+rude_call_behind_parts(unsigned workers, enum brood_fate fate)
+{
+	struct brood_pool *pool = rude_pool("parts",
+	    (struct brood_pool_options){ .workers = workers });
+	struct brood_message msg = { .data = "", .len = 0 };
+	struct brood_completion done;
+	struct brood_pool_stats stats;
+	uint64_t id;
+
+	cr_assert(drain_ready(pool, workers));
+	id = rude_submit(pool, "", BROOD_STREAM);
+	do {
+		(void)drain_turn(pool, -1);
+		brood_pool_stats(pool, &stats);
+	} while (stats.untaken < 450);
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(brood_pool_call(pool, &msg, -1, &done) == 0);
+		cr_assert(done.fate == fate);
+		cr_assert(fate != BROOD_DONE || done.reply.len == 2048000);
+		brood_completion_fini(&done);
+	}
+	do {
+		cr_assert(drain_next(pool, &done));
+		cr_assert(done.id == id);
+		fate = done.fate;
+		brood_completion_fini(&done);
+	} while (fate == BROOD_PART);
+	cr_assert(fate == BROOD_DONE);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+Test(pool_rude, call_does_not_wait_for_parts_that_no_one_takes)
+{
+	rude_call_behind_parts(2, BROOD_DONE);
+	rude_call_behind_parts(1, BROOD_CANCELED);
+}

@@ -250,7 +250,9 @@ int	brood_pool_wait(struct brood_pool *pool, int timeout_ms);
 /*
  * Submit a request and wait for that one; others stay to be taken.  Without
  * BROOD_STREAM: the parts of a reply are put together, up to max_payload; if
- * they are longer the request has failed.
+ * they are longer the request has failed.  Parts of other requests that are not
+ * taken make workers wait; if the request cannot go on for that, it is
+ * CANCELED.
  *
  * The errors are those of brood_pool_submit(); what became of an accepted
  * request is in ret_done.

@@ -93,6 +93,9 @@ request_send(struct brood_request *req, struct brood_message *msg)
 {
 	int r;
 
+	r = brood__channel_check(req->channel);
+	if (r < 0)
+		return r;
 	if (req->is_answered)
 		return -EALREADY;
 	msg->id = req->msg.id;

@@ -14,6 +14,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "host.h"
@@ -113,6 +114,31 @@ Test(worker_request, second_answer_is_refused_and_never_sent)
 	for (int i = 1; i < 4; i++)
 		cr_expect_eq(host.seen->value[i], -EALREADY, "%d", i);
 	cr_assert_eq(host_stop(&host), 0);
+}
+
+static int
+answer_from_a_copy(struct brood_request *request, void *arg)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)arg;
+	if (pid == 0)
+		_exit(brood_reply(request, 0, "copy", 4) == -ECHILD &&
+		    brood_progress(request, "copy", 4) == -ECHILD &&
+		    brood_fail(request, EIO, "copy") == -ECHILD ? 0 : 1);
+	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
+		return -EIO;
+	return brood_reply(request, 0, "own", 3);
+}
+
+Test(worker_request, answers_of_a_forked_copy_are_refused)
+{
+	struct host host;
+
+	ask_once(&host, answer_from_a_copy, BROOD_KIND_REPLY);
+	expect_text(&host, "own");
+	cr_expect_eq(host_stop(&host), 0);
 }
 
 static int

@@ -39,6 +39,7 @@ struct brood_channel {
 	pid_t owner;
 	bool is_greedy;
 	bool is_lossy;
+	bool is_drained;		/* the last receive left room */
 	size_t max_queued;
 	uint32_t max_payload;
 	uint32_t max_send;
@@ -445,6 +446,7 @@ channel_recv_some(struct brood_channel *ch, int flags)
 		return channel_fail(ch, -EPIPE);
 	if (n < 0)
 		return (int)n;
+	ch->is_drained = (size_t)n < room;
 	ch->in.end += (size_t)n;
 	if (before > 0 && n_fds > 0)
 		brood__fd_close_all(late, n_fds);
@@ -463,6 +465,12 @@ brood__channel_fill(struct brood_channel *ch)
 	channel_end_msg(ch);
 	r = channel_recv_some(ch, MSG_DONTWAIT);
 	return r == -EAGAIN ? 0 : r;
+}
+
+bool
+brood__channel_is_drained(const struct brood_channel *ch)
+{
+	return ch->is_drained;
 }
 
 /* Do the descriptors that came fit the header? */

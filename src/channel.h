@@ -43,6 +43,12 @@ void	brood__channel_set_peer_max(struct brood_channel *channel,
 int	brood__channel_fill(struct brood_channel *channel);
 
 /*
+ * Did the last read get less than there was room for?  Then there was probably
+ * no more, and poll(2) tells if there is.
+ */
+bool	brood__channel_is_drained(const struct brood_channel *channel);
+
+/*
  * The next message among what has been read; without a system call.  1 with
  * one, 0 if none is complete.
  */

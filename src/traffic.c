@@ -403,11 +403,13 @@ traffic_handle_all(struct brood_pool *pool, struct brood__peer *peer)
 }
 
 /*
- * Read up to n_reads times, as long as something comes.  Nothing that was read
- * is left unhandled: poll(2) would not tell of it.
+ * Read up to n_reads times, as long as something comes, or, of a worker that
+ * lives, is likely to.  Nothing that was read is left unhandled: poll(2) would
+ * not tell of it.
  */
 static void
-traffic_drain(struct brood_pool *pool, struct brood__peer *peer, int n_reads)
+traffic_drain(struct brood_pool *pool, struct brood__peer *peer, int n_reads,
+    bool is_last)
 {
 	int r = 0;
 
@@ -416,7 +418,8 @@ traffic_drain(struct brood_pool *pool, struct brood__peer *peer, int n_reads)
 		if (r <= 0)
 			break;
 		r = traffic_handle_all(pool, peer);
-		if (r < 0)
+		if (r < 0 || (!is_last &&
+		    brood__channel_is_drained(peer->channel)))
 			break;
 	}
 	if (r < 0)
@@ -428,7 +431,7 @@ brood__traffic_read(struct brood_pool *pool, struct brood__peer *peer,
     short events)
 {
 	if (events & (POLLIN | POLLHUP | POLLERR))
-		traffic_drain(pool, peer, TRAFFIC_READS);
+		traffic_drain(pool, peer, TRAFFIC_READS, false);
 	brood__traffic_flush(pool, peer);
 }
 
@@ -578,7 +581,7 @@ brood__traffic_settle(struct brood_pool *pool, struct brood__peer *peer,
 	struct brood__request *req;
 	uint64_t consumed;
 
-	traffic_drain(pool, peer, TRAFFIC_LAST_READS);
+	traffic_drain(pool, peer, TRAFFIC_LAST_READS, true);
 	consumed = brood__peer_consumed(peer);
 	if (peer->is_broken || peer->is_shut)
 		text = peer->text;
@@ -604,7 +607,7 @@ brood__traffic_abandon(struct brood_pool *pool, struct brood__peer *peer)
 	uint64_t sent = brood__channel_sent(peer->channel);
 	struct brood__request *req;
 
-	traffic_drain(pool, peer, TRAFFIC_LAST_READS);
+	traffic_drain(pool, peer, TRAFFIC_LAST_READS, true);
 	while ((req = TAILQ_FIRST(&peer->requests)) != NULL) {
 		brood__peer_remove(peer, req);
 		pool->n_in_flight--;

@@ -79,9 +79,12 @@ brood_channel_hello(struct brood_channel *ch, const char *name,
 	r = brood__channel_check(ch);
 	if (r < 0)
 		return r;
-	r = brood__channel_queue_hello(ch, name);
-	if (r < 0)
-		return r;
+	/* HELLO is the first frame: if one was queued, this call is a retry. */
+	if (brood__channel_queued(ch) == 0) {
+		r = brood__channel_queue_hello(ch, name);
+		if (r < 0)
+			return r;
+	}
 	r = brood__channel_flush(ch, timeout_ms);
 	if (r < 0)
 		return r == -EAGAIN ? -ETIMEDOUT : r;

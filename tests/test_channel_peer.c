@@ -403,6 +403,25 @@ Test(channel_peer, hello_times_out_but_not_early)
 	wire_half_free(&half);
 }
 
+Test(channel_peer, hello_that_timed_out_is_waited_on_and_sent_once)
+{
+	struct wire_half half = wire_half_new(&small);
+	struct brood_message ping = { .kind = BROOD_KIND_PING };
+	struct wire_frame frame;
+
+	for (int i = 0; i < 3; i++)
+		cr_assert_eq(brood_channel_hello(half.channel, "a", 0),
+		    -ETIMEDOUT);
+	wire_send_hello(half.raw, 77);
+	cr_assert_eq(brood_channel_hello(half.channel, "a", 0), 0);
+	cr_assert_eq(brood_channel_send(half.channel, &ping), 0);
+	cr_assert(wire_recv(half.raw, &frame));
+	cr_expect_eq(frame.header.kind, BROOD_KIND_HELLO);
+	cr_assert(wire_recv(half.raw, &frame));
+	cr_expect_eq(frame.header.kind, BROOD_KIND_PING);
+	wire_half_free(&half);
+}
+
 Test(channel_peer, hello_to_a_peer_that_is_gone_is_epipe)
 {
 	struct wire_half half = wire_half_new(NULL);

@@ -142,7 +142,7 @@ int	brood_channel_take_fd(struct brood_channel *channel, size_t i);
  * again for the answer.
  *
  *   -EPROTONOSUPPORT	the peer speaks another version of the protocol
- *   -ETIMEDOUT	no HELLO within timeout_ms
+ *   -ETIMEDOUT	no HELLO within timeout_ms: call again to wait on for it
  */
 int	brood_channel_hello(struct brood_channel *channel, const char *name,
 	    int timeout_ms);

@@ -262,7 +262,7 @@ pool_next_due(struct brood_pool *pool)
 static int
 pool_set_alarm(struct brood_pool *pool)
 {
-	return brood__ready_alarm(pool->ready, pool_next_due(pool));
+	return brood__ready_alarm_by(pool->ready, pool_next_due(pool));
 }
 
 static void

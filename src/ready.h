@@ -46,6 +46,12 @@ void	brood__ready_remove(struct brood__ready *ready, int fd);
 int	brood__ready_alarm(struct brood__ready *ready, int64_t at_ms);
 
 /*
+ * Be woken by at_ms at the latest: an alarm that is set for sooner stays, and
+ * may wake for nothing.  Deadlines that come and go cost no system calls then.
+ */
+int	brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms);
+
+/*
  * Wait up to timeout_ms.  Gives the number of events, which may be 0 when the
  * alarm rang; at most max.  A signal handler that ran does not end the wait
  * early by more than one return of 0.

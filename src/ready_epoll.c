@@ -165,6 +165,12 @@ brood__ready_alarm(struct brood__ready *ready, int64_t at_ms)
 	return 0;
 }
 
+int
+brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms)
+{
+	return at_ms < ready->armed_ms ? brood__ready_alarm(ready, at_ms) : 0;
+}
+
 /*
  * A timer that has expired is rung off by disarming it, which clears its
  * readiness as reading it would, and leaves armed_ms right.

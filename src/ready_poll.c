@@ -197,6 +197,12 @@ brood__ready_alarm(struct brood__ready *ready, int64_t at_ms)
 }
 
 int
+brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms)
+{
+	return at_ms < ready->alarm_ms ? brood__ready_alarm(ready, at_ms) : 0;
+}
+
+int
 brood__ready_wait(struct brood__ready *ready, int timeout_ms,
     struct brood__ready_event *ret_events, size_t max)
 {

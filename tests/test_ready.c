@@ -361,6 +361,24 @@ Test(ready, an_alarm_can_be_moved_both_ways_and_taken_back)
 	set_close();
 }
 
+Test(ready, an_alarm_by_an_instant_is_moved_forward_only)
+{
+	int64_t start_ms = brood__now_ms();
+
+	set_open(POLLIN);
+	cr_assert_eq(brood__ready_alarm_by(ready, start_ms + 20000), 0);
+	cr_assert_eq(brood__ready_alarm_by(ready, start_ms + 10), 0);
+	cr_assert_eq(brood__ready_alarm_by(ready, start_ms + 30000), 0);
+	cr_assert_eq(brood__ready_alarm_by(ready, BROOD__NEVER), 0);
+	cr_assert_lt(wait_for_alarm(), 10000);
+	cr_assert_geq(brood__now_ms(), start_ms + 10);
+	cr_assert_eq(brood__ready_alarm_by(ready, BROOD__NEVER), 0);
+	cr_assert_eq(brood__ready_alarm_by(ready, start_ms + 60), 0);
+	cr_assert_lt(wait_for_alarm(), 10000);
+	cr_assert_geq(brood__now_ms(), start_ms + 60);
+	set_close();
+}
+
 Test(ready, an_alarm_at_the_end_of_time_does_not_ring)
 {
 	int64_t start_ms;

@@ -44,15 +44,21 @@ reload_pool(struct brood_pool_options options)
 	point_to(getenv("ECHO_WORKER"));
 	options.argv = argv;
 	options.workers = WORKERS;
-	options.shutdown_ms = 300;
+	options.shutdown_ms = 2000;
 	cr_assert(brood_pool_new(&pool, &options) == 0);
 	cr_assert(drain_ready(pool, WORKERS));
 	return pool;
 }
 
+/*
+ * In order: a worker killed while LeakSanitizer looks through it at its exit
+ * leaves that search behind, which is a process.
+ */
 static void
 reload_end(struct brood_pool *pool)
 {
+	cr_assert(brood_pool_stop(pool, 0) == 0);
+	cr_assert(drain_stopped(pool));
 	cr_assert(brood_pool_free(pool) == NULL);
 	(void)unlink(program);
 	(void)rmdir(dir);

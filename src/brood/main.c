@@ -12,6 +12,7 @@
 
 /* In the order of brood --help. */
 static const struct command *const commands[] = {
+	&command_ping,
 	&command_conformance,
 	&command_decode,
 	NULL,

@@ -13,6 +13,7 @@
 /* In the order of brood --help. */
 static const struct command *const commands[] = {
 	&command_ping,
+	&command_run,
 	&command_conformance,
 	&command_decode,
 	NULL,

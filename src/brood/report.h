@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__REPORT_H
+#define BROOD__REPORT_H
+
+/*
+ * What happens to a pool, in words, a line of stderr each.
+ */
+
+#include <brood/event.h>
+
+/* "brood: worker 0[PID]: ended: killed by signal 9 (Killed)" */
+void	report_event(const struct brood_event *event);
+
+#endif

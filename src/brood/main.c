@@ -14,6 +14,7 @@
 static const struct command *const commands[] = {
 	&command_ping,
 	&command_run,
+	&command_call,
 	&command_conformance,
 	&command_decode,
 	NULL,

@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: ISC
+"""brood call: data in, replies out, exit status by fate."""
+
+import os
+
+from served import *
+
+
+def test_data_comes_from_argument_file_and_standard_input():
+    data = bytes(range(256)) * 1000
+    with Run("-n", "1") as run:
+        name = os.path.join(run.dir, "data")
+        with open(name, "wb") as file:
+            file.write(data)
+        for arguments, want in ((("word",), b"word"), (("@" + name,), data),
+                                (("-",), data), ((), b"")):
+            result = run.command("call", *arguments, input=data)
+            check((result.returncode, result.stdout) == (0, want), arguments)
+        run.stop()
+
+
+def test_exit_status_says_what_became_of_it():
+    with Run("-n", "1") as run:
+        for arguments, status, text in (
+                (("-c", "15", "why"), 1, b"why"),
+                (("-c", str(ABORT)), 125, b"killed by signal 6"),
+                (("-c", str(PAUSE), "-t", "0.1"), 124, b"time ran out"),
+                (("-c", "99"), 1, b"no such method")):
+            result = run.command("call", *arguments)
+            check(result.returncode == status, arguments, result)
+            check(text in result.stderr and not result.stdout, result)
+            check(result.stderr.startswith(b"brood: " + run.path.encode()))
+        run.stop()
+
+
+def test_parts_go_to_stdout_and_progress_to_stderr():
+    with Run("-n", "1") as run:
+        result = run.command("call", "-c", str(STREAM))
+        check((result.stdout, result.stderr) == (b"abc", b"0\n1\n"), result)
+        run.stop()
+
+
+def test_descriptors_are_passed():
+    with Run("-n", "1") as run:
+        names = [os.path.join(run.dir, name) for name in ("a", "b")]
+        arguments = []
+        for name in names:
+            with open(name, "w") as file:
+                file.write("in " + name[-1])
+            arguments += ["--fd", name]
+        result = run.command("call", "-c", str(READ_FDS), *arguments)
+        check((result.returncode, result.stdout) == (0, b"in ain b"), result)
+        run.stop()
+
+
+def test_text_of_a_worker_reaches_the_terminal_without_controls():
+    with Run("-n", "1") as run:
+        result = run.command("call", "-c", "16", "a\033[31mb\u009bc")
+        check(b"a?[31mb??c" in result.stderr, result)
+        run.stop()
+
+
+def test_wrong_use_is_told():
+    for status, arguments in ((2, ()), (2, ("a", "b", "c")), (2, ("-t", "x")),
+                              (3, ("/nonexistent/s",)),
+                              (3, ("s", "@/nonexistent"))):
+        result = brood("call", *arguments)
+        check(result.returncode == status, result)
+        check(result.stderr.startswith(b"brood: "), result)
+    result = brood("call", "s", "-", input=bytes((16 << 20) + 1))
+    check(result.returncode == 1 and b"16777216" in result.stderr, result)
+
+
+main(globals())

@@ -15,6 +15,11 @@ static const struct command *const commands[] = {
 	&command_ping,
 	&command_run,
 	&command_call,
+#ifdef HAVE_JANSSON
+	&command_scale,
+#endif
+	&command_reload,
+	&command_stop,
 	&command_conformance,
 	&command_decode,
 	NULL,

@@ -16,6 +16,8 @@ static const struct command *const commands[] = {
 	&command_run,
 	&command_call,
 #ifdef HAVE_JANSSON
+	&command_status,
+	&command_events,
 	&command_scale,
 #endif
 	&command_reload,

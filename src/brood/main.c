@@ -17,6 +17,9 @@ static const struct command *const commands[] = {
 	&command_call,
 #ifdef HAVE_JANSSON
 	&command_status,
+#ifdef HAVE_NCURSES
+	&command_top,
+#endif
 	&command_events,
 	&command_scale,
 #endif

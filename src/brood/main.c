@@ -15,6 +15,7 @@ static const struct command *const commands[] = {
 	&command_ping,
 	&command_run,
 	&command_call,
+	&command_map,
 #ifdef HAVE_JANSSON
 	&command_status,
 #ifdef HAVE_NCURSES

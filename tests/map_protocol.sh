@@ -1,0 +1,101 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# brood map with workers that speak the protocol: a line is a request, and one
+# whose worker dies, refuses or takes too long is named and costs no other.
+
+set -u
+: "${ECHO_WORKER:?must name the worker to be tested with}"
+brood=$(pwd)/brood
+echo_worker=$(cd "$(dirname "$ECHO_WORKER")" && pwd)/echo_worker
+export LC_ALL=C
+ulimit -c 0
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$tmp" || exit 1
+
+fail()
+{
+	echo "map_protocol: $*" | cut -c 1-300 >&2
+	exit 1
+}
+
+seq 1 3000 >input
+printf '\n\na\000b' >>input
+{ cat input; echo; } >want
+timeout 60 "$brood" map -n 2 -- "$echo_worker" <input >got 2>errors ||
+    fail "exit status $?: $(cat errors)"
+cmp want got >&2 || fail "other output"
+timeout 60 "$brood" map -n 2 --unordered -- "$echo_worker" <want >got ||
+    fail "--unordered: exit status $?"
+sort want >sorted
+sort got | cmp sorted - >&2 || fail "--unordered: other lines"
+
+echo x | timeout 20 "$brood" map -- ./nosuch 2>errors
+status=$?
+test "$status" -eq 3 || fail "no program: exit status $status"
+test "$(cat errors)" = 'brood: ./nosuch: No such file or directory' ||
+    fail "no program: says $(cat errors)"
+
+python3 -c 'import socket' 2>/dev/null || exit 77
+cat >worker.py <<'END'
+import os, signal, socket, struct, sys, time
+s = socket.socket(fileno=int(os.environ["BROOD_FD"]))
+def recv(n):
+    data = b""
+    while len(data) < n:
+        part = s.recv(n - len(data))
+        if not part:
+            sys.exit(0)
+        data += part
+    return data
+def send(kind, ident, code, data):
+    s.sendall(struct.pack("<IBBBBQII", len(data), kind, 0, 0, 0, ident,
+        code, 0) + data)
+send(1, 0, 0, b"BROD" + struct.pack("<HHII", 1, 0, 0, 1 << 24) + b"py")
+while True:
+    head = struct.unpack("<IBBBBQII", recv(24))
+    data = recv(head[0])
+    if head[1] == 7:
+        sys.exit(0)
+    if head[1] != 2:
+        continue
+    if data == b"die":
+        os.kill(os.getpid(), signal.SIGABRT)
+    elif data == b"once":
+        try:
+            os.close(os.open("once", os.O_CREAT | os.O_EXCL))
+            os.kill(os.getpid(), signal.SIGKILL)
+        except FileExistsError:
+            pass
+    elif data == b"hang":
+        while True:
+            time.sleep(60)
+    elif data == b"no":
+        send(4, head[5], 1, b"not \x1b[31mthis\n")
+        continue
+    send(3, head[5], 0, data)
+END
+printf '1\ndie\n2\nno\n3\nhang\n4\n' >input
+timeout 60 "$brood" map -n 2 --timeout 1 --failed failed --joblog log -- \
+    python3 worker.py <input >got 2>errors
+status=$?
+test "$status" -eq 1 || fail "three faults: exit status $status"
+printf '1\n2\n3\n4\n' | diff - got >&2 || fail "three faults: other output"
+printf 'die\nhang\nno\n' >want
+sort failed | diff want - >&2 || fail "three faults: --failed"
+grep -q '^brood: line 2: .*signal 6 (Aborted)$' errors ||
+    fail "a crash is told as: $(cat errors)"
+grep -qx 'brood: line 4: not ?\[31mthis?' errors ||
+    fail "a refusal is told as: $(cat errors)"
+grep -q '^brood: line 6: ' errors || fail "no word of line 6: $(cat errors)"
+awk -F '\t' 'NR > 1 { print $1, $6, $7 }' log | sort -n >got
+printf '1 done 0\n2 crashed 134\n3 done 0\n4 failed 0\n5 done 0
+6 expired 0\n7 done 0\n' | diff - got >&2 || fail "three faults: --joblog"
+
+printf '1\nonce\n2\n' >input
+timeout 60 "$brood" map -n 2 --retries 1 -- python3 worker.py <input >got ||
+    fail "--retries: exit status $?"
+diff input got >&2 || fail "--retries: other output"
+exit 0

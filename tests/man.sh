@@ -1,0 +1,153 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# The manual says what is there, and nothing else: pages are sound, functions
+# and constants are those of the library, prototypes and examples compile, and
+# brood(1) has every command with its options.
+set -u
+
+command -v mandoc >/dev/null || { echo "mandoc is missing"; exit 77; }
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
+trap 'rm -rf "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
+man=$srcdir/man
+failed=0
+export LC_ALL=C
+
+# complain WHAT FILE: a failure, if FILE is not empty.
+complain()
+{
+	test -s "$2" || return 0
+	echo "$1:"
+	cat "$2"
+	failed=1
+}
+
+# Which other manuals are installed here says nothing about these.
+mandoc -Tlint -Wstyle "$man"/*.[137] >"$tmp"/messages 2>"$tmp"/errors
+test $? -le 4 || complain "mandoc" "$tmp"/errors
+grep -v ': referenced manual not found: ' "$tmp"/messages >"$tmp"/lint
+complain "mandoc -Tlint" "$tmp"/lint
+
+# A line per prototype of the SYNOPSIS: a declaration in C.
+synopsis()
+{
+	awk '
+	/^\.Sh/ { inside = /SYNOPSIS/ }
+	!inside { next }
+	/^\.Ft / { type = substr($0, 5) }
+	/^\.Fn / { n = split($0, part, "\"")
+		name = part[1]; sub(/^\.Fn /, "", name); sub(/ *$/, "", name)
+		args = ""
+		for (i = 2; i <= n; i += 2)
+			args = args (i > 2 ? ", " : "") part[i]
+		print type " " name "(" args ");" }
+	/^\.Fo / { name = substr($0, 5); args = "" }
+	/^\.Fa / { split($0, part, "\"")
+		args = args (args != "" ? ", " : "") part[2] }
+	/^\.Fc/ { print type " " name "(" args ");" }
+	' "$@"
+}
+
+synopsis "$man"/*.3 >"$tmp"/declarations
+grep -v '^typedef ' "$tmp"/declarations |
+    sed 's/^.*[ *]\(brood_[a-z_]*\)(.*/\1/' | sort >"$tmp"/functions
+diff -u "$srcdir"/tests/symbols.txt "$tmp"/functions >"$tmp"/differences
+complain "exported (-), and in a SYNOPSIS (+)" "$tmp"/differences
+
+# The compiler sees when a prototype is not the header's.
+{
+	echo '#include <brood.h>'
+	cat "$tmp"/declarations
+} >"$tmp"/declarations.c
+$CC $CFLAGS -I"$srcdir"/include -fsyntax-only "$tmp"/declarations.c \
+    2>"$tmp"/errors || complain "prototypes" "$tmp"/errors
+
+# Whole programs among the examples.
+for page in "$man"/*.3
+do
+	awk -v stem="$tmp/$(basename "$page")" '
+	/^\.Sh/ { inside = /EXAMPLES/ }
+	inside && /^\.Bd -literal/ { file = stem "." ++n ".c"; next }
+	/^\.Ed/ { file = "" }
+	file != "" { gsub(/\\e/, "\\"); print >file }' "$page"
+done
+for program in "$tmp"/*.3.*.c
+do
+	$CC $CFLAGS -D_GNU_SOURCE -I"$srcdir"/include -fsyntax-only \
+	    "$program" 2>"$tmp"/errors || complain "$program" "$tmp"/errors
+done
+
+# What a NAME lists is what the page is found by.
+for page in "$man"/*.3
+do
+	case $(basename "$page") in
+	brood.3 | brood_event.3 | brood_message.3)
+		continue ;;
+	esac
+	synopsis "$page" | grep -v '^typedef ' |
+	    sed 's/^.*[ *]\(brood_[a-z_]*\)(.*/\1/' | sort >"$tmp"/in-synopsis
+	sed -n 's/^\.Nm \([a-z_]*\).*/\1/p' "$page" | sort |
+	    diff -u "$tmp"/in-synopsis - >"$tmp"/differences
+	complain "$page: SYNOPSIS (-) and NAME (+)" "$tmp"/differences
+done
+
+# constants FILE...: those of the library, without guards of headers.
+constants()
+{
+	grep -h -v '^\.Dt ' "$@" | grep -o 'BROOD_[A-Z_]*[A-Z]' |
+	    grep -v '_H$' | sort -u
+}
+
+constants "$srcdir"/include/brood/*.h >"$tmp"/in-headers
+constants "$man"/*.3 | diff -u "$tmp"/in-headers - >"$tmp"/differences
+complain "constants of the headers (-) and of the pages (+)" \
+    "$tmp"/differences
+
+# A reference to a page of brood names one that there is, or a function of one.
+sed -n 's/^\.Xr \(brood[a-z_-]*\) \([137]\).*/\1 \2/p' "$man"/*.[137] |
+    sort -u >"$tmp"/references
+for page in "$man"/*.[137]
+do
+	basename "$page" | tr . ' '
+	sed -n "s/^\.Nm \([a-z_-]*\).*/\1 ${page##*.}/p" "$page"
+done | sort -u | comm -13 - "$tmp"/references >"$tmp"/dangling
+complain "references to no page" "$tmp"/dangling
+
+# help_options: those that a help text shows, a line each.
+help_options()
+{
+	grep -o -E '(^|[][ |,(])--?[a-z][a-z-]*' |
+	    sed 's/^[^-]*//' | grep -v -x -e -h -e --help | sort -u
+}
+
+# page_options COMMAND: those in its part of brood(1).
+page_options()
+{
+	awk -v name="$1" '
+	/^\.S[sh]/ { inside = $1 == ".Ss" && $2 == name }
+	inside && /^\.It / { for (i = 2; i < NF; i++)
+		if ($i == "Fl") print "-" $(i + 1) }' "$man"/brood.1 |
+	    grep -v -x -e -h -e --help | sort -u
+}
+
+if test -x ./brood
+then
+	./brood --help | sed -n 's/^  \([a-z][a-z]*\)  *[A-Z].*/\1/p' \
+	    >"$tmp"/commands
+	while read -r name
+	do
+		if ! grep -q -x "\.Ss $name" "$man"/brood.1
+		then
+			echo "brood.1 has no section on $name"
+			failed=1
+		fi
+		./brood "$name" --help | help_options >"$tmp"/in-help
+		page_options "$name" | diff -u "$tmp"/in-help - \
+		    >"$tmp"/differences
+		complain "brood $name: options of --help (-) and page (+)" \
+		    "$tmp"/differences
+	done <"$tmp"/commands
+fi
+
+exit "$failed"

@@ -272,7 +272,7 @@ pool_look(struct brood_pool *pool, const struct brood__ready_event *event)
 	struct brood__peer *peer;
 
 	if (event->token == BROOD__CONTROL_TOKEN) {
-		brood__crew_read(pool);
+		brood__liaison_read(pool);
 		return;
 	}
 	peer = slot < pool->n_posts ? pool->posts[slot].peer : NULL;
@@ -314,7 +314,7 @@ pool_turn(struct brood_pool *pool, int timeout_ms)
 	brood__traffic_assign(pool);
 	if (pool->is_stopping)
 		brood__crew_drain(pool, brood__now_ms());
-	brood__crew_flush(pool);
+	brood__liaison_flush(pool);
 	return pool_set_alarm(pool);
 }
 
@@ -432,7 +432,7 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	if (timeout_ms == 0)		/* no worker is to die for it */
 		brood__traffic_expire(pool, deadline_ms);
 	brood__traffic_assign(pool);
-	brood__crew_flush(pool);
+	brood__liaison_flush(pool);
 	(void)pool_announce(pool, pool->n_untaken > n_untaken);
 	return 0;
 }
@@ -539,7 +539,7 @@ brood_pool_resize(struct brood_pool *pool, unsigned workers)
 		return r;
 	pool->n_workers = workers;
 	brood__crew_shrink(pool, workers);
-	brood__crew_flush(pool);
+	brood__liaison_flush(pool);
 	/* It may have found out that the supervisor is gone. */
 	(void)pool_announce(pool, true);
 	return 0;
@@ -555,7 +555,7 @@ brood_pool_reload(struct brood_pool *pool)
 	if (pool->is_reloading)
 		return -EALREADY;
 	brood__crew_reload(pool);
-	brood__crew_flush(pool);
+	brood__liaison_flush(pool);
 	return pool_announce(pool, true);
 }
 
@@ -624,7 +624,7 @@ brood_pool_stop(struct brood_pool *pool, int drain_ms)
 		pool->drain_ms = end_ms;
 	pool->is_stopping = true;
 	brood__crew_drain(pool, brood__now_ms());
-	brood__crew_flush(pool);
+	brood__liaison_flush(pool);
 	/* Whatever is left to do or to tell, a turn finds it. */
 	return pool_announce(pool, true);
 }

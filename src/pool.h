@@ -3,12 +3,13 @@
 #define BROOD__POOL_H
 
 /*
- * A pool inside, in four files:
+ * A pool inside, in five files:
  *
  *	pool.c		the interface: making, submitting, waiting, taking
  *	queue.c		requests that wait, and results to be taken
  *	traffic.c	requests to workers, answers from them, deadlines
- *	crew.c		the workers: adopting, replacing, stopping them
+ *	crew.c		the workers: which are wanted, replaced, told to go
+ *	liaison.c	commands to the supervisor process, notices from it
  *
  * Nothing is called back.  What happens is put where the program takes it:
  * results and events.
@@ -165,8 +166,6 @@ void	brood__traffic_unchoke(struct brood_pool *pool, size_t len);
 int	brood__crew_start(struct brood_pool *pool, unsigned n_workers);
 void	brood__crew_shrink(struct brood_pool *pool, unsigned n_workers);
 void	brood__crew_reload(struct brood_pool *pool);
-void	brood__crew_read(struct brood_pool *pool);
-void	brood__crew_flush(struct brood_pool *pool);
 
 /* The worker answered, and has room or nothing to do. */
 void	brood__crew_is_idle(struct brood_pool *pool,
@@ -187,5 +186,40 @@ void	brood__crew_drain(struct brood_pool *pool, int64_t now_ms);
 
 /* Watch a worker's socket for what matters now. */
 void	brood__crew_watch(struct brood_pool *pool, struct brood__peer *peer);
+
+/* Tell a worker that has nothing to do to go. */
+void	brood__crew_say_goodbye(struct brood_pool *pool,
+	    struct brood__peer *peer);
+
+/* The replacement in this slot is ready: what it replaces may go. */
+void	brood__crew_complete_replacement(struct brood_pool *pool,
+	    unsigned slot);
+
+/* Replace the next that has served its time, if none is being replaced. */
+void	brood__crew_replace_next(struct brood_pool *pool);
+
+/* One that was being replaced has died: are there too many now? */
+void	brood__crew_balance(struct brood_pool *pool);
+
+/* A start has failed: if that was a reload's, end it; is a reload over? */
+void	brood__crew_check_canary(struct brood_pool *pool,
+	    const struct brood__notice *notice);
+void	brood__crew_check_reload(struct brood_pool *pool);
+
+/* Why a start failed, in words, behind what it means. */
+void	brood__crew_describe(const char *what,
+	    const struct brood__notice *notice, char *text, size_t size);
+
+/* liaison.c */
+
+/* Commands; that the supervisor is gone is found out, not told. */
+void	brood__liaison_command(struct brood_pool *pool,
+	    const struct brood__command *command);
+void	brood__liaison_stop(struct brood_pool *pool, unsigned slot,
+	    uint32_t generation, enum brood__rung rung, bool is_refill);
+
+/* Read notices, a bounded number; send what could not be sent before. */
+void	brood__liaison_read(struct brood_pool *pool);
+void	brood__liaison_flush(struct brood_pool *pool);
 
 #endif

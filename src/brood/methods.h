@@ -4,9 +4,9 @@
 
 /*
  * The methods that a `brood run` socket answers by itself, and no worker sees:
- * the code of a REQUEST from BROOD_METHOD_CONTROL on.  They are for the owner of
- * the socket (the uid that brood run runs as) and root, by the credentials of
- * the connection; others get ERROR "no such method".
+ * the code of a REQUEST from BROOD_METHOD_CONTROL on.  They are for the owner
+ * of the socket (the uid that brood run runs as) and root, by the credentials
+ * of the connection; others get ERROR "no such method".
  *
  * Requests and replies are UTF-8: an object of JSON (RFC 8259), or empty where
  * nothing is named.

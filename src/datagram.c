@@ -32,7 +32,8 @@ struct brood_peer {
 static bool
 datagram_is_name(const char *name, size_t len)
 {
-	return len > 0 && len <= DATAGRAM_NAME && memchr(name, '/', len) == NULL;
+	return len > 0 && len <= DATAGRAM_NAME &&
+	    memchr(name, '/', len) == NULL;
 }
 
 static int

@@ -11,8 +11,8 @@
  * another pid namespace.  PR_SET_PDEATHSIG would watch a thread of the host's.
  *
  * Elsewhere, and where the call is forbidden or unknown (old kernels, seccomp,
- * valgrind), -ENOSYS: the end of the host is then the end-of-file of the control
- * channel alone, which a process forked from the host by hand puts off.
+ * valgrind), -ENOSYS: the end of the host is then the end-of-file of the
+ * control channel alone, which a process forked from the host by hand puts off.
  */
 
 #include <errno.h>

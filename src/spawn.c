@@ -139,8 +139,8 @@ spawn_pack(struct spawn_plan *plan, int *fds, size_t n_fds)
 }
 
 /*
- * Not before the parent's descriptors are closed: the numbers below its limit may
- * all be taken, and a copy needs a free one.
+ * Not before the parent's descriptors are closed: the numbers below its limit
+ * may all be taken, and a copy needs a free one.
  */
 static void
 spawn_limit(const struct brood__spawn *spawn)

@@ -9,8 +9,8 @@
  * It acts on three things: what the host commands on the control channel, what
  * its children do, and time.  It never waits for the host: what it has to say
  * is queued, and while too much is, nothing is started.  The end of the control
- * channel is the end of the host, or the end of the host itself where that can be
- * watched: all children are stopped, and it exits.
+ * channel is the end of the host, or the end of the host itself where that can
+ * be watched: all children are stopped, and it exits.
  */
 
 #include "slot.h"

@@ -154,8 +154,8 @@ int	brood_peer_send(struct brood_peer *peer, const char *name,
 
 /*
  * Receive a datagram, waiting up to timeout_ms, and who sent it: a name of up
- * to 64 bytes and NUL, "" if the sender has none of this kind: it is bound to no
- * DIR/PREFIX-NAME as this peer spells it.
+ * to 64 bytes and NUL, "" if the sender has none of this kind: it is bound to
+ * no DIR/PREFIX-NAME as this peer spells it.
  *
  * Returns 1 with one, 0 if none came in time.
  *

@@ -11,10 +11,10 @@
  * restart type and the supervisor's strategy, after a delay that grows with
  * failures (see brood/pool.h: intensity, period_ms).
  *
- * A child ends with the supervisor process, even if that is killed; but on Linux
- * a process that changes its uid or gid is released from that.  A function does
- * so in setup, after which it is tied again; a program has to see to it itself:
- * prctl(2), PR_SET_PDEATHSIG.
+ * A child ends with the supervisor process, even if that is killed; but on
+ * Linux a process that changes its uid or gid is released from that.  A
+ * function does so in setup, after which it is tied again; a program has to see
+ * to it itself: prctl(2), PR_SET_PDEATHSIG.
  *
  * Children start in the order of the list, each when the one before is ready,
  * and are stopped in reverse.

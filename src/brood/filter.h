@@ -36,7 +36,7 @@ struct filter_task {
 	size_t		 n_lines;
 	size_t		 max_out;	/* bytes it may print */
 	int		 patience_ms;	/* of silence when it has all lines,
-					   then it is told the end; 0: at once */
+					   then its input ends; 0: at once */
 	int		 timeout_ms;	/* to wait for a line; -1: for ever */
 };
 

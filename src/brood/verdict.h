@@ -9,7 +9,7 @@
 #include <brood.h>
 
 enum verdict_blame {
-	BLAME_NONE = 1,		/* lines that are not done are to be sent again */
+	BLAME_NONE = 1,		/* lines not done are to be sent again */
 	BLAME_WORKER,		/* the same, but not for ever */
 	BLAME_LINE,		/* one of the lines that are not done */
 	BLAME_POOL,		/* there are no workers any more */

@@ -86,6 +86,12 @@ struct brood_pool {
 
 /* queue.c */
 
+/* It is past its deadline, or over; over, and freed. */
+void	brood__queue_forget_deadline(struct brood_pool *pool,
+	    struct brood__request *request);
+void	brood__queue_forget(struct brood_pool *pool,
+	    struct brood__request *request);
+
 /*
  * Queue a request for the first worker that is free, behind the others; or
  * complete it, REFUSED, if none will come.

@@ -4,10 +4,10 @@
  * What a pool owes its program: the requests that wait for a worker, and the
  * results that wait to be taken.
  *
- * A request is completed in one place, brood__queue_complete(), which takes it
- * out of the tree of deadlines and puts a result where the program takes it.
- * After that it is freed, or, if a worker still has it, kept in the worker's
- * list as abandoned.
+ * A request is completed in one place, brood__queue_complete(), which puts a
+ * result where the program takes it.  After that it is freed, or, if a worker
+ * still has it, kept in the worker's list as abandoned: its deadline still
+ * holds for that worker.
  */
 
 #include "clock.h"
@@ -39,16 +39,16 @@ brood__queue_put_part(struct brood_pool *pool,
 /* Without memory for the reply the result shrinks to the fact. */
 static void
 queue_put_bare(struct brood_pool *pool, struct brood__request *req,
-    const struct brood_completion *done, const int *fds, size_t n_fds)
+    struct brood_completion *done, const int *fds, size_t n_fds)
 {
 	struct brood__result *result = req->bare;
 
 	req->bare = NULL;
 	for (size_t i = 0; i < n_fds; i++)
 		(void)brood__fd_close(fds[i]);
+	done->fate = BROOD_FAILED;
+	done->text = "no memory for the reply";
 	result->done = *done;
-	result->done.fate = BROOD_FAILED;
-	result->done.text = "no memory for the reply";
 	result->done.memory = result;
 	queue_put(pool, result);
 }
@@ -73,9 +73,22 @@ brood__queue_complete(struct brood_pool *pool, struct brood__request *req,
 	else
 		queue_put_bare(pool, req, done, fds, n_fds);
 	pool->n_by_fate[done->fate]++;
+}
+
+void
+brood__queue_forget_deadline(struct brood_pool *pool,
+    struct brood__request *req)
+{
 	if (req->deadline_ms != BROOD__NEVER)
 		RB_REMOVE(brood__deadlines, &pool->deadlines, req);
 	req->deadline_ms = BROOD__NEVER;
+}
+
+void
+brood__queue_forget(struct brood_pool *pool, struct brood__request *req)
+{
+	brood__queue_forget_deadline(pool, req);
+	(void)brood__request_free(req);
 }
 
 /*
@@ -93,7 +106,7 @@ brood__queue_end(struct brood_pool *pool, struct brood__request *req,
 	};
 
 	brood__queue_complete(pool, req, &done, NULL, NULL, 0);
-	(void)brood__request_free(req);
+	brood__queue_forget(pool, req);
 }
 
 /* The queue */

@@ -33,7 +33,8 @@ struct brood__request {
 	unsigned n_passed;		/* workers that died, it being next */
 	bool is_retried;
 	bool is_abandoned;
-	bool is_expired;		/* abandoned because of its deadline */
+	bool is_expired;		/* its deadline passed at the worker */
+	bool has_parts;			/* of the reply, given as they came */
 	struct brood__result *bare;	/* its completion, should there be no
 					   memory when it comes */
 	uint8_t *parts;			/* of the reply, without BROOD_STREAM */

@@ -151,7 +151,6 @@ traffic_leave(struct brood_pool *pool, struct brood__peer *peer,
 
 	brood__queue_complete(pool, req, &done, NULL, NULL, 0);
 	req->is_abandoned = true;
-	req->is_expired = fate == BROOD_EXPIRED;
 }
 
 /* Receiving */
@@ -178,7 +177,7 @@ traffic_answered(struct brood_pool *pool, struct brood__peer *peer,
 	brood__peer_remove(peer, req);
 	pool->n_in_flight--;
 	peer->n_served++;
-	(void)brood__request_free(req);
+	brood__queue_forget(pool, req);
 	next = TAILQ_FIRST(&peer->requests);
 	/* It now runs what nobody waits for any more. */
 	if (next != NULL && next->is_expired)
@@ -304,6 +303,7 @@ traffic_part(struct brood_pool *pool, struct brood__peer *peer,
 			    "no memory for a part of the reply");
 		else
 			traffic_choke(pool, msg->len);
+		req->has_parts = true;
 	} else if (is_part && brood__request_keep_part(req, msg->data,
 	    msg->len, pool->max_payload) < 0)
 		traffic_leave(pool, peer, req, BROOD_FAILED,
@@ -452,7 +452,10 @@ brood__traffic_expire(struct brood_pool *pool, int64_t now_ms)
 			brood__queue_end(pool, req, BROOD_EXPIRED, text);
 			continue;
 		}
-		traffic_leave(pool, peer, req, BROOD_EXPIRED, text);
+		brood__queue_forget_deadline(pool, req);
+		if (!req->is_abandoned)
+			traffic_leave(pool, peer, req, BROOD_EXPIRED, text);
+		req->is_expired = true;
 		if (req == TAILQ_FIRST(&peer->requests))
 			brood__crew_stop(pool, peer, BROOD__RUNG_TERM);
 	}
@@ -544,7 +547,7 @@ traffic_crashed(struct brood_pool *pool, struct brood__peer *peer,
 	};
 
 	brood__queue_complete(pool, req, &done, NULL, NULL, 0);
-	(void)brood__request_free(req);
+	brood__queue_forget(pool, req);
 }
 
 /*
@@ -589,10 +592,11 @@ brood__traffic_settle(struct brood_pool *pool, struct brood__peer *peer,
 		brood__peer_remove(peer, req);
 		pool->n_in_flight--;
 		if (req->is_abandoned)
-			(void)brood__request_free(req);
+			brood__queue_forget(pool, req);
 		else if (req->end > consumed)
 			traffic_pass_on(pool, peer, req, status, text);
-		else if ((req->flags & BROOD_IDEMPOTENT) && !req->is_retried) {
+		else if ((req->flags & BROOD_IDEMPOTENT) &&
+		    !req->is_retried && !req->has_parts) {
 			req->is_retried = true;
 			brood__queue_restore(pool, req);
 		} else
@@ -612,7 +616,7 @@ brood__traffic_abandon(struct brood_pool *pool, struct brood__peer *peer)
 		brood__peer_remove(peer, req);
 		pool->n_in_flight--;
 		if (req->is_abandoned)
-			(void)brood__request_free(req);
+			brood__queue_forget(pool, req);
 		else if (req->end > sent)
 			brood__queue_restore(pool, req);
 		else

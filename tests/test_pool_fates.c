@@ -267,6 +267,26 @@ Test(pool_fates, canceled_while_running_completes_at_once_and_is_told)
 	fates_end(pool, board, &ledger);
 }
 
+Test(pool_fates, canceled_request_still_costs_no_more_than_its_deadline)
+{
+	struct ledger ledger = ledger_new(1);
+	struct board *board;
+	struct brood_pool *pool = fates_pool(&board,
+	    (struct brood_pool_options){ .workers = 1 });
+	struct brood_event event;
+
+	cr_assert(ledger_submit(&ledger, pool, METHOD_PAUSE, 0, 300) == 0);
+	cr_assert(board_await(board, pool, 1));
+	cr_assert(brood_pool_cancel(pool, ledger.entries[0].id) == 0);
+	cr_assert(ledger_take(&ledger, pool) == 0);
+	cr_assert(ledger.entries[0].fate == BROOD_CANCELED);
+	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	cr_assert(event.is_asked);
+	cr_assert(drain_echo(pool) > 0);
+	cr_assert(ledger.n_done == 1);
+	fates_end(pool, board, &ledger);
+}
+
 Test(pool_fates, cancel_of_what_is_done_or_unknown_is_enoent)
 {
 	struct ledger ledger = ledger_new(1);

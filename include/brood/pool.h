@@ -107,7 +107,7 @@ enum brood_ran {
 /* How to treat a request: the flags of brood_pool_submit(). */
 enum brood_submit_flag {
 	BROOD_IDEMPOTENT = 1,	/* may run twice: tried once more if its worker
-				   dies */
+				   dies, unless parts have been given */
 	BROOD_STREAM = 2,	/* give parts and progress as they come; else
 				   parts are put together, progress dropped */
 };
@@ -198,14 +198,14 @@ struct brood_pool *
  *
  * Borrows msg, which is copied, descriptors included; of it only data, len,
  * fds, n_fds and code (the method) may be set.  timeout_ms counts from now and
- * covers the wait for a worker; -1 is none, 0 has passed before it can run.  tag
- * comes back in the completion.  ret_id may be NULL.
+ * covers the wait for a worker; -1 is none, 0 has passed before it can run.
+ * tag comes back in the completion.  ret_id may be NULL.
  *
- *   -EAGAIN	as many requests as the queue and the workers hold have no completion
- *		yet, or one that was not taken: take completions, then retry
+ *   -EAGAIN	as many requests as the queue and the workers hold have no
+ *		completion, or an untaken one: take completions, then retry
  *   -EMSGSIZE	msg is longer than max_payload
- *   -EINVAL	a field of msg that is not the program's to set, more descriptors
- *		than BROOD_MAX_FDS, or an unknown flag
+ *   -EINVAL	a field of msg that is not the program's to set, more than
+ *		BROOD_MAX_FDS descriptors, or an unknown flag
  *   -ESHUTDOWN	brood_pool_stop() was called
  *   -EMFILE	no descriptor left to copy msg's
  */
@@ -263,7 +263,8 @@ int	brood_pool_call(struct brood_pool *pool,
 
 /*
  * Cancel a request.  Its completion comes at once, CANCELED.  A worker that has
- * it is told and keeps it until it answers; that answer is dropped.
+ * it is told and keeps it until it answers; that answer is dropped.  If it does
+ * not by the request's deadline, it is replaced.
  *
  *   -ENOENT	no such request, or it has its completion
  */

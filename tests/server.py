@@ -108,7 +108,9 @@ def test_client_that_does_not_read_a_stream_is_dropped():
         check(client.call(1).kind == REPLY)
         with open("/proc/%d/status" % run.process.pid) as file:
             peak = int(re.search(r"VmHWM:\s*(\d+)", file.read()).group(1))
-        check(peak < 120 * 1024, peak)
+        # A sanitizer keeps what was freed for a while: 256 MiB of it.
+        room = 420 if "-fsanitize" in os.environ.get("CFLAGS", "") else 120
+        check(peak < room * 1024, peak)
         deaf.close()
         run.stop()
 

@@ -1,13 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The program in README.md, outside the tree, against the installed library and
-# by the README's flags.
+# As a new user finds it: the program in README.md, outside the tree, against the
+# installed library and by the README's flags; and the installed command.
 set -eu
 
 unset MAKEFLAGS MFLAGS MAKELEVEL
 root=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX")
-trap 'rm -rf "$root"' EXIT
+server=
+trap 'test -z "$server" || kill "$server"; rm -rf "$root"' EXIT
 
 $MAKE install DESTDIR="$root" >"$root"/install.log 2>&1 ||
     { cat "$root"/install.log; exit 1; }
@@ -24,10 +25,37 @@ export PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR
 export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS PKG_CONFIG_ALLOW_SYSTEM_LIBS
 flags=$($PKG_CONFIG --cflags --libs brood)
 
+worker=$(cd "$srcdir" && pwd)/examples/worker.py
 cd "$root"
 $CC $CFLAGS upcase.c -o upcase $flags
-output=$(LD_LIBRARY_PATH=$root$libdir ./upcase)
+LD_LIBRARY_PATH=$root$libdir
+export LD_LIBRARY_PATH
+output=$(./upcase)
 echo "$output"
 test "$output" = "PING
 crash!: killed by signal 6 (Aborted)
 PONG"
+
+brood=$root$bindir/brood
+"$brood" ping -c 2 | grep -q '2 transmitted, 2 received'
+seq 1 200000 >numbers
+"$brood" map --lines -n 2 -- cat <numbers | cmp - numbers
+"$brood" conformance --help | grep -q PROGRAM
+command -v python3 >/dev/null || exit 0
+
+mkfifo log
+"$brood" run -n 2 -l socket -- python3 "$worker" 2>log &
+server=$!
+exec 3<log
+for worker in 1 2; do
+	read -r line <&3
+	case $line in *ready) ;; *) echo "$line"; exit 1 ;; esac
+done
+test "$("$brood" call socket hello)" = hello
+"$brood" scale socket 3
+"$brood" reload socket
+test "$("$brood" call socket again)" = again
+"$brood" stop socket
+wait "$server"
+server=
+test ! -e socket

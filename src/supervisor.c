@@ -570,11 +570,9 @@ static void
 supervisor_turn(struct supervisor *sup)
 {
 	struct brood__ready_event events[SUPERVISOR_EVENTS];
-	int64_t now_ms = brood__now_ms();
+	int64_t now_ms;
 	int n;
 
-	(void)brood__ready_alarm(sup->nest.ready,
-	    supervisor_next_due(sup, now_ms));
 	n = brood__ready_wait(sup->nest.ready, -1, events, SUPERVISOR_EVENTS);
 	if (n < 0)
 		_exit(EXIT_FAILURE);
@@ -587,6 +585,9 @@ supervisor_turn(struct supervisor *sup)
 	supervisor_do_due(sup, supervisor_stop_doomed(sup, now_ms), now_ms);
 	supervisor_flush(sup, now_ms);
 	supervisor_watch_sink(sup);
+	/* By the same now: what came due since was not looked at. */
+	(void)brood__ready_alarm(sup->nest.ready,
+	    supervisor_next_due(sup, now_ms));
 }
 
 _Noreturn void

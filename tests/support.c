@@ -7,7 +7,7 @@
  * what brood believes about its processes is what the tests put in doubt.
  *
  * A failed assertion in a .fini function is printed but fails nothing, so
- * support_end() ends the process: tests/run takes a teardown that crashed for a
+ * support_end() ends the process: tests/judge takes a teardown that crashed for a
  * failed test.
  */
 

@@ -8,6 +8,7 @@
 #include "drain.h"
 #include "ledger.h"
 #include "methods.h"
+#include "scene.h"
 #include "support.h"
 #include <errno.h>
 #include <poll.h>
@@ -18,30 +19,11 @@
 
 BROOD_SUITE(pool);
 
-static struct brood_pool *
-pool_start(struct board **ret_board, struct brood_pool_options options)
-{
-	struct brood_pool *pool;
-
-	*ret_board = board_new(20000);
-	cr_assert(*ret_board != NULL);
-	pool = board_pool(*ret_board, options);
-	cr_assert(pool != NULL);
-	return pool;
-}
-
-static void
-pool_end(struct brood_pool *pool, struct board *board)
-{
-	cr_assert(brood_pool_free(pool) == NULL);
-	(void)board_free(board);
-}
-
 Test(pool, call_gives_the_reply_of_another_process)
 {
 	struct brood_completion done;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2 });
 
 	cr_assert(drain_call(pool, METHOD_ECHO, "ping", &done) == 0);
@@ -54,7 +36,7 @@ Test(pool, call_gives_the_reply_of_another_process)
 	cr_assert(done.pid > 0 && done.pid != getpid());
 	brood_completion_fini(&done);
 	brood_completion_fini(&done);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool, nothing_to_free_is_freed)
@@ -70,7 +52,7 @@ Test(pool, twenty_thousand_requests_get_their_own_replies)
 	struct ledger ledger = ledger_new(20000);
 	const char *fault;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 3, .in_flight = 8 });
 
 	while (ledger.n_submitted < ledger.n_entries) {
@@ -86,7 +68,7 @@ Test(pool, twenty_thousand_requests_get_their_own_replies)
 	for (size_t i = 1; i < ledger.n_entries; i++)
 		cr_assert(ledger.entries[i].id != ledger.entries[i - 1].id);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 static void
@@ -113,7 +95,7 @@ Test(pool, payloads_from_0_to_16_mib_come_back_whole)
 		BROOD_MAX_PAYLOAD,
 	};
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	char *data = malloc(BROOD_MAX_PAYLOAD);
 
@@ -123,13 +105,13 @@ Test(pool, payloads_from_0_to_16_mib_come_back_whole)
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
 		pool_round_trip(pool, data, sizes[i]);
 	free(data);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool, payloads_longer_than_the_limit_are_emsgsize)
 {
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .max_payload = 1000 });
 	struct brood_message msg = { .len = 1001 };
 	char data[1001] = { 0 };
@@ -141,13 +123,13 @@ Test(pool, payloads_longer_than_the_limit_are_emsgsize)
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.submitted == 0);
 	pool_round_trip(pool, data, 1000);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool, the_default_limit_is_16_mib)
 {
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_message msg = { .len = BROOD_MAX_PAYLOAD + 1 };
 	char *data = calloc(1, msg.len);
@@ -157,14 +139,14 @@ Test(pool, the_default_limit_is_16_mib)
 	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL) ==
 	    -EMSGSIZE);
 	free(data);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool, replies_longer_than_the_limit_leave_the_request_open)
 {
 	struct brood_completion done;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .max_payload = 1000 });
 
 	cr_assert(drain_call(pool, METHOD_BIG_REPLY, "1000", &done) == 0);
@@ -175,7 +157,7 @@ Test(pool, replies_longer_than_the_limit_leave_the_request_open)
 	cr_assert(strstr(done.text, "too big") != NULL, "%s", done.text);
 	brood_completion_fini(&done);
 	cr_assert(drain_echo(pool) > 0);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 static void
@@ -183,7 +165,7 @@ pool_check_order(unsigned in_flight)
 {
 	struct ledger ledger = ledger_new(60);
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1,
 	    .in_flight = in_flight });
 
@@ -194,7 +176,7 @@ pool_check_order(unsigned in_flight)
 	for (unsigned i = 0; i < 60; i++)
 		cr_assert(ledger.entries[i].turn == i);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool, one_worker_answers_in_the_order_of_submission)
@@ -207,7 +189,7 @@ Test(pool, full_queue_says_eagain_and_recovers)
 {
 	struct ledger ledger = ledger_new(10);
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .queue = 4 });
 	struct brood_pool_stats stats;
 
@@ -226,7 +208,7 @@ Test(pool, full_queue_says_eagain_and_recovers)
 	cr_assert(ledger_await(&ledger, pool, 6));
 	cr_assert(ledger_fault(&ledger, board) == NULL);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 /*
@@ -238,7 +220,7 @@ Test(pool, completions_that_no_one_takes_are_bounded_too)
 	struct ledger ledger = ledger_new(20000);
 	unsigned n_full = 0;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .queue = 8 });
 
 	while (n_full < 50 && ledger.n_submitted < 5000) {
@@ -254,7 +236,7 @@ Test(pool, completions_that_no_one_takes_are_bounded_too)
 	cr_assert(ledger_fault(&ledger, board) == NULL);
 	cr_assert(drain_echo(pool) > 0);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 static int
@@ -344,12 +326,12 @@ Test(pool, fd_polls_readable_until_the_completion_is_there)
 {
 	struct ledger ledger = ledger_new(50);
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2 });
 	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
 
 	if (pfd.fd == -ENOSYS) {
-		pool_end(pool, board);
+		scene_end(pool, board);
 		cr_skip("no single descriptor on this system");
 	}
 	cr_assert(pfd.fd >= 0);
@@ -365,7 +347,7 @@ Test(pool, fd_polls_readable_until_the_completion_is_there)
 	}
 	cr_assert(ledger_fault(&ledger, board) == NULL);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 static int
@@ -398,7 +380,7 @@ Test(pool, forked_copy_says_echild_and_leaves_the_pool_alone)
 {
 	struct ledger ledger = ledger_new(3);
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	pid_t pid = drain_echo(pool);
 
@@ -411,7 +393,7 @@ Test(pool, forked_copy_says_echild_and_leaves_the_pool_alone)
 	cr_assert(ledger.entries[0].fate == BROOD_DONE);
 	cr_assert(drain_echo(pool) == pid);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool, stats_count_what_happened)
@@ -420,7 +402,7 @@ Test(pool, stats_count_what_happened)
 	struct brood_completion done;
 	struct brood_pool_stats s;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_HOLD, 0, -1) == 0);
@@ -453,7 +435,7 @@ Test(pool, stats_count_what_happened)
 	cr_assert(s.queued == 0 && s.in_flight == 0 && s.busy == 0);
 	cr_assert(s.untaken == 0 && s.started == 2 && s.ended == 1);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool, call_leaves_the_fd_readable_for_what_came_meanwhile)
@@ -463,7 +445,7 @@ Test(pool, call_leaves_the_fd_readable_for_what_came_meanwhile)
 	struct brood_completion done;
 	struct brood_pool_stats stats;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_COUNT, 0, -1) == 0);
@@ -475,7 +457,7 @@ Test(pool, call_leaves_the_fd_readable_for_what_came_meanwhile)
 	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
 	cr_assert(ledger_await(&ledger, pool, 1));
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }
 
 /* A sanitizer, valgrind or a checking malloc sees what becomes of memory. */
@@ -484,7 +466,7 @@ Test(pool, free_releases_what_was_not_taken_once)
 	struct ledger ledger = ledger_new(64);
 	struct brood_pool_stats stats;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(drain_echo(pool) > 0);
@@ -504,7 +486,7 @@ Test(pool, resize_up_adds_workers_and_down_lets_them_finish)
 	struct brood_pool_stats stats;
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = pool_start(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(brood_pool_resize(pool, 0) == -EINVAL);
@@ -525,5 +507,5 @@ Test(pool, resize_up_adds_workers_and_down_lets_them_finish)
 	cr_assert(drain_echo(pool) > 0);
 	cr_assert(ledger_fault(&ledger, board) == NULL);
 	ledger_free(&ledger);
-	pool_end(pool, board);
+	scene_end(pool, board);
 }

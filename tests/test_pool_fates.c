@@ -8,6 +8,7 @@
 #include "drain.h"
 #include "ledger.h"
 #include "methods.h"
+#include "scene.h"
 #include "support.h"
 #include <errno.h>
 #include <signal.h>
@@ -19,18 +20,6 @@ BROOD_SUITE(pool_fates);
 
 /* How late a busy machine may make what is due at an instant. */
 #define FATES_LATE_MS	1500
-
-static struct brood_pool *
-fates_pool(struct board **ret_board, struct brood_pool_options options)
-{
-	struct brood_pool *pool;
-
-	*ret_board = board_new(1000);
-	cr_assert(*ret_board != NULL);
-	pool = board_pool(*ret_board, options);
-	cr_assert(pool != NULL);
-	return pool;
-}
 
 /* Check the accounts once the workers are gone, and end. */
 static void
@@ -51,7 +40,7 @@ fates_check_deadline(uint32_t method)
 	struct ledger ledger = ledger_new(1);
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	pid_t pid = drain_echo(pool);
 	int64_t start_ms, took_ms;
@@ -96,7 +85,7 @@ Test(pool_fates, deadline_covers_the_wait_and_spares_the_worker)
 {
 	struct ledger ledger = ledger_new(2);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_HOLD, 0, -1) == 0);
@@ -121,7 +110,7 @@ Test(pool_fates, deadline_of_0_costs_no_worker)
 {
 	struct ledger ledger = ledger_new(1);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	pid_t pid = drain_echo(pool);
 
@@ -137,7 +126,7 @@ Test(pool_fates, deadline_of_a_request_sent_ahead_holds)
 {
 	struct ledger ledger = ledger_new(2);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .in_flight = 2 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_HOLD, 0, -1) == 0);
@@ -156,7 +145,7 @@ Test(pool_fates, fifty_deadlines_each_hold_in_their_order)
 	struct ledger ledger = ledger_new(51);
 	int64_t start_ms;
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_HOLD, 0, -1) == 0);
@@ -186,7 +175,7 @@ Test(pool_fates, replies_that_race_their_deadlines_reach_no_other_request)
 {
 	struct ledger ledger = ledger_new(400);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2, .in_flight = 2 });
 
 	for (int i = 0; i < 400; i++) {
@@ -205,7 +194,7 @@ Test(pool_fates, late_reply_of_a_canceled_request_is_dropped)
 {
 	struct ledger ledger = ledger_new(2);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	pid_t pid = drain_echo(pool);
 
@@ -225,7 +214,7 @@ Test(pool_fates, canceled_while_queued_completes_at_once_and_never_runs)
 {
 	struct ledger ledger = ledger_new(3);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_HOLD, 0, -1) == 0);
@@ -249,7 +238,7 @@ Test(pool_fates, canceled_while_running_completes_at_once_and_is_told)
 	struct ledger ledger = ledger_new(1);
 	struct brood_pool_stats stats;
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	pid_t pid = drain_echo(pool);
 
@@ -271,7 +260,7 @@ Test(pool_fates, canceled_request_still_costs_no_more_than_its_deadline)
 {
 	struct ledger ledger = ledger_new(1);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_event event;
 
@@ -292,7 +281,7 @@ Test(pool_fates, cancel_of_what_is_done_or_unknown_is_enoent)
 	struct ledger ledger = ledger_new(1);
 	struct brood_pool_stats stats;
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_COUNT, 0, -1) == 0);
@@ -315,7 +304,7 @@ Test(pool_fates, crash_gives_status_pid_and_what_was_printed)
 	struct brood_completion done;
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .stderr_fd = -1 });
 	pid_t pid = drain_echo(pool);
 
@@ -346,7 +335,7 @@ Test(pool_fates, stderr_tail_is_the_last_4_kib)
 	struct brood_event event;
 	char text[10001];
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .stderr_fd = -1 });
 
 	memset(text, 'x', sizeof(text));
@@ -366,7 +355,7 @@ Test(pool_fates, crash_costs_no_other_request)
 {
 	struct ledger ledger = ledger_new(200);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2, .in_flight = 8,
 	    .queue = 200 });
 
@@ -388,7 +377,7 @@ Test(pool_fates, crashing_requests_never_wear_a_slot_out)
 	struct ledger ledger = ledger_new(40);
 	int64_t start_ms = brood__now_ms();
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .intensity = 1 });
 
 	cr_assert(ledger_fill(&ledger, pool, METHOD_ABORT, 0, 40) == 0);
@@ -404,7 +393,7 @@ Test(pool_fates, requests_sent_ahead_run_elsewhere_exactly_once)
 	struct ledger ledger = ledger_new(8);
 	struct brood_pool_stats stats;
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .in_flight = 8 });
 	pid_t pid = drain_echo(pool);
 
@@ -434,7 +423,7 @@ Test(pool_fates, idempotent_request_is_tried_once_more_and_no_more)
 {
 	struct ledger ledger = ledger_new(3);
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_ABORT_FIRST,
@@ -470,7 +459,7 @@ fates_end_between_runs(bool is_stop)
 	struct ledger ledger = ledger_new(1);
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = fates_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1,
 	    .setup = fates_dawdle });
 

@@ -8,6 +8,7 @@
 #include "drain.h"
 #include "ledger.h"
 #include "methods.h"
+#include "scene.h"
 #include "support.h"
 #include <errno.h>
 #include <signal.h>
@@ -17,25 +18,6 @@
 #include <unistd.h>
 
 BROOD_SUITE(pool_life);
-
-static struct brood_pool *
-life_pool(struct board **ret_board, struct brood_pool_options options)
-{
-	struct brood_pool *pool;
-
-	*ret_board = board_new(100);
-	cr_assert(*ret_board != NULL);
-	pool = board_pool(*ret_board, options);
-	cr_assert(pool != NULL);
-	return pool;
-}
-
-static void
-life_end(struct brood_pool *pool, struct board *board)
-{
-	cr_assert(brood_pool_free(pool) == NULL);
-	(void)board_free(board);
-}
 
 static int
 setup_fails(void *arg)
@@ -119,7 +101,7 @@ Test(pool_life, failed_setup_is_reported_with_its_errno)
 {
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .intensity = 1,
 	    .setup = setup_fails });
 	uint64_t id = life_submit(pool);
@@ -134,14 +116,14 @@ Test(pool_life, failed_setup_is_reported_with_its_errno)
 	cr_assert(drain_event(pool, BROOD_EVENT_GIVEN_UP, &event));
 	life_check_refused(pool, id, strerror(EACCES));
 	cr_assert(atomic_load(&board->n_setups) == 2);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, setup_that_dies_is_reported_with_what_it_printed)
 {
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .stderr_fd = -1,
 	    .setup = setup_dies });
 
@@ -149,7 +131,7 @@ Test(pool_life, setup_that_dies_is_reported_with_what_it_printed)
 	cr_assert(WIFSIGNALED(event.status));
 	cr_assert(WTERMSIG(event.status) == SIGTERM);
 	cr_assert(strstr(event.stderr_tail, "cannot go on") != NULL);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 /* The delays are promised, so they are read off the events and checked. */
@@ -159,7 +141,7 @@ Test(pool_life, worker_that_cannot_start_is_retried_ever_later)
 	int delays_ms = 0;
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .intensity = 20,
 	    .setup = setup_fails });
 
@@ -170,21 +152,21 @@ Test(pool_life, worker_that_cannot_start_is_retried_ever_later)
 		delays_ms += event.delay_ms;
 	}
 	cr_assert(atomic_load(&board->n_setups) <= 5);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, one_slot_that_fails_at_first_recovers)
 {
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 3,
 	    .setup = setup_fails_in_one_slot });
 
 	cr_assert(drain_event(pool, BROOD_EVENT_NOT_STARTED, &event));
 	cr_assert(drain_ready(pool, 3));
 	cr_assert(drain_echo(pool) > 0);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, program_that_is_not_there_is_reported_with_its_path)
@@ -236,12 +218,12 @@ Test(pool_life, worker_that_is_never_ready_is_ended)
 {
 	int64_t start_ms = brood__now_ms();
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .boot_ms = 200,
 	    .setup = setup_hangs });
 
 	life_check_boot(pool, start_ms);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, program_that_never_says_hello_is_ended)
@@ -281,14 +263,14 @@ Test(pool_life, status_125_before_ready_gives_the_slot_up_at_once)
 {
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1,
 	    .setup = setup_is_done });
 
 	cr_assert(drain_event(pool, BROOD_EVENT_GIVEN_UP, &event));
 	cr_assert(drain_event(pool, BROOD_EVENT_BROKEN, &event));
 	cr_assert(atomic_load(&board->n_setups) == 1);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, status_125_in_service_gives_up_that_slot_alone)
@@ -296,7 +278,7 @@ Test(pool_life, status_125_in_service_gives_up_that_slot_alone)
 	struct brood_completion done;
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2 });
 
 	cr_assert(drain_ready(pool, 2));
@@ -306,7 +288,7 @@ Test(pool_life, status_125_in_service_gives_up_that_slot_alone)
 	cr_assert(drain_event(pool, BROOD_EVENT_GIVEN_UP, &event));
 	cr_assert(drain_ready(pool, 1));
 	cr_assert(drain_echo(pool) > 0);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 /* Workers after the first two take their time. */
@@ -326,7 +308,7 @@ Test(pool_life, resize_takes_the_slot_that_was_given_up)
 	struct brood_completion done;
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2,
 	    .setup = setup_dawdles });
 
@@ -339,7 +321,7 @@ Test(pool_life, resize_takes_the_slot_that_was_given_up)
 	cr_assert(brood_pool_resize(pool, 1) == 0);
 	cr_assert(drain_ready(pool, 1));
 	cr_assert(drain_echo(pool) > 0);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, stop_finishes_what_was_accepted)
@@ -348,7 +330,7 @@ Test(pool_life, stop_finishes_what_was_accepted)
 	struct brood_pool_stats stats;
 	struct brood_event event;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2 });
 
 	cr_assert(ledger_fill(&ledger, pool, METHOD_COUNT, 0, 50) == 0);
@@ -365,14 +347,14 @@ Test(pool_life, stop_finishes_what_was_accepted)
 	cr_assert(stats.ready == 0 && stats.ended == stats.started);
 	cr_assert(brood_pool_wait(pool, 0) == -ESHUTDOWN);
 	ledger_free(&ledger);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, stop_without_drain_refuses_the_queued_and_cancels_the_rest)
 {
 	struct ledger ledger = ledger_new(6);
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_HOLD, 0, -1) == 0);
@@ -386,7 +368,7 @@ Test(pool_life, stop_without_drain_refuses_the_queued_and_cancels_the_rest)
 	cr_assert(drain_stopped(pool));
 	cr_assert(ledger_fault(&ledger, board) == NULL);
 	ledger_free(&ledger);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_life, second_stop_shortens_the_drain)
@@ -394,7 +376,7 @@ Test(pool_life, second_stop_shortens_the_drain)
 	struct ledger ledger = ledger_new(1);
 	int64_t start_ms;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(ledger_submit(&ledger, pool, METHOD_PAUSE_HARD, 0,
@@ -409,7 +391,7 @@ Test(pool_life, second_stop_shortens_the_drain)
 	cr_assert(drain_stopped(pool));
 	cr_assert(brood__now_ms() - start_ms < 4000);
 	ledger_free(&ledger);
-	life_end(pool, board);
+	scene_end(pool, board);
 }
 
 static void
@@ -419,7 +401,7 @@ life_check_free(uint32_t method)
 	struct brood_pool_stats stats;
 	int64_t start_ms;
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 2 });
 	pid_t pids[2];
 
@@ -446,7 +428,7 @@ Test(pool_life, free_ends_every_process_before_it_returns)
 Test(pool_life, free_ends_workers_that_are_still_starting)
 {
 	struct board *board;
-	struct brood_pool *pool = life_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 4,
 	    .setup = setup_hangs });
 

@@ -9,6 +9,7 @@
 #include "fd.h"
 #include "ledger.h"
 #include "methods.h"
+#include "scene.h"
 #include "support.h"
 #include <dirent.h>
 #include <poll.h>
@@ -19,25 +20,6 @@
 #include <unistd.h>
 
 BROOD_SUITE(pool_worker);
-
-static struct brood_pool *
-worker_pool(struct board **ret_board, struct brood_pool_options options)
-{
-	struct brood_pool *pool;
-
-	*ret_board = board_new(1000);
-	cr_assert(*ret_board != NULL);
-	pool = board_pool(*ret_board, options);
-	cr_assert(pool != NULL);
-	return pool;
-}
-
-static void
-worker_end(struct brood_pool *pool, struct board *board)
-{
-	cr_assert(brood_pool_free(pool) == NULL);
-	(void)board_free(board);
-}
 
 static void
 worker_check_failure(struct brood_pool *pool, uint32_t method,
@@ -58,7 +40,7 @@ worker_check_failure(struct brood_pool *pool, uint32_t method,
 Test(pool_worker, failure_gives_the_text_then_the_errno)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	pid_t pid = drain_echo(pool);
 
@@ -70,13 +52,13 @@ Test(pool_worker, failure_gives_the_text_then_the_errno)
 	worker_check_failure(pool, METHOD_RETURN_ENOENT, "",
 	    strerror(ENOENT), "");
 	cr_assert(drain_echo(pool) == pid);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, handler_that_returns_without_an_answer_has_failed)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_completion done;
 
@@ -85,13 +67,13 @@ Test(pool_worker, handler_that_returns_without_an_answer_has_failed)
 	cr_assert(done.text[0] != '\0');
 	brood_completion_fini(&done);
 	cr_assert(drain_echo(pool) > 0);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, second_answer_says_ealready_and_is_not_sent)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_completion done;
 
@@ -102,7 +84,7 @@ Test(pool_worker, second_answer_says_ealready_and_is_not_sent)
 	cr_assert(atomic_load(&board->results[0]) == 0);
 	cr_assert(atomic_load(&board->results[1]) == -EALREADY);
 	cr_assert(atomic_load(&board->results[2]) == -EALREADY);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, parts_and_progress_come_in_order_with_stream)
@@ -116,7 +98,7 @@ Test(pool_worker, parts_and_progress_come_in_order_with_stream)
 		{ BROOD_DONE, "c" },
 	};
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_message msg = { .code = METHOD_STREAM };
 	struct brood_completion done;
@@ -134,13 +116,13 @@ Test(pool_worker, parts_and_progress_come_in_order_with_stream)
 	}
 	cr_assert(drain_echo(pool) > 0);
 	cr_assert(brood_pool_take(pool, &done) == 0);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, parts_are_put_together_without_stream)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_completion done;
 
@@ -153,13 +135,13 @@ Test(pool_worker, parts_are_put_together_without_stream)
 	cr_assert(done.reply.len == 64 * 65536);
 	brood_completion_fini(&done);
 	cr_assert(brood_pool_take(pool, &done) == 0);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, parts_over_the_limit_together_are_no_success)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .max_payload = 4096 });
 	struct brood_completion done;
 
@@ -170,13 +152,13 @@ Test(pool_worker, parts_over_the_limit_together_are_no_success)
 	cr_assert(done.fate != BROOD_DONE);
 	brood_completion_fini(&done);
 	cr_assert(drain_echo(pool) > 0);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, handler_knows_how_much_time_is_left)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_message msg = { .code = METHOD_TIME_LEFT };
 	struct brood_completion done;
@@ -193,7 +175,7 @@ Test(pool_worker, handler_knows_how_much_time_is_left)
 	left = atoi(buf);
 	cr_assert(left > 5000 && left <= 9000, "%d ms", left);
 	brood_completion_fini(&done);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 /* A descriptor at whose start text is to be read, as often as it is opened. */
@@ -233,7 +215,7 @@ worker_send_files(struct brood_pool *pool, size_t n, const char *alphabet)
 Test(pool_worker, descriptors_reach_the_worker_in_order)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	int fds[BROOD_MAX_FDS + 1] = { 0 };
 	struct brood_message msg = { .fds = fds, .n_fds = BROOD_MAX_FDS + 1 };
@@ -243,13 +225,13 @@ Test(pool_worker, descriptors_reach_the_worker_in_order)
 	worker_send_files(pool, BROOD_MAX_FDS, "the quick brown fox");
 	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL) == -EINVAL);
 	worker_send_files(pool, 2, "yz");
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, descriptors_the_handler_does_not_take_are_closed)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	int fds[4] = { 0, 1, 2, 1 };
 	struct brood_message msg = { .fds = fds, .n_fds = 4 };
@@ -268,13 +250,13 @@ Test(pool_worker, descriptors_the_handler_does_not_take_are_closed)
 	/* By the next answer the handler before has returned. */
 	cr_assert(drain_echo(pool) == pid);
 	cr_assert(support_n_fds_of(pid) == n_before);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, descriptors_come_back_where_asked_for)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1,
 	    .fds_from_worker = true });
 	struct brood_completion done;
@@ -293,13 +275,13 @@ Test(pool_worker, descriptors_come_back_where_asked_for)
 	cr_assert(read(fd, buf, sizeof(buf)) == 9);
 	cr_assert(memcmp(buf, "in a pipe", 9) == 0);
 	(void)brood__fd_close(fd);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, unasked_descriptors_cost_the_worker_and_reach_no_one)
 {
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1 });
 	struct brood_completion done;
 	unsigned n_fds;
@@ -315,7 +297,7 @@ Test(pool_worker, unasked_descriptors_cost_the_worker_and_reach_no_one)
 	cr_assert(support_wait_gone(pid));
 	cr_assert(drain_echo(pool) > 0);
 	cr_assert(support_n_fds() == n_fds);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 /* Count the descriptors of a process, from first on, that lead to needle. */
@@ -356,7 +338,7 @@ Test(pool_worker, worker_holds_nobody_elses_descriptors)
 
 	/* Not close-on-exec, and high: neither may save it. */
 	cr_assert(secret >= 0 && dup2(secret, 900) == 900);
-	pool = worker_pool(&board,
+	pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 6 });
 	cr_assert(drain_workers(pool, pids, 6));
 	/* One more, born when the others have their sockets. */
@@ -372,7 +354,7 @@ Test(pool_worker, worker_holds_nobody_elses_descriptors)
 	cr_assert(worker_n_leading_to(stats.supervisor, 3, "socket:") == 1);
 	(void)brood__fd_close(secret);
 	(void)brood__fd_close(900);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, every_descriptor_of_the_pool_is_close_on_exec)
@@ -384,7 +366,7 @@ Test(pool_worker, every_descriptor_of_the_pool_is_close_on_exec)
 
 	for (int fd = 0; fd < 1024; fd++)
 		was_open[fd] = fcntl(fd, F_GETFD) >= 0;
-	pool = worker_pool(&board,
+	pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 3 });
 	cr_assert(drain_ready(pool, 3));
 	for (int fd = 0; fd < 1024; fd++) {
@@ -396,7 +378,7 @@ Test(pool_worker, every_descriptor_of_the_pool_is_close_on_exec)
 		n_new++;
 	}
 	cr_assert(n_new > 6);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, recycling_changes_workers_and_loses_nothing)
@@ -406,7 +388,7 @@ Test(pool_worker, recycling_changes_workers_and_loses_nothing)
 	struct brood_event event;
 	unsigned n_new = 0, n_same = 0;
 	struct board *board;
-	struct brood_pool *pool = worker_pool(&board,
+	struct brood_pool *pool = scene_pool(&board,
 	    (struct brood_pool_options){ .workers = 1, .max_requests = 10,
 	    .queue = 200 });
 
@@ -429,7 +411,7 @@ Test(pool_worker, recycling_changes_workers_and_loses_nothing)
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.crashed == 0 && stats.done == 200);
 	ledger_free(&ledger);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 /* Those that replace are slow to come, so that the old ones are used up. */
@@ -451,7 +433,7 @@ static struct brood_pool *
 worker_start_recycling(struct board **ret_board, struct ledger *ledger,
     pid_t pids[2])
 {
-	struct brood_pool *pool = worker_pool(ret_board,
+	struct brood_pool *pool = scene_pool(ret_board,
 	    (struct brood_pool_options){ .workers = 2, .max_requests = 1,
 	    .setup = worker_dawdle });
 
@@ -481,7 +463,7 @@ Test(pool_worker, resize_during_recycling_leaves_one_that_works)
 	cr_assert(ledger_await(&ledger, pool, 4));
 	cr_assert(ledger_fault(&ledger, board) == NULL);
 	ledger_free(&ledger);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }
 
 Test(pool_worker, death_of_one_being_replaced_lets_the_next_be)
@@ -499,5 +481,5 @@ Test(pool_worker, death_of_one_being_replaced_lets_the_next_be)
 	} while (event.pid != pids[1]);
 	cr_assert(event.is_asked);
 	ledger_free(&ledger);
-	worker_end(pool, board);
+	scene_end(pool, board);
 }

@@ -37,10 +37,10 @@ do
 	    die "pingpong did not print \"$line\""
 done
 
-victim=src/pool.c
+victim=src/host/pool.c
 echo
-echo "\$ fdwc --crash-on $victim src/*.c"
-"$bin"/fdwc --crash-on "$victim" src/*.c >"$seen"/out 2>"$seen"/err
+echo "\$ fdwc --crash-on $victim src/host/*.c"
+"$bin"/fdwc --crash-on "$victim" src/host/*.c >"$seen"/out 2>"$seen"/err
 status=$?
 cat "$seen"/out "$seen"/err
 test "$status" -eq 1 || die "fdwc exited with $status instead of 1"
@@ -55,7 +55,7 @@ squeeze()
 	awk -v victim="$victim" '
 	$4 != victim && $4 != "total" { print $1, $2, $3, $4 }' "$@"
 }
-LC_ALL=C wc src/*.c | squeeze >"$seen"/wanted
+LC_ALL=C wc src/host/*.c | squeeze >"$seen"/wanted
 squeeze "$seen"/out | diff -u "$seen"/wanted - ||
     die "fdwc and wc do not agree"
 n=$(wc -l <"$seen"/wanted)

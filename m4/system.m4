@@ -11,7 +11,7 @@ AC_ARG_ENABLE([portable],
 		[use what any POSIX system has, even where Linux has better])],
 	[], [enable_portable=no])
 dnl Not of those with a fallback to be tested here: glibc's fallback takes a lock
-dnl that is not for a child of a program with threads (src/words.h).
+dnl that is not for a child of a program with threads (src/base/names.h).
 AC_CHECK_FUNCS([sigdescr_np strerrordesc_np])
 brood_epoll=no
 AS_VAR_IF([enable_portable], [yes],

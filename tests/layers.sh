@@ -1,47 +1,78 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The layers of HACKING.md: every file of src/ is of one row in that table, and
-# includes only files of its own row and of those above it.
+# The layers of HACKING.md, checked from the folders alone.  A file under src/
+# includes from its own folder and from those above it in this list:
+#
+#	base wire socket process worker supervisor host
+#
+# src/command uses the library as any program does.  Of src/ it sees base, and
+# wire/frame.h.  A folder in it sees command/*.h and itself, no other folder.
+#
+# Also: an include names the folder ("wire/frame.h"), <brood/...> is what
+# include/ has, and no two source files have the same name.
 set -u
 
+: "${srcdir:?must name the directory of the sources}"
 cd "$srcdir" || exit 1
-awk '
-FILENAME == "HACKING.md" {
-	if (!/^\| `/)
-		next
-	n_rows++
-	split($0, cell, "|")
-	n = split(cell[2], name, "`")
-	for (i = 2; i <= n; i += 2)
-		row[name[i]] = n_rows
-	next
+find src -name '*.[ch]' | sort | awk '
+function fail(text)
+{
+	print text
+	failed = 1
 }
-FNR == 1 {
-	module = FILENAME
-	sub(/^src\//, "", module)
-	sub(/\.[ch]$/, "", module)
-	if (!(module in row)) {
-		print FILENAME " is in no row of HACKING.md"
-		failed = 1
-		row[module] = n_rows + 1
-	}
-	seen[module] = 1
+
+# May a file of folder include what is in target?
+function may_include(folder, target, name)
+{
+	if (target == folder)
+		return 1
+	if (folder ~ /^command/)
+		return target == "command" || target == "base" ||
+		    name == "wire/frame.h"
+	return target in rank && rank[target] < rank[folder]
 }
-/^#include "/ {
-	split($0, part, "\"")
-	included = part[2]
-	sub(/\.h$/, "", included)
-	if (row[included] > row[module]) {
-		print FILENAME ":" FNR ": " part[2] " is of a higher layer"
-		failed = 1
+
+function check_file(path, folder, at,    line, name, target)
+{
+	while ((getline line < path) > 0) {
+		at++
+		if (line ~ /^#include <brood\//) {
+			name = line
+			gsub(/^#include <|>.*/, "", name)
+			if (system("test -f include/" name) != 0)
+				fail(path ":" at ": no include/" name)
+			continue
+		}
+		if (line !~ /^#include "/)
+			continue
+		split(line, part, "\"")
+		name = target = part[2]
+		if (!sub(/\/[^\/]*$/, "", target))
+			fail(path ":" at ": " name " names no folder")
+		else if (!may_include(folder, target, name))
+			fail(path ":" at ": " name " is not above " folder)
 	}
+	close(path)
+}
+
+BEGIN {
+	n = split("base wire socket process worker supervisor host", layer)
+	for (i = 1; i <= n; i++)
+		rank[layer[i]] = i
+}
+{
+	path = folder = base = $0
+	sub(/^src\//, "", folder)
+	sub(/\/[^\/]*$/, "", folder)
+	sub(/.*\//, "", base)
+	if (folder !~ /^command/ && !(folder in rank))
+		fail(path ": " folder " is no layer")
+	if (base in seen)
+		fail(path ": the name of " seen[base] " too")
+	seen[base] = path
+	check_file(path, folder)
 }
 END {
-	for (module in row)
-		if (!(module in seen)) {
-			print "HACKING.md: there is no module " module
-			failed = 1
-		}
-	exit failed
-}' HACKING.md src/*.[ch]
+	exit failed || NR == 0
+}'

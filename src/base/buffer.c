@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Bytes that come in at one end and leave at the other.
+ */
+
+#include "base/buffer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BUFFER_IDLE = 16 << 10 };	/* kept while empty */
+
+int
+brood__buffer_reserve(struct brood__buffer *buf, size_t n)
+{
+	size_t len = brood__buffer_len(buf), size = buf->size;
+	uint8_t *bytes;
+
+	if (brood__buffer_room(buf) >= n)
+		return 0;
+	if (len > 0 && buf->start > 0)
+		memmove(buf->bytes, buf->bytes + buf->start, len);
+	buf->start = 0;
+	buf->end = len;
+	if (size - len >= n)
+		return 0;
+
+	if (size < BUFFER_IDLE)
+		size = BUFFER_IDLE;
+	while (size - len < n)
+		size *= 2;
+	bytes = realloc(buf->bytes, size);
+	if (bytes == NULL)
+		return -ENOMEM;
+	buf->bytes = bytes;
+	buf->size = size;
+	return 0;
+}
+
+void
+brood__buffer_append(struct brood__buffer *buf, const void *bytes, size_t n)
+{
+	if (n > 0)
+		memcpy(buf->bytes + buf->end, bytes, n);
+	buf->end += n;
+}
+
+void
+brood__buffer_consume(struct brood__buffer *buf, size_t n)
+{
+	buf->start += n;
+	if (buf->start < buf->end)
+		return;
+	buf->start = buf->end = 0;
+	if (buf->size > BUFFER_IDLE)
+		brood__buffer_fini(buf);
+}
+
+void
+brood__buffer_fini(struct brood__buffer *buf)
+{
+	free(buf->bytes);
+	*buf = (struct brood__buffer) { .bytes = NULL };
+}

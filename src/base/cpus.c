@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * How many processors there are for us.  Linux has the answers; elsewhere
+ * sysconf(3) has one.
+ */
+
+#include "base/cpus.h"
+
+#include <limits.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifdef HAVE_SCHED_GETAFFINITY
+
+static unsigned
+cpus_allowed(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) < 0)
+		return 0;
+	return (unsigned)CPU_COUNT(&set);
+}
+
+/* ceil(quota / period) of one group; UINT_MAX without a limit. */
+static unsigned
+cpus_of_group(const char *group)
+{
+	char path[PATH_MAX];
+	unsigned long quota, period;
+	unsigned n = UINT_MAX;
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/sys/fs/cgroup%s/cpu.max", group);
+	file = fopen(path, "re");
+	if (file == NULL)
+		return n;
+	if (fscanf(file, "%lu %lu", &quota, &period) == 2 && period > 0)
+		n = (unsigned)((quota + period - 1) / period);
+	(void)fclose(file);
+	return n;
+}
+
+/* The group of this process in the unified hierarchy: "0::/path". */
+static int
+cpus_read_group(char *group, size_t size)
+{
+	char line[PATH_MAX];
+	FILE *file;
+	int r = -1;
+
+	file = fopen("/proc/self/cgroup", "re");
+	if (file == NULL)
+		return -1;
+	while (r < 0 && fgets(line, sizeof(line), file) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		if (strncmp(line, "0::", 3) == 0 &&
+		    strlcpy(group, line + 3, size) < size)
+			r = 0;
+	}
+	(void)fclose(file);
+	return r;
+}
+
+/* A limit of any group above holds too. */
+static unsigned
+cpus_quota(void)
+{
+	char group[PATH_MAX - 32], *slash;
+	unsigned n, least = UINT_MAX;
+
+	if (cpus_read_group(group, sizeof(group)) < 0)
+		return least;
+	while ((slash = strrchr(group, '/')) != NULL) {
+		n = cpus_of_group(group);
+		if (n > 0 && n < least)
+			least = n;
+		*slash = '\0';
+	}
+	return least;
+}
+
+#else
+
+static unsigned
+cpus_allowed(void)
+{
+	return 0;
+}
+
+static unsigned
+cpus_quota(void)
+{
+	return UINT_MAX;
+}
+
+#endif
+
+unsigned
+brood__cpus(void)
+{
+	unsigned n = cpus_allowed(), quota = cpus_quota();
+	long online;
+
+	if (n == 0) {
+		online = sysconf(_SC_NPROCESSORS_ONLN);
+		n = online > 0 ? (unsigned)online : 1;
+	}
+	return n < quota ? n : quota;
+}

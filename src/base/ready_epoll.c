@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A readiness set in the kernel: one epoll instance, one timerfd in it.
+ *
+ * Owns those two descriptors and none of those it watches.  Knows nothing of
+ * what a token means.
+ *
+ * Invariants: armed_ms is what the timer is set to, BROOD__NEVER once it has
+ * been seen to expire; after fork(2) the copy may only be freed, which takes
+ * nothing out of the set that it shares with the parent.
+ */
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/ready.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+
+/* The timer's own; owners count slots and generations and get nowhere near. */
+#define TOKEN_ALARM	UINT64_MAX
+
+/* What one wait takes at most: a bound for the stack, not for the owner. */
+#define N_EVENTS	64
+
+struct brood__ready {
+	int	 epoll_fd;
+	int	 timer_fd;
+	int64_t	 armed_ms;
+};
+
+static uint32_t
+ready_to_epoll(short events)
+{
+	assert((events & ~(POLLIN | POLLOUT)) == 0);
+	return (events & POLLIN ? (uint32_t)EPOLLIN : 0) |
+	    (events & POLLOUT ? (uint32_t)EPOLLOUT : 0);
+}
+
+static short
+ready_from_epoll(uint32_t events)
+{
+	return (short)((events & EPOLLIN ? POLLIN : 0) |
+	    (events & EPOLLOUT ? POLLOUT : 0) |
+	    (events & EPOLLHUP ? POLLHUP : 0) |
+	    (events & EPOLLERR ? POLLERR : 0));
+}
+
+static int
+ready_control(struct brood__ready *ready, int op, int fd, uint32_t events,
+    uint64_t token)
+{
+	struct epoll_event event = { .events = events, .data.u64 = token };
+
+	return epoll_ctl(ready->epoll_fd, op, fd, &event) < 0 ? -errno : 0;
+}
+
+static int
+ready_open(struct brood__ready *ready)
+{
+	ready->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	if (ready->epoll_fd < 0)
+		return -errno;
+	ready->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
+	if (ready->timer_fd < 0)
+		return -errno;
+	return ready_control(ready, EPOLL_CTL_ADD, ready->timer_fd, EPOLLIN,
+	    TOKEN_ALARM);
+}
+
+int
+brood__ready_new(struct brood__ready **ret_ready)
+{
+	struct brood__ready *ready;
+	int r;
+
+	ready = malloc(sizeof(*ready));
+	if (ready == NULL)
+		return -ENOMEM;
+	*ready = (struct brood__ready){
+		.epoll_fd = -1,
+		.timer_fd = -1,
+		.armed_ms = BROOD__NEVER,
+	};
+	r = ready_open(ready);
+	if (r < 0) {
+		brood__ready_free(ready);
+		return r;
+	}
+	*ret_ready = ready;
+	return 0;
+}
+
+/*
+ * The timer is not removed first: in a forked copy that would take it out of
+ * the parent's set.  It is the set that goes away here, and no one else has
+ * the timer.
+ */
+struct brood__ready *
+brood__ready_free(struct brood__ready *ready)
+{
+	if (ready == NULL)
+		return NULL;
+	brood__fd_close(ready->epoll_fd);
+	brood__fd_close(ready->timer_fd);
+	free(ready);
+	return NULL;
+}
+
+int
+brood__ready_fd(const struct brood__ready *ready)
+{
+	return ready->epoll_fd;
+}
+
+int
+brood__ready_add(struct brood__ready *ready, int fd, short events,
+    uint64_t token)
+{
+	assert(token != TOKEN_ALARM);
+	return ready_control(ready, EPOLL_CTL_ADD, fd, ready_to_epoll(events),
+	    token);
+}
+
+int
+brood__ready_change(struct brood__ready *ready, int fd, short events,
+    uint64_t token)
+{
+	assert(token != TOKEN_ALARM);
+	return ready_control(ready, EPOLL_CTL_MOD, fd, ready_to_epoll(events),
+	    token);
+}
+
+void
+brood__ready_remove(struct brood__ready *ready, int fd)
+{
+	(void)ready_control(ready, EPOLL_CTL_DEL, fd, 0, 0);
+}
+
+/*
+ * An expiry of 0 would disarm the timer instead of ringing at once; 1 ms after
+ * boot is as much in the past.
+ */
+int
+brood__ready_alarm(struct brood__ready *ready, int64_t at_ms)
+{
+	struct itimerspec spec = { 0 };
+
+	if (at_ms < 1)
+		at_ms = 1;
+	if (at_ms == ready->armed_ms)
+		return 0;
+	if (at_ms != BROOD__NEVER) {
+		spec.it_value.tv_sec = (time_t)(at_ms / 1000);
+		spec.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000;
+	}
+	if (timerfd_settime(ready->timer_fd, TFD_TIMER_ABSTIME, &spec,
+	    NULL) < 0)
+		return -errno;
+	ready->armed_ms = at_ms;
+	return 0;
+}
+
+int
+brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms)
+{
+	return at_ms < ready->armed_ms ? brood__ready_alarm(ready, at_ms) : 0;
+}
+
+/*
+ * A timer that has expired is rung off by disarming it, which clears its
+ * readiness as reading it would, and leaves armed_ms right.
+ */
+int
+brood__ready_wait(struct brood__ready *ready, int timeout_ms,
+    struct brood__ready_event *ret_events, size_t max)
+{
+	struct epoll_event events[N_EVENTS];
+	int n, n_events = 0, r = 0;
+
+	assert(max > 0);
+	n = epoll_wait(ready->epoll_fd, events,
+	    max < N_EVENTS ? (int)max : N_EVENTS, timeout_ms);
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	for (int i = 0; i < n; i++) {
+		if (events[i].data.u64 == TOKEN_ALARM) {
+			r = brood__ready_alarm(ready, BROOD__NEVER);
+			continue;
+		}
+		ret_events[n_events++] = (struct brood__ready_event){
+			.token = events[i].data.u64,
+			.events = ready_from_epoll(events[i].events),
+		};
+	}
+	return r < 0 ? r : n_events;
+}

@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A readiness set for systems without epoll: an array for poll(2).
+ *
+ * Owns the array and no descriptor at all.  Knows nothing of what a token
+ * means.
+ *
+ * Invariants: pollfds and tokens run in parallel and hold a descriptor at most
+ * once, in no order; next is where the coming wait begins to look, so that a
+ * set with more ready than a wait may give serves each of them in turn.
+ */
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/ready.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#define CAPACITY_MIN	16
+
+struct brood__ready {
+	struct pollfd	*pollfds;
+	uint64_t	*tokens;
+	size_t		 n;
+	size_t		 capacity;
+	size_t		 next;
+	int64_t		 alarm_ms;
+};
+
+/* Gives n where there is none.  As long as poll(2) itself takes, no longer. */
+static size_t
+ready_find(const struct brood__ready *ready, int fd)
+{
+	size_t i;
+
+	for (i = 0; i < ready->n; i++)
+		if (ready->pollfds[i].fd == fd)
+			break;
+	return i;
+}
+
+static int
+ready_reserve(struct brood__ready *ready)
+{
+	struct pollfd *pollfds;
+	uint64_t *tokens;
+	size_t capacity = ready->capacity * 2;
+
+	if (ready->n < ready->capacity)
+		return 0;
+	if (capacity < CAPACITY_MIN)
+		capacity = CAPACITY_MIN;
+	pollfds = reallocarray(ready->pollfds, capacity, sizeof(*pollfds));
+	if (pollfds == NULL)
+		return -ENOMEM;
+	ready->pollfds = pollfds;
+	tokens = reallocarray(ready->tokens, capacity, sizeof(*tokens));
+	if (tokens == NULL)
+		return -ENOMEM;
+	ready->tokens = tokens;
+	ready->capacity = capacity;
+	return 0;
+}
+
+static void
+ready_set(struct brood__ready *ready, size_t i, int fd, short events,
+    uint64_t token)
+{
+	assert((events & ~(POLLIN | POLLOUT)) == 0);
+	ready->pollfds[i] = (struct pollfd){ .fd = fd, .events = events };
+	ready->tokens[i] = token;
+}
+
+/* The sooner of timeout and alarm, as poll(2) takes it. */
+static int
+ready_timeout(const struct brood__ready *ready, int timeout_ms)
+{
+	int left_ms;
+
+	if (ready->alarm_ms == BROOD__NEVER)
+		return timeout_ms;
+	left_ms = brood__time_left(ready->alarm_ms, brood__now_ms());
+	return timeout_ms < 0 || left_ms < timeout_ms ? left_ms : timeout_ms;
+}
+
+/* A descriptor that was closed without removing it must not go unseen. */
+static short
+ready_from_poll(short revents)
+{
+	return (short)((revents & (POLLIN | POLLOUT | POLLHUP | POLLERR)) |
+	    (revents & POLLNVAL ? POLLERR : 0));
+}
+
+static int
+ready_collect(struct brood__ready *ready, struct brood__ready_event *ret_events,
+    size_t max)
+{
+	size_t n_events = 0, first = ready->next;
+
+	for (size_t i = 0; i < ready->n && n_events < max; i++) {
+		size_t at = (first + i) % ready->n;
+		short events = ready_from_poll(ready->pollfds[at].revents);
+
+		if (events == 0)
+			continue;
+		ret_events[n_events++] = (struct brood__ready_event){
+			.token = ready->tokens[at],
+			.events = events,
+		};
+		ready->next = at + 1;
+	}
+	return (int)n_events;
+}
+
+int
+brood__ready_new(struct brood__ready **ret_ready)
+{
+	struct brood__ready *ready;
+
+	ready = calloc(1, sizeof(*ready));
+	if (ready == NULL)
+		return -ENOMEM;
+	ready->alarm_ms = BROOD__NEVER;
+	*ret_ready = ready;
+	return 0;
+}
+
+struct brood__ready *
+brood__ready_free(struct brood__ready *ready)
+{
+	if (ready == NULL)
+		return NULL;
+	free(ready->pollfds);
+	free(ready->tokens);
+	free(ready);
+	return NULL;
+}
+
+int
+brood__ready_fd(const struct brood__ready *ready)
+{
+	(void)ready;
+	return -ENOSYS;
+}
+
+/* poll(2) skips what is negative and reports what is closed much later. */
+int
+brood__ready_add(struct brood__ready *ready, int fd, short events,
+    uint64_t token)
+{
+	int r;
+
+	if (fcntl(fd, F_GETFD) < 0)
+		return -errno;
+	if (ready_find(ready, fd) < ready->n)
+		return -EEXIST;
+	r = ready_reserve(ready);
+	if (r < 0)
+		return r;
+	ready_set(ready, ready->n++, fd, events, token);
+	return 0;
+}
+
+int
+brood__ready_change(struct brood__ready *ready, int fd, short events,
+    uint64_t token)
+{
+	size_t i = ready_find(ready, fd);
+
+	if (i == ready->n)
+		return -ENOENT;
+	ready_set(ready, i, fd, events, token);
+	return 0;
+}
+
+void
+brood__ready_remove(struct brood__ready *ready, int fd)
+{
+	size_t i = ready_find(ready, fd);
+
+	if (i == ready->n)
+		return;
+	ready->n--;
+	ready->pollfds[i] = ready->pollfds[ready->n];
+	ready->tokens[i] = ready->tokens[ready->n];
+}
+
+int
+brood__ready_alarm(struct brood__ready *ready, int64_t at_ms)
+{
+	ready->alarm_ms = at_ms;
+	return 0;
+}
+
+int
+brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms)
+{
+	return at_ms < ready->alarm_ms ? brood__ready_alarm(ready, at_ms) : 0;
+}
+
+int
+brood__ready_wait(struct brood__ready *ready, int timeout_ms,
+    struct brood__ready_event *ret_events, size_t max)
+{
+	int n;
+
+	assert(max > 0);
+	n = poll(ready->pollfds, (nfds_t)ready->n,
+	    ready_timeout(ready, timeout_ms));
+	if (n < 0)
+		return errno == EINTR ? 0 : -errno;
+	if (ready->alarm_ms != BROOD__NEVER &&
+	    ready->alarm_ms <= brood__now_ms())
+		ready->alarm_ms = BROOD__NEVER;
+	return n == 0 ? 0 : ready_collect(ready, ret_events, max);
+}

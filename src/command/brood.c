@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * brood(1): finds the subcommand and runs it.
+ */
+
+#include "command/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* In the order of brood --help. */
+static const struct command *const commands[] = {
+	&command_ping,
+	&command_run,
+	&command_call,
+	&command_map,
+#ifdef HAVE_JANSSON
+	&command_status,
+#ifdef HAVE_NCURSES
+	&command_top,
+#endif
+	&command_events,
+	&command_scale,
+#endif
+	&command_reload,
+	&command_stop,
+	&command_conformance,
+	&command_decode,
+	NULL,
+};
+
+static noreturn void
+main_help(void)
+{
+	printf("usage: brood COMMAND [ARG...]\n"
+	    "       brood COMMAND --help\n\n"
+	    "Run work in other processes.\n\n");
+	for (size_t i = 0; commands[i] != NULL; i++)
+		printf("  %-12s %s\n", commands[i]->name,
+		    commands[i]->summary);
+	command_close_stdout();
+	exit(COMMAND_OK);
+}
+
+static noreturn void
+main_version(void)
+{
+	printf("brood %s\n", PACKAGE_VERSION);
+	command_close_stdout();
+	exit(COMMAND_OK);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc < 2)
+		command_die(COMMAND_USAGE, 0,
+		    "a command is missing: see brood --help");
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+		main_help();
+	if (strcmp(argv[1], "--version") == 0)
+		main_version();
+	for (size_t i = 0; commands[i] != NULL; i++)
+		if (strcmp(argv[1], commands[i]->name) == 0)
+			return commands[i]->run(commands[i], argc - 1,
+			    argv + 1);
+	command_die(COMMAND_USAGE, 0,
+	    "%s: no such command: see brood --help", argv[1]);
+}

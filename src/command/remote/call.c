@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * brood call: one request to a brood run.
+ *
+ * Owns what is sent: the payload and the descriptors.  The reply goes to stdout
+ * byte for byte, its parts as they come; progress is for people, a line of
+ * stderr each.
+ */
+
+#include "command/command.h"
+#include "command/instant.h"
+#include "command/remote/remote.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What a server is given to say itself that the time is over. */
+enum { CALL_GRACE_MS = 1000 };
+
+struct call {
+	const char *path;
+	const char *operand;		/* DATA, @FILE, - or NULL */
+	char *data;			/* read, or NULL */
+	int fds[BROOD_MAX_FDS];
+	int timeout_ms;			/* -1: none */
+	struct brood_message request;
+};
+
+static void
+call_open(struct call *call, const struct command *command, const char *path)
+{
+	int fd;
+
+	if (call->request.n_fds == BROOD_MAX_FDS)
+		command_misuse(command, "--fd %s: more than %d descriptors",
+		    path, BROOD_MAX_FDS);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		command_die(COMMAND_UNUSABLE, errno, "%s", path);
+	call->fds[call->request.n_fds++] = fd;
+}
+
+static void
+call_parse(struct call *call, const struct command *command, int argc,
+    char **argv)
+{
+	static const struct option options[] = {
+		{ "fd", required_argument, NULL, 'f' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "method", required_argument, NULL, 'c' },
+		{ "timeout", required_argument, NULL, 't' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:ht:", options, NULL)) !=
+	    -1)
+		switch (option) {
+		case 'c':
+			call->request.code = (uint32_t)command_number(command,
+			    "-c", optarg, 0, UINT32_MAX);
+			break;
+		case 'f':
+			call_open(call, command, optarg);
+			break;
+		case 'h':
+			command_help(command);
+		case 't':
+			call->timeout_ms = command_seconds_ms(command, "-t",
+			    optarg);
+			break;
+		default:
+			command_die(COMMAND_USAGE, 0, "see brood call --help");
+		}
+	if (argc - optind < 1 || argc - optind > 2)
+		command_misuse(command, "a socket is needed, and at most "
+		    "one piece of data");
+	call->path = argv[optind];
+	call->operand = argv[optind + 1];
+}
+
+/* Read all of a file, one byte more at most than can be sent. */
+static void
+call_read(struct call *call, FILE *file, const char *name)
+{
+	size_t size = 0, len = 0, n;
+
+	do {
+		if (len == size) {
+			size = size == 0 ? 1 << 16 : 2 * size;
+			call->data = realloc(call->data, size);
+			if (call->data == NULL)
+				command_die(COMMAND_UNUSABLE, ENOMEM, "%s",
+				    name);
+		}
+		n = fread(call->data + len, 1, size - len, file);
+		len += n;
+	} while (n > 0 && len <= BROOD_MAX_PAYLOAD);
+	if (ferror(file))
+		command_die(COMMAND_UNUSABLE, errno, "%s", name);
+	if (len > BROOD_MAX_PAYLOAD)
+		command_die(COMMAND_FAILED, 0, "%s: more than %u bytes", name,
+		    BROOD_MAX_PAYLOAD);
+	call->request.data = call->data;
+	call->request.len = len;
+}
+
+static void
+call_fill(struct call *call)
+{
+	FILE *file;
+
+	if (call->operand == NULL)
+		return;
+	if (strcmp(call->operand, "-") == 0)
+		call_read(call, stdin, "standard input");
+	else if (call->operand[0] != '@') {
+		call->request.data = call->operand;
+		call->request.len = strlen(call->operand);
+	} else {
+		file = fopen(call->operand + 1, "re");
+		if (file == NULL)
+			command_die(COMMAND_UNUSABLE, errno, "%s",
+			    call->operand + 1);
+		call_read(call, file, call->operand + 1);
+		(void)fclose(file);
+	}
+}
+
+static void
+call_progress(const struct brood_message *msg)
+{
+	char *text = remote_text(msg);
+
+	fprintf(stderr, "%s\n", text);
+	free(text);
+}
+
+/* A part is worth something now: whoever reads need not wait for the rest. */
+static void
+call_print(const struct brood_message *msg)
+{
+	if (fwrite(msg->data, 1, msg->len, stdout) != msg->len)
+		command_die(COMMAND_UNUSABLE, errno, "standard output");
+	command_close_stdout();
+}
+
+static void
+call_follow(const struct call *call, const struct remote *remote)
+{
+	int64_t end_ms = call->timeout_ms < 0 ? INSTANT_NEVER :
+	    instant_now_ms() + call->timeout_ms + CALL_GRACE_MS;
+	struct brood_message msg;
+	bool is_over = false;
+
+	while (!is_over) {
+		remote_recv(remote, instant_left_ms(end_ms), &msg);
+		if (msg.kind == BROOD_KIND_ERROR)
+			remote_refused(remote, &msg);
+		if (msg.kind == BROOD_KIND_PROGRESS)
+			call_progress(&msg);
+		if (msg.kind == BROOD_KIND_REPLY) {
+			call_print(&msg);
+			is_over = !msg.more;
+		}
+	}
+}
+
+static int
+call_run(const struct command *command, int argc, char **argv)
+{
+	struct call call = { .timeout_ms = -1 };
+	struct remote remote;
+
+	call.request.fds = call.fds;
+	call_parse(&call, command, argc, argv);
+	call_fill(&call);
+	/* 0 is "none" to the protocol. */
+	if (call.timeout_ms >= 0)
+		call.request.timeout_ms = call.timeout_ms == 0 ? 1 :
+		    (uint32_t)call.timeout_ms;
+	remote_open(&remote, call.path, call.timeout_ms > 0 ?
+	    call.timeout_ms : -1);
+	remote_request(&remote, &call.request);
+	call_follow(&call, &remote);
+	remote_close(&remote);
+	for (size_t i = 0; i < call.request.n_fds; i++)
+		(void)close(call.fds[i]);
+	free(call.data);
+	return COMMAND_OK;
+}
+
+const struct command command_call = {
+	.name = "call",
+	.summary = "Send one request to a brood run",
+	.usage = "call SOCKET [-c METHOD] [-t SECONDS] [--fd FILE]... "
+	    "[DATA | @FILE | -]",
+	.help =
+"  -c, --method METHOD  its number; 0\n"
+"  -t, --timeout S      give up after so many seconds\n"
+"  --fd FILE            open FILE and pass the descriptor; may be repeated\n"
+"  DATA                 the payload; that of @FILE, or of standard input (-)\n"
+"\n"
+"The reply goes to standard output, progress to standard error.  Exit status:\n"
+"0 replied, 1 failed or refused, 3 no such server, 124 time ran out, 125 the\n"
+"worker crashed.\n",
+	.run = call_run,
+};

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * brood ping: how long a frame takes there and back; see ping(8).
+ *
+ * Owns the child that answers where no socket is named.  Never waits but in
+ * poll(2): a peer that stops reading shows as loss.
+ *
+ * When a PING left is remembered for the last PING_WINDOW of them: an answer
+ * that comes later than that is as good as lost.
+ */
+
+#include "command/command.h"
+#include "command/instant.h"
+#include "command/remote/remote.h"
+#include "command/signals.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <math.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	PING_SIZE = 56,
+	PING_WINDOW = 1024,
+	PING_LINGER_MS = 2000,		/* for the answers to the last ones */
+};
+
+struct ping {
+	struct brood_child *child;	/* NULL with a socket */
+	struct remote remote;
+	struct brood_channel *channel;
+	char peer[128];
+	char *data;
+	size_t size;
+	uint64_t count;			/* 0: until a signal */
+	int interval_ms;
+	int signals_fd;
+	int64_t due_ms;			/* the next one; or the end */
+	bool is_over;
+	bool is_gone;			/* the peer */
+
+	uint64_t n_sent;
+	uint64_t n_received;
+	int64_t sent_us[PING_WINDOW];	/* by id; 0: answered */
+	double min_us;
+	double max_us;
+	double sum_us;
+	double sum_squares;
+};
+
+static int64_t
+ping_now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* The peer of one's own: runs in the child. */
+static int
+ping_answer(struct brood_channel *channel, void *arg)
+{
+	struct brood_message msg;
+	int r;
+
+	(void)arg;
+	/* Ctrl-C is for the parent, which then says when it is over. */
+	(void)signal(SIGINT, SIG_IGN);
+	while ((r = brood_channel_recv(channel, -1, &msg)) == 1) {
+		if (msg.kind != BROOD_KIND_PING)
+			continue;
+		msg.kind = BROOD_KIND_PONG;
+		r = brood_channel_send(channel, &msg);
+		if (r < 0)
+			break;
+	}
+	return r == -EPIPE ? 0 : 1;
+}
+
+static void
+ping_open(struct ping *ping, const char *path)
+{
+	int r;
+
+	if (path != NULL) {
+		remote_open(&ping->remote, path, -1);
+		ping->channel = ping->remote.channel;
+		(void)snprintf(ping->peer, sizeof(ping->peer), "%s", path);
+		return;
+	}
+	r = brood_child_fork(&ping->child, NULL, ping_answer, NULL);
+	if (r < 0)
+		command_die(COMMAND_UNUSABLE, -r, "a worker");
+	ping->channel = brood_child_channel(ping->child);
+	(void)snprintf(ping->peer, sizeof(ping->peer), "worker %d",
+	    (int)brood_child_pid(ping->child));
+}
+
+static void
+ping_close(struct ping *ping)
+{
+	if (ping->child != NULL)
+		ping->child = brood_child_free(ping->child);
+	else
+		remote_close(&ping->remote);
+	free(ping->data);
+}
+
+static void
+ping_lose(struct ping *ping, int error)
+{
+	if (error == -EPIPE)
+		command_warn(0, "%s: it is gone", ping->peer);
+	else
+		command_warn(-error, "%s", ping->peer);
+	ping->is_over = ping->is_gone = true;
+}
+
+static void
+ping_send(struct ping *ping)
+{
+	struct brood_message msg = {
+		.kind = BROOD_KIND_PING,
+		.id = ping->n_sent + 1,
+		.data = ping->data,
+		.len = ping->size,
+	};
+	int r;
+
+	ping->sent_us[msg.id % PING_WINDOW] = ping_now_us();
+	r = brood_channel_queue(ping->channel, &msg);
+	if (r == 0)
+		r = brood_channel_flush(ping->channel, 0);
+	if (r == -EMSGSIZE)
+		command_die(COMMAND_FAILED, 0,
+		    "%s: %zu bytes are more than it accepts", ping->peer,
+		    ping->size);
+	if (r < 0 && r != -EAGAIN) {
+		ping_lose(ping, r);
+		return;
+	}
+	ping->n_sent++;
+}
+
+static void
+ping_count(struct ping *ping, double us)
+{
+	if (ping->n_received == 0 || us < ping->min_us)
+		ping->min_us = us;
+	if (us > ping->max_us)
+		ping->max_us = us;
+	ping->sum_us += us;
+	ping->sum_squares += us * us;
+	ping->n_received++;
+}
+
+static void
+ping_receive(struct ping *ping, const struct brood_message *msg)
+{
+	int64_t *sent_us = &ping->sent_us[msg->id % PING_WINDOW];
+	int64_t us;
+
+	if (msg->kind != BROOD_KIND_PONG || msg->id == 0 ||
+	    msg->id > ping->n_sent || ping->n_sent - msg->id >= PING_WINDOW ||
+	    *sent_us == 0)
+		return;
+	us = ping_now_us() - *sent_us;
+	*sent_us = 0;
+	ping_count(ping, (double)us);
+	printf("%zu bytes from %s: seq=%llu time=%lld us\n", msg->len,
+	    ping->peer, (unsigned long long)msg->id, (long long)us);
+	command_close_stdout();
+}
+
+static void
+ping_read(struct ping *ping)
+{
+	struct brood_message msg;
+	int r;
+
+	while ((r = brood_channel_recv(ping->channel, 0, &msg)) == 1)
+		ping_receive(ping, &msg);
+	if (r < 0)
+		ping_lose(ping, r);
+}
+
+static bool
+ping_has_sent_all(const struct ping *ping)
+{
+	return ping->count > 0 && ping->n_sent == ping->count;
+}
+
+/* What is due: the next one, or the end. */
+static void
+ping_advance(struct ping *ping)
+{
+	bool is_busy = brood_channel_events(ping->channel) & POLLOUT;
+	int64_t now_ms = instant_now_ms();
+
+	if (ping_has_sent_all(ping) && ping->n_received == ping->n_sent)
+		ping->is_over = true;
+	/* Without an interval the answer gives the next its turn. */
+	if (ping->interval_ms == 0 && !ping_has_sent_all(ping) &&
+	    ping->n_received == ping->n_sent)
+		ping->due_ms = now_ms;
+	if (ping->is_over || now_ms < ping->due_ms)
+		return;
+	if (ping_has_sent_all(ping)) {
+		ping->is_over = true;
+		return;
+	}
+	if (!is_busy)
+		ping_send(ping);
+	ping->due_ms = now_ms + (ping_has_sent_all(ping) ||
+	    ping->interval_ms == 0 ? PING_LINGER_MS : ping->interval_ms);
+}
+
+static void
+ping_wait(struct ping *ping)
+{
+	struct pollfd pfds[] = {
+		{ ping->signals_fd, POLLIN, 0 },
+		{ brood_channel_fd(ping->channel),
+		    brood_channel_events(ping->channel), 0 },
+	};
+	int r;
+
+	if (poll(pfds, 2, instant_left_ms(ping->due_ms)) < 0)
+		return;
+	if (signals_next(ping->signals_fd) != 0)
+		ping->is_over = true;
+	r = pfds[1].revents & POLLOUT ?
+	    brood_channel_flush(ping->channel, 0) : 0;
+	if (r < 0 && r != -EAGAIN)
+		ping_lose(ping, r);
+	else if (pfds[1].revents & (POLLIN | POLLHUP))
+		ping_read(ping);
+}
+
+static void
+ping_summarize(const struct ping *ping)
+{
+	double n = (double)ping->n_received, mean, variance;
+	double lost = (double)(ping->n_sent - ping->n_received);
+
+	printf("\n--- %s ping statistics ---\n", ping->peer);
+	printf("%llu transmitted, %llu received, %.0f%% loss\n",
+	    (unsigned long long)ping->n_sent,
+	    (unsigned long long)ping->n_received,
+	    ping->n_sent == 0 ? 0.0 : 100 * lost / (double)ping->n_sent);
+	if (ping->n_received > 0) {
+		mean = ping->sum_us / n;
+		variance = ping->sum_squares / n - mean * mean;
+		printf("rtt min/avg/max/mdev = %.0f/%.0f/%.0f/%.0f us\n",
+		    ping->min_us, mean, ping->max_us,
+		    variance > 0 ? sqrt(variance) : 0.0);
+	}
+	command_close_stdout();
+}
+
+static const char *
+ping_parse(struct ping *ping, const struct command *command, int argc,
+    char **argv)
+{
+	static const struct option options[] = {
+		{ "count", required_argument, NULL, 'c' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "interval", required_argument, NULL, 'i' },
+		{ "size", required_argument, NULL, 's' },
+		{ NULL, 0, NULL, 0 },
+	};
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:hi:s:", options, NULL)) !=
+	    -1)
+		switch (option) {
+		case 'c':
+			ping->count = (uint64_t)command_number(command, "-c",
+			    optarg, 1, INT_MAX);
+			break;
+		case 'h':
+			command_help(command);
+		case 'i':
+			ping->interval_ms = command_seconds_ms(command, "-i",
+			    optarg);
+			break;
+		case 's':
+			ping->size = (size_t)command_number(command, "-s",
+			    optarg, 0, BROOD_MAX_PAYLOAD);
+			break;
+		default:
+			command_die(COMMAND_USAGE, 0, "see brood ping --help");
+		}
+	if (argc - optind > 1)
+		command_misuse(command, "one socket at most");
+	return argv[optind];
+}
+
+static int
+ping_run(const struct command *command, int argc, char **argv)
+{
+	static const int signals[] = { SIGINT, SIGTERM, 0 };
+	struct ping ping = { .size = PING_SIZE, .interval_ms = 1000 };
+
+	ping_open(&ping, ping_parse(&ping, command, argc, argv));
+	ping.data = calloc(1, ping.size + 1);
+	if (ping.data == NULL)
+		command_die(COMMAND_UNUSABLE, ENOMEM, "%zu bytes", ping.size);
+	ping.signals_fd = signals_open(signals);
+	if (ping.signals_fd < 0)
+		command_die(COMMAND_UNUSABLE, -ping.signals_fd, "signals");
+	printf("PING %s: %zu bytes of data\n", ping.peer, ping.size);
+	command_close_stdout();
+	while (!ping.is_over) {
+		ping_advance(&ping);
+		if (!ping.is_over)
+			ping_wait(&ping);
+	}
+	ping_summarize(&ping);
+	ping_close(&ping);
+	return ping.n_received == 0 || ping.is_gone ? COMMAND_FAILED :
+	    COMMAND_OK;
+}
+
+const struct command command_ping = {
+	.name = "ping",
+	.summary = "Measure how long a frame takes to a worker and back",
+	.usage = "ping [-c COUNT] [-s SIZE] [-i SECONDS] [SOCKET]",
+	.help =
+"  -c, --count N     so many; until Ctrl-C\n"
+"  -s, --size N      bytes of payload; 56\n"
+"  -i, --interval S  between two, in seconds; 1.  0: as fast as answered\n"
+"  SOCKET            of a brood run; else a worker of its own answers\n",
+	.run = ping_run,
+};

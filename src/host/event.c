@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Events on their way to the program.
+ *
+ * Owns the copies of their strings, the event read last included: its strings
+ * are the program's to look at until it asks for the next.
+ */
+
+#include "host/event.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct brood__event {
+	STAILQ_ENTRY(brood__event) next;
+	struct brood_event event;
+	char strings[];
+};
+
+void
+brood__events_init(struct brood__events *events)
+{
+	memset(events, 0, sizeof(*events));
+	STAILQ_INIT(&events->queue);
+}
+
+static struct brood__event *
+events_pop(struct brood__events *events)
+{
+	struct brood__event *event = STAILQ_FIRST(&events->queue);
+
+	if (event == NULL)
+		return NULL;
+	STAILQ_REMOVE_HEAD(&events->queue, next);
+	events->n_events--;
+	return event;
+}
+
+void
+brood__events_fini(struct brood__events *events)
+{
+	struct brood__event *event;
+
+	while ((event = events_pop(events)) != NULL)
+		free(event);
+	free(events->current);
+	events->current = NULL;
+}
+
+/* Copy a string behind those that are there, and point to the copy. */
+static char *
+event_copy(const char **string, char *at)
+{
+	size_t size = *string == NULL ? 1 : strlen(*string) + 1;
+
+	memcpy(at, *string == NULL ? "" : *string, size);
+	*string = at;
+	return at + size;
+}
+
+static size_t
+event_size(const char *string)
+{
+	return string == NULL ? 1 : strlen(string) + 1;
+}
+
+void
+brood__events_push(struct brood__events *events,
+    const struct brood_event *event)
+{
+	struct brood__event *copy;
+	char *at;
+
+	copy = malloc(sizeof(*copy) + event_size(event->name) +
+	    event_size(event->step) + event_size(event->text) +
+	    event_size(event->stderr_tail));
+	if (copy == NULL) {
+		events->n_lost++;
+		return;
+	}
+	copy->event = *event;
+	at = event_copy(&copy->event.name, copy->strings);
+	at = event_copy(&copy->event.step, at);
+	at = event_copy(&copy->event.text, at);
+	(void)event_copy(&copy->event.stderr_tail, at);
+
+	if (events->n_events == BROOD_MAX_EVENTS) {
+		free(events_pop(events));
+		events->n_lost++;
+	}
+	STAILQ_INSERT_TAIL(&events->queue, copy, next);
+	events->n_events++;
+	events->is_new = true;
+}
+
+void
+brood__events_push_notice(struct brood__events *events, const char *name,
+    const struct brood__notice *notice)
+{
+	struct brood_event event = {
+		.name = name,
+		.slot = notice->slot,
+		.generation = notice->generation,
+		.pid = notice->pid,
+		.status = notice->status,
+		.is_asked = notice->is_asked,
+		.delay_ms = notice->delay_ms,
+		.step = notice->step,
+		.error = notice->error,
+		.text = notice->text,
+		.stderr_tail = notice->tail,
+	};
+
+	switch (notice->kind) {
+	case BROOD__NOTICE_READY:
+		event.kind = BROOD_EVENT_READY;
+		break;
+	case BROOD__NOTICE_ENDED:
+		event.kind = BROOD_EVENT_ENDED;
+		break;
+	case BROOD__NOTICE_NOT_STARTED:
+		event.kind = BROOD_EVENT_NOT_STARTED;
+		break;
+	case BROOD__NOTICE_GIVEN_UP:
+		event.kind = BROOD_EVENT_GIVEN_UP;
+		break;
+	case BROOD__NOTICE_STOPPING:
+		return;
+	}
+	brood__events_push(events, &event);
+}
+
+int
+brood__events_next(struct brood__events *events, struct brood_event *ret_event)
+{
+	struct brood__event *event = events_pop(events);
+
+	free(events->current);
+	events->current = event;
+	if (event == NULL)
+		return 0;
+	*ret_event = event->event;
+	ret_event->n_lost = events->n_lost;
+	events->n_lost = 0;
+	return 1;
+}

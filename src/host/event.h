@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__EVENT_H
+#define BROOD__EVENT_H
+
+/*
+ * Events that wait to be read, at most BROOD_MAX_EVENTS: a full queue drops its
+ * oldest.
+ */
+
+#include "supervisor/messages.h"
+
+#include <brood/event.h>
+#include <sys/queue.h>
+
+struct brood__event;
+
+struct brood__events {
+	STAILQ_HEAD(, brood__event) queue;
+	unsigned n_events;
+	unsigned long n_lost;
+	struct brood__event *current;	/* its strings are with the program */
+	bool is_new;			/* one came since it was last asked */
+};
+
+void	brood__events_init(struct brood__events *events);
+void	brood__events_fini(struct brood__events *events);
+
+/* Strings are copied; NULL becomes "".  Without memory the event is lost. */
+void	brood__events_push(struct brood__events *events,
+	    const struct brood_event *event);
+
+/* The event that a notice stands for, if it does. */
+void	brood__events_push_notice(struct brood__events *events,
+	    const char *name, const struct brood__notice *notice);
+
+int	brood__events_next(struct brood__events *events,
+	    struct brood_event *ret_event);
+
+#endif

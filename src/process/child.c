@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * One child process and the parent's end of its channel.
+ *
+ * Owns the pid until it is reaped.  A pid is signalled only while the kernel
+ * still holds it for this process: someone else may have taken the status, and
+ * the number may be another process by now.
+ */
+
+#include "base/export.h"
+#include "base/fd.h"
+#include "process/spawn.h"
+
+#include <sys/wait.h>
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+
+struct brood_child {
+	struct brood_channel *channel;
+	pid_t owner;
+	pid_t pid;
+	bool is_ended;
+	int error;		/* of having waited: -ECHILD, or 0 and */
+	int status;
+};
+
+static const struct brood_child_options child_defaults;
+
+static int
+child_check_fds(const struct brood_child_options *options)
+{
+	if (options->n_keep_fds > 0 && options->keep_fds == NULL)
+		return -EINVAL;
+	for (size_t i = 0; i < options->n_keep_fds; i++)
+		if (fcntl(options->keep_fds[i], F_GETFD) < 0)
+			return -errno;
+	return 0;
+}
+
+/* Wait without regard to interruptions. */
+static int
+child_waitpid(pid_t pid, int *ret_status)
+{
+	int r;
+
+	do {
+		r = waitpid(pid, ret_status, 0);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+/* The program is not there until exec has closed the report. */
+static int
+child_confirm(const struct brood__spawned *spawned)
+{
+	struct brood__report report;
+	int status;
+
+	if (brood__report_read(spawned->report_fd, true, &report) != 1)
+		return 0;
+	(void)child_waitpid(spawned->pid, &status);
+	return -report.error;
+}
+
+static int
+child_start(struct brood_child *child, const struct brood__spawn *spawn)
+{
+	struct brood__spawned spawned;
+	int r;
+
+	r = brood__spawn(&spawned, spawn);
+	if (r < 0)
+		return r;
+	(void)brood__fd_close(spawned.child_socket);
+	r = spawn->argv != NULL ? child_confirm(&spawned) : 0;
+	(void)brood__fd_close(spawned.report_fd);
+	if (r < 0) {
+		(void)brood__fd_close(spawned.socket);
+		return r;
+	}
+	child->pid = spawned.pid;
+	r = brood_channel_new(&child->channel, spawned.socket,
+	    &spawn->options->channel);
+	if (r < 0)
+		(void)brood__fd_close(spawned.socket);
+	return r;
+}
+
+static int
+child_new(struct brood_child **ret_child, struct brood__spawn *spawn)
+{
+	struct brood_child *child;
+	int r;
+
+	if (spawn->options == NULL)
+		spawn->options = &child_defaults;
+	r = child_check_fds(spawn->options);
+	if (r < 0)
+		return r;
+	child = calloc(1, sizeof(*child));
+	if (child == NULL)
+		return -ENOMEM;
+	child->owner = getpid();
+	r = child_start(child, spawn);
+	if (r < 0) {
+		(void)brood_child_free(child);
+		return r;
+	}
+	*ret_child = child;
+	return 0;
+}
+
+BROOD_PUBLIC int
+brood_child_fork(struct brood_child **ret_child,
+    const struct brood_child_options *options, brood_child_fn fn, void *arg)
+{
+	struct brood__spawn spawn = {
+		.fn = fn,
+		.arg = arg,
+		.options = options,
+		.output_fd = -1,
+	};
+
+	if (fn == NULL || (options != NULL &&
+	    (options->env != NULL || options->chdir != NULL)))
+		return -EINVAL;
+	return child_new(ret_child, &spawn);
+}
+
+BROOD_PUBLIC int
+brood_child_exec(struct brood_child **ret_child,
+    const struct brood_child_options *options, const char *const *argv)
+{
+	struct brood__spawn spawn = {
+		.argv = argv,
+		.options = options,
+		.output_fd = -1,
+	};
+
+	if (argv == NULL || argv[0] == NULL)
+		return -EINVAL;
+	return child_new(ret_child, &spawn);
+}
+
+BROOD_PUBLIC struct brood_channel *
+brood_child_channel(struct brood_child *child)
+{
+	return child->channel;
+}
+
+BROOD_PUBLIC pid_t
+brood_child_pid(const struct brood_child *child)
+{
+	return child->pid;
+}
+
+/* Is the pid still this child's?  It is while its status has not been taken. */
+static bool
+child_is_held(const struct brood_child *child)
+{
+	siginfo_t info;
+
+	return child->pid > 0 && !child->is_ended &&
+	    waitid(P_PID, (id_t)child->pid, &info,
+	    WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+BROOD_PUBLIC int
+brood_child_kill(struct brood_child *child, int sig)
+{
+	if (child->owner != getpid())
+		return -ECHILD;
+	if (!child_is_held(child))
+		return -ESRCH;
+	return kill(child->pid, sig) < 0 ? -errno : 0;
+}
+
+BROOD_PUBLIC int
+brood_child_wait(struct brood_child *child, int *ret_status)
+{
+	if (child->owner != getpid())
+		return -ECHILD;
+	if (!child->is_ended) {
+		child->error = child_waitpid(child->pid, &child->status);
+		child->is_ended = true;
+	}
+	if (child->error == 0 && ret_status != NULL)
+		*ret_status = child->status;
+	return child->error;
+}
+
+BROOD_PUBLIC struct brood_child *
+brood_child_free(struct brood_child *child)
+{
+	if (child == NULL)
+		return NULL;
+	(void)brood_channel_free(child->channel);
+	if (child->owner == getpid() && child_is_held(child)) {
+		(void)kill(child->pid, SIGKILL);
+		(void)child_waitpid(child->pid, &child->status);
+	}
+	free(child);
+	return NULL;
+}

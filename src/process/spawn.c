@@ -1,0 +1,400 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Start one process at the far end of a socketpair.
+ *
+ * Between fork and exec, or the caller's function, only what is safe in the
+ * child of a program with threads is called: no lock of the parent's is taken
+ * but malloc's and stdio's, which the C library makes anew in the child.  All
+ * signals are blocked around the fork, so that no handler of the parent's ever
+ * runs in the child.
+ */
+
+#include "base/fd.h"
+#include "process/parent_death.h"
+#include "process/spawn.h"
+#include "wire/channel.h"
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SPAWN_CHANNEL_FD = 3,	/* in a program: the channel ... */
+	SPAWN_KEEP_FD = 4,	/* ... and the first of the keep list */
+	SPAWN_FAILED = 127,	/* exit status, as of the shell */
+};
+
+extern char **environ;
+
+/* What the child needs and the parent prepares, allocation being done there. */
+struct spawn_plan {
+	const struct brood__spawn *spawn;
+	pid_t parent;
+	int socket;
+	int report_fd;
+	char **env;
+	int *fds;		/* room for the keep list, socket and report */
+};
+
+/* In the child */
+
+_Noreturn static void
+spawn_fail(const struct spawn_plan *plan, const char *step, int error,
+    const char *what)
+{
+	struct brood__report report = { .error = error };
+	ssize_t n;
+
+	(void)strlcpy(report.step, step, sizeof(report.step));
+	(void)strlcpy(report.text, what, sizeof(report.text));
+	/* At most PIPE_BUF bytes into an empty pipe: all or nothing. */
+	do {
+		n = write(plan->report_fd, &report, sizeof(report));
+	} while (n < 0 && errno == EINTR);
+	_exit(SPAWN_FAILED);
+}
+
+/* A supervised child ends with its parent, even if that has died already. */
+static void
+spawn_tie(const struct spawn_plan *plan)
+{
+	if (plan->spawn->output_fd >= 0 &&
+	    brood__pdeathsig_set(SIGKILL) == 0 && getppid() != plan->parent)
+		_exit(SPAWN_FAILED);
+}
+
+static void
+spawn_reset_signals(void)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+
+	for (int sig = 1; sig < NSIG; sig++)
+		(void)sigaction(sig, &sa, NULL);
+}
+
+static void
+spawn_set_output(const struct spawn_plan *plan, int output_fd)
+{
+	int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	if (null_fd < 0)
+		spawn_fail(plan, "open", errno, "/dev/null");
+	/* dup2() onto itself would leave the flag set: it is never 0 here. */
+	if (dup2(null_fd, STDIN_FILENO) < 0 ||
+	    dup2(output_fd, STDOUT_FILENO) < 0 ||
+	    dup2(output_fd, STDERR_FILENO) < 0)
+		spawn_fail(plan, "dup2", errno, "standard descriptors");
+	if (null_fd > STDERR_FILENO)
+		(void)close(null_fd);
+}
+
+static int
+spawn_compare(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+void
+brood__spawn_close_others(int *fds, size_t n_fds)
+{
+	int next = STDERR_FILENO + 1;
+
+	qsort(fds, n_fds, sizeof(fds[0]), spawn_compare);
+	for (size_t i = 0; i < n_fds; i++) {
+		while (next < fds[i])
+			(void)close(next++);
+		if (next == fds[i])
+			next++;
+	}
+	closefrom(next);
+}
+
+/* Bring fds to 3, 4, 5, ... in order, and close everything else. */
+static void
+spawn_pack(struct spawn_plan *plan, int *fds, size_t n_fds)
+{
+	int first = SPAWN_CHANNEL_FD;
+
+	for (size_t i = 0; i < n_fds; i++) {
+		fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, first + (int)n_fds);
+		if (fds[i] < 0)
+			spawn_fail(plan, "dup", errno, "keep_fds");
+	}
+	plan->report_fd = fds[n_fds - 1];
+	for (size_t i = 0; i < n_fds; i++)
+		if (dup2(fds[i], first + (int)i) < 0)
+			spawn_fail(plan, "dup2", errno, "keep_fds");
+	plan->report_fd = first + (int)n_fds - 1;
+	(void)fcntl(plan->report_fd, F_SETFD, FD_CLOEXEC);
+	closefrom(first + (int)n_fds);
+}
+
+/*
+ * Not before the parent's descriptors are closed: the numbers below its limit
+ * may all be taken, and a copy needs a free one.
+ */
+static void
+spawn_limit(const struct brood__spawn *spawn)
+{
+	if (spawn->nofile != NULL)
+		(void)setrlimit(RLIMIT_NOFILE, spawn->nofile);
+}
+
+_Noreturn static void
+spawn_exec(struct spawn_plan *plan, const sigset_t *mask)
+{
+	const struct brood__spawn *spawn = plan->spawn;
+	const char *dir = spawn->options->chdir;
+	char *const *argv;
+	size_t n = 0;
+
+	plan->fds[n++] = plan->socket;
+	for (size_t i = 0; i < spawn->options->n_keep_fds; i++)
+		plan->fds[n++] = spawn->options->keep_fds[i];
+	plan->fds[n++] = plan->report_fd;
+	spawn_pack(plan, plan->fds, n);
+	spawn_limit(spawn);
+
+	if (dir != NULL && chdir(dir) < 0)
+		spawn_fail(plan, "chdir", errno, dir);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+	/* execve(2) takes what it never writes to as not const. */
+	memcpy(&argv, &spawn->argv, sizeof(argv));
+	environ = plan->env;
+	(void)execvp(argv[0], argv);
+	spawn_fail(plan, "exec", errno, argv[0]);
+}
+
+static int
+spawn_call(struct spawn_plan *plan)
+{
+	const struct brood__spawn *spawn = plan->spawn;
+	struct brood_channel *channel;
+	int r;
+
+	r = brood_channel_new(&channel, plan->socket,
+	    &spawn->options->channel);
+	if (r < 0)
+		spawn_fail(plan, "channel", -r, "channel");
+	r = spawn->setup != NULL ? spawn->setup(spawn->setup_arg) : 0;
+	if (r < 0)
+		spawn_fail(plan, "setup", -r, "setup function");
+	/* Again: a change of uid or gid has untied it. */
+	spawn_tie(plan);
+	plan->report_fd = brood__fd_close(plan->report_fd);
+	if (spawn->is_greeting) {
+		r = brood_channel_hello(channel, spawn->name, -1);
+		if (r < 0)
+			return r == -EPIPE ? 0 : EXIT_FAILURE;
+	}
+	return spawn->fn(channel, spawn->arg);
+}
+
+_Noreturn static void
+spawn_run(struct spawn_plan *plan, const sigset_t *mask)
+{
+	const struct brood_child_options *options = plan->spawn->options;
+	size_t n = 0;
+	int status;
+
+	for (size_t i = 0; i < options->n_keep_fds; i++)
+		plan->fds[n++] = options->keep_fds[i];
+	plan->fds[n++] = plan->socket;
+	plan->fds[n++] = plan->report_fd;
+	brood__spawn_close_others(plan->fds, n);
+	spawn_limit(plan->spawn);
+
+	/* What the parent had not flushed yet is the parent's to print. */
+	(void)fpurge(stdout);
+	if (plan->spawn->output_fd >= 0)
+		(void)setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)sigprocmask(SIG_SETMASK, mask, NULL);
+	status = spawn_call(plan);
+	(void)fflush(stdout);
+	_exit(status);
+}
+
+_Noreturn static void
+spawn_child(struct spawn_plan *plan)
+{
+	const struct brood__spawn *spawn = plan->spawn;
+	sigset_t none;
+
+	spawn_reset_signals();
+	spawn_tie(plan);
+	if (spawn->output_fd >= 0)
+		spawn_set_output(plan, spawn->output_fd);
+	(void)sigemptyset(&none);
+	if (spawn->argv != NULL)
+		spawn_exec(plan, &none);
+	spawn_run(plan, &none);
+}
+
+/* In the parent */
+
+/*
+ * Descriptors 0 to 2 may be closed in the parent, and then be what socketpair()
+ * gives; a child takes those for its standard ones.
+ */
+static int
+spawn_lift(int fds[2])
+{
+	for (int i = 0; i < 2; i++) {
+		int fd = fds[i];
+
+		if (fd > STDERR_FILENO)
+			continue;
+		fds[i] = brood__fd_dup(fd);
+		(void)close(fd);
+		if (fds[i] < 0) {
+			int r = fds[i];
+
+			(void)brood__fd_close(fds[!i]);
+			return r;
+		}
+	}
+	return 0;
+}
+
+int
+brood__spawn_socketpair(int fds[2])
+{
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		return -errno;
+	return spawn_lift(fds);
+}
+
+static int
+spawn_pipe(int fds[2])
+{
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return -errno;
+	return spawn_lift(fds);
+}
+
+/*
+ * The environment of a program: options->env, or this process's, and BROOD_FD.
+ * The strings stay where they are.
+ */
+static int
+spawn_env_new(char ***ret_env, const struct brood_child_options *options)
+{
+	static char brood_fd[] = "BROOD_FD=3";
+	char **from, **env;
+	size_t n = 0, n_env = 0;
+
+	if (options->env != NULL)
+		memcpy(&from, &options->env, sizeof(from));
+	else
+		from = environ;
+	while (from != NULL && from[n] != NULL)
+		n++;
+	env = reallocarray(NULL, n + 2, sizeof(*env));
+	if (env == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(from[i], brood_fd, strlen("BROOD_FD=")) != 0)
+			env[n_env++] = from[i];
+	env[n_env++] = brood_fd;
+	env[n_env] = NULL;
+	*ret_env = env;
+	return 0;
+}
+
+static int
+spawn_fork(struct spawn_plan *plan, pid_t *ret_pid)
+{
+	sigset_t all, mask;
+	pid_t pid;
+	int r;
+
+	(void)sigfillset(&all);
+	(void)pthread_sigmask(SIG_SETMASK, &all, &mask);
+	pid = fork();
+	r = pid < 0 ? -errno : 0;
+	if (pid == 0)
+		spawn_child(plan);
+	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	*ret_pid = pid;
+	return r;
+}
+
+static int
+spawn_open(int sockets[2], int report[2])
+{
+	int r;
+
+	r = brood__spawn_socketpair(sockets);
+	if (r < 0)
+		return r;
+	r = spawn_pipe(report);
+	if (r < 0)
+		brood__fd_close_all(sockets, 2);
+	return r;
+}
+
+int
+brood__spawn(struct brood__spawned *ret_spawned,
+    const struct brood__spawn *spawn)
+{
+	struct spawn_plan plan = { .spawn = spawn, .parent = getpid() };
+	int sockets[2], report[2], r;
+	pid_t pid;
+
+	r = spawn_open(sockets, report);
+	if (r < 0)
+		return r;
+	plan.socket = sockets[1];
+	plan.report_fd = report[1];
+	plan.fds = reallocarray(NULL, spawn->options->n_keep_fds + 2,
+	    sizeof(*plan.fds));
+	r = plan.fds == NULL ? -ENOMEM : 0;
+	if (r == 0 && spawn->argv != NULL)
+		r = spawn_env_new(&plan.env, spawn->options);
+	if (r == 0)
+		r = spawn_fork(&plan, &pid);
+	free(plan.fds);
+	free(plan.env);
+	(void)brood__fd_close(report[1]);
+	if (r < 0) {
+		brood__fd_close_all(sockets, 2);
+		(void)brood__fd_close(report[0]);
+		return r;
+	}
+	*ret_spawned = (struct brood__spawned) {
+		.pid = pid,
+		.socket = sockets[0],
+		.child_socket = sockets[1],
+		.report_fd = report[0],
+	};
+	return 0;
+}
+
+int
+brood__report_read(int report_fd, bool is_waiting,
+    struct brood__report *ret_report)
+{
+	ssize_t n;
+
+	if (!is_waiting && fcntl(report_fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	do {
+		n = read(report_fd, ret_report, sizeof(*ret_report));
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return errno == EAGAIN ? 0 : -errno;
+	if (n != sizeof(*ret_report))
+		return 0;
+	ret_report->step[sizeof(ret_report->step) - 1] = '\0';
+	ret_report->text[sizeof(ret_report->text) - 1] = '\0';
+	return 1;
+}

@@ -1,0 +1,361 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Stream sockets with a name: listeners, and connections to them.
+ *
+ * Owns a listener's descriptor and, if it was made here, the claim to its path;
+ * how a path is claimed is claim.c.  Knows no message: a connection is a
+ * descriptor, and becomes a channel by brood_channel_new().
+ *
+ * A listener of our own is non-blocking from birth, since a connection that
+ * poll(2) told of may be taken by a forked copy.  An inherited one belongs to
+ * others too and stays as it came.
+ */
+
+#include "base/await.h"
+#include "base/export.h"
+#include "base/fd.h"
+#include "socket/address.h"
+#include "socket/claim.h"
+
+#include <brood/socket.h>
+
+#include <sys/time.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	SOCKET_BACKLOG = 128,
+	SOCKET_INHERITED = 3,	/* the first of LISTEN_FDS */
+};
+
+struct brood_listener {
+	int fd;
+	bool is_inherited;
+	struct brood__claim claim;	/* unless is_inherited */
+	char *name;			/* if it is */
+};
+
+/* Listening */
+
+static int
+socket_read_options(const struct brood_listen_options *options,
+    struct brood__claim_access *ret_access, int *ret_backlog)
+{
+	static const struct brood_listen_options defaults;
+
+	if (options == NULL)
+		options = &defaults;
+	if (options->backlog < 0 || (options->has_mode &&
+	    (options->mode & ~(mode_t)0777) != 0))
+		return -EINVAL;
+	ret_access->mode = options->has_mode ? options->mode : 0600;
+	ret_access->uid = options->has_owner ? options->uid : (uid_t)-1;
+	ret_access->gid = options->has_group ? options->gid : (gid_t)-1;
+	*ret_backlog = options->backlog != 0 ? options->backlog :
+	    SOCKET_BACKLOG;
+	return 0;
+}
+
+/* Until listen(2) nobody can connect: who may is settled before. */
+static int
+socket_listen(struct brood_listener *listener, const char *path,
+    const struct brood_listen_options *options, char *text)
+{
+	struct brood__claim_access access;
+	int backlog, r;
+
+	listener->fd = -1;
+	r = socket_read_options(options, &access, &backlog);
+	if (r < 0)
+		return brood__address_explain(text, path, "", r);
+	listener->fd =
+	    socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener->fd < 0)
+		return brood__address_explain(text, path, "", -errno);
+	r = brood__claim_take(&listener->claim, listener->fd, path, &access,
+	    text);
+	if (r < 0)
+		return r;
+	if (listen(listener->fd, backlog) == 0)
+		return 0;
+	r = brood__address_explain(text, path, "", -errno);
+	brood__claim_drop(&listener->claim);
+	return r;
+}
+
+BROOD_PUBLIC int
+brood_listen(struct brood_listener **ret_listener, const char *path,
+    const struct brood_listen_options *options, char *text)
+{
+	struct brood_listener *listener;
+	int r;
+
+	listener = calloc(1, sizeof(*listener));
+	if (listener == NULL)
+		return brood__address_explain(text, path, "", -ENOMEM);
+	r = socket_listen(listener, path, options, text);
+	if (r < 0) {
+		(void)brood__fd_close(listener->fd);
+		free(listener);
+		return r;
+	}
+	*ret_listener = listener;
+	return 0;
+}
+
+/* A number of the environment; 0 if it is none. */
+static long long
+socket_env_number(const char *name)
+{
+	const char *value = getenv(name), *error;
+	long long number;
+
+	if (value == NULL)
+		return 0;
+	number = strtonum(value, 0, INT_MAX, &error);
+	return error == NULL ? number : 0;
+}
+
+static int
+socket_check_inherited(int fd)
+{
+	struct sockaddr_un un;
+	socklen_t len = sizeof(un), int_len = sizeof(int);
+	int type, is_listening = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &int_len) < 0)
+		return -errno;
+	if (getsockname(fd, (struct sockaddr *)&un, &len) < 0 ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &is_listening,
+	    &int_len) < 0)
+		return -errno;
+	if (un.sun_family != AF_UNIX || type != SOCK_STREAM || !is_listening)
+		return -EPROTOTYPE;
+	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
+/* Number i of names that are separated by ':', or "". */
+static char *
+socket_inherited_name(unsigned i)
+{
+	const char *names = getenv("LISTEN_FDNAMES");
+
+	if (names == NULL)
+		names = "";
+	for (; i > 0; i--) {
+		names += strcspn(names, ":");
+		if (*names == ':')
+			names++;
+	}
+	return strndup(names, strcspn(names, ":"));
+}
+
+BROOD_PUBLIC int
+brood_listen_inherit(struct brood_listener **ret_listener, unsigned i,
+    const char **ret_name)
+{
+	struct brood_listener *listener;
+	int r;
+
+	if (socket_env_number("LISTEN_PID") != getpid() ||
+	    i >= socket_env_number("LISTEN_FDS") ||
+	    i > INT_MAX - SOCKET_INHERITED)
+		return -ENOENT;
+	r = socket_check_inherited(SOCKET_INHERITED + (int)i);
+	if (r < 0)
+		return r;
+	listener = calloc(1, sizeof(*listener));
+	if (listener == NULL)
+		return -ENOMEM;
+	listener->name = socket_inherited_name(i);
+	if (listener->name == NULL) {
+		free(listener);
+		return -ENOMEM;
+	}
+	listener->fd = SOCKET_INHERITED + (int)i;
+	listener->is_inherited = true;
+	if (ret_name != NULL)
+		*ret_name = listener->name;
+	*ret_listener = listener;
+	return 0;
+}
+
+BROOD_PUBLIC struct brood_listener *
+brood_listener_free(struct brood_listener *listener)
+{
+	if (listener == NULL)
+		return NULL;
+	if (!listener->is_inherited)
+		brood__claim_drop(&listener->claim);
+	(void)brood__fd_close(listener->fd);
+	free(listener->name);
+	free(listener);
+	return NULL;
+}
+
+BROOD_PUBLIC int
+brood_listener_fd(const struct brood_listener *listener)
+{
+	return listener->fd;
+}
+
+/* Accepting */
+
+/* The connection that poll(2) told of may be gone, or another's, by now. */
+static int
+socket_accept_once(int listener_fd)
+{
+	int fd = accept4(listener_fd, NULL, NULL, SOCK_CLOEXEC);
+
+	if (fd >= 0)
+		return fd;
+	return errno == EWOULDBLOCK || errno == EINTR ||
+	    errno == ECONNABORTED ? -EAGAIN : -errno;
+}
+
+BROOD_PUBLIC int
+brood_accept(struct brood_listener *listener, int timeout_ms, int *ret_fd,
+    struct brood_credentials *ret_credentials)
+{
+	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
+	int fd, r;
+
+	do {
+		r = brood__await(listener->fd, POLLIN, deadline);
+		if (r <= 0)
+			return r;
+		fd = socket_accept_once(listener->fd);
+	} while (fd == -EAGAIN);
+	if (fd < 0)
+		return fd;
+	if (ret_credentials != NULL) {
+		r = brood_socket_credentials(fd, ret_credentials);
+		if (r < 0) {
+			(void)brood__fd_close(fd);
+			return r;
+		}
+	}
+	*ret_fd = fd;
+	return 1;
+}
+
+/* Takes fd, on error too. */
+static int
+socket_make_channel(int fd, const struct brood_channel_options *options,
+    struct brood_channel **ret_channel)
+{
+	int r;
+
+	r = brood_channel_new(ret_channel, fd, options);
+	if (r < 0)
+		(void)brood__fd_close(fd);
+	return r;
+}
+
+BROOD_PUBLIC int
+brood_accept_channel(struct brood_listener *listener, int timeout_ms,
+    const struct brood_channel_options *options,
+    struct brood_channel **ret_channel,
+    struct brood_credentials *ret_credentials)
+{
+	int fd, r;
+
+	r = brood_accept(listener, timeout_ms, &fd, ret_credentials);
+	if (r <= 0)
+		return r;
+	r = socket_make_channel(fd, options, ret_channel);
+	return r < 0 ? r : 1;
+}
+
+/* Connecting */
+
+/*
+ * How long connect(2) waits for room in the backlog; 0 is for ever.  (A
+ * non-blocking connect to a full backlog says EAGAIN, and no event of poll(2)
+ * tells when to try again.)
+ */
+static int
+socket_set_patience(int fd, int ms)
+{
+	struct timeval tv = {
+		.tv_sec = ms / 1000,
+		.tv_usec = (suseconds_t)(ms % 1000) * 1000,
+	};
+
+	return setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) < 0 ?
+	    -errno : 0;
+}
+
+/* The shortest patience still sleeps: not to wait at all takes O_NONBLOCK. */
+static int
+socket_connect_now(int fd, const struct brood__address *address)
+{
+	int r;
+
+	if (fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return -errno;
+	r = connect(fd, (const struct sockaddr *)&address->un, address->len);
+	if (r < 0)
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	return fcntl(fd, F_SETFL, 0) < 0 ? -errno : 0;
+}
+
+/* A signal that interrupts the wait leaves the socket unconnected. */
+static int
+socket_connect_until(int fd, const struct brood__address *address,
+    int64_t deadline)
+{
+	int left, r;
+
+	do {
+		left = brood__time_left(deadline, brood__now_ms());
+		if (left == 0)
+			return socket_connect_now(fd, address);
+		r = socket_set_patience(fd, left > 0 ? left : 0);
+		if (r < 0)
+			return r;
+		r = connect(fd, (const struct sockaddr *)&address->un,
+		    address->len) < 0 ? -errno : 0;
+	} while (r == -EINTR);
+	if (r == 0)
+		r = socket_set_patience(fd, 0);
+	return r == -EAGAIN ? -ETIMEDOUT : r;
+}
+
+BROOD_PUBLIC int
+brood_connect(const char *path, int timeout_ms, int *ret_fd, char *text)
+{
+	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
+	struct brood__address address;
+	int fd, r;
+
+	r = brood__address_init(&address, path);
+	if (r < 0)
+		return brood__address_explain(text, path, "", r);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return brood__address_explain(text, path, "", -errno);
+	r = socket_connect_until(fd, &address, deadline);
+	if (r < 0) {
+		(void)brood__fd_close(fd);
+		return brood__address_explain(text, path, "", r);
+	}
+	*ret_fd = fd;
+	return 0;
+}
+
+BROOD_PUBLIC int
+brood_connect_channel(const char *path, int timeout_ms,
+    const struct brood_channel_options *options,
+    struct brood_channel **ret_channel, char *text)
+{
+	int fd, r;
+
+	r = brood_connect(path, timeout_ms, &fd, text);
+	if (r < 0)
+		return r;
+	r = socket_make_channel(fd, options, ret_channel);
+	return r < 0 ? brood__address_explain(text, path, "", r) : 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The header codec.
+ *
+ * Owns the layout of a header and of HELLO's payload, and what makes either
+ * one no frame of this protocol.  Knows nothing of sockets, of what came
+ * before on a channel, or of what a kind means to anyone.
+ *
+ * Invariants: a header that is accepted encodes to the very bytes it was
+ * decoded from; no input makes the decoder read past the length it was given;
+ * on error nothing is written but what the header file names.
+ */
+
+#include "wire/frame.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/endian.h>
+
+enum {
+	OFFSET_LENGTH = 0,
+	OFFSET_KIND = 4,
+	OFFSET_FLAGS = 5,
+	OFFSET_NFDS = 6,
+	OFFSET_RESERVED = 7,
+	OFFSET_ID = 8,
+	OFFSET_CODE = 16,
+	OFFSET_TIMEOUT = 20,
+};
+
+enum {
+	OFFSET_MAGIC = 0,
+	OFFSET_VERSION = 4,
+	OFFSET_ZERO = 6,
+	OFFSET_FEATURES = 8,
+	OFFSET_MAX_PAYLOAD = 12,
+	OFFSET_NAME = BROOD__HELLO_SIZE,
+};
+
+static const uint8_t frame_magic[4] = { 'B', 'R', 'O', 'D' };
+
+/*
+ * The name ends up on terminals and in logs: a peer must not move the cursor
+ * there or begin a line of its own.
+ */
+static void
+hello_copy_name(char name[BROOD__NAME_MAX + 1], const uint8_t *bytes,
+    size_t len)
+{
+	if (len > BROOD__NAME_MAX)
+		len = BROOD__NAME_MAX;
+	for (size_t i = 0; i < len; i++) {
+		bool is_control = bytes[i] < 0x20 || bytes[i] == 0x7f;
+
+		name[i] = is_control ? '?' : (char)bytes[i];
+	}
+	name[len] = '\0';
+}
+
+void
+brood__frame_encode(uint8_t bytes[BROOD__FRAME_SIZE],
+    const struct brood__frame *frame)
+{
+	le32enc(bytes + OFFSET_LENGTH, frame->length);
+	bytes[OFFSET_KIND] = frame->kind;
+	bytes[OFFSET_FLAGS] = frame->flags;
+	bytes[OFFSET_NFDS] = frame->nfds;
+	bytes[OFFSET_RESERVED] = 0;
+	le64enc(bytes + OFFSET_ID, frame->id);
+	le32enc(bytes + OFFSET_CODE, frame->code);
+	le32enc(bytes + OFFSET_TIMEOUT, frame->timeout_ms);
+}
+
+const char *
+brood__frame_fault(const uint8_t bytes[BROOD__FRAME_SIZE])
+{
+	uint8_t kind = bytes[OFFSET_KIND], flags = bytes[OFFSET_FLAGS];
+
+	if (kind < BROOD_KIND_HELLO || kind > BROOD_KIND_LINK)
+		return "an unknown kind";
+	if (flags & ~BROOD__FLAG_MORE)
+		return "an unknown flag";
+	if (flags != 0 && kind != BROOD_KIND_REPLY)
+		return "MORE on what is no REPLY";
+	if (bytes[OFFSET_NFDS] > BROOD_MAX_FDS)
+		return "more descriptors than a message can carry";
+	if (bytes[OFFSET_RESERVED] != 0)
+		return "a reserved byte that is not 0";
+	if (le32dec(bytes + OFFSET_TIMEOUT) != 0 && kind != BROOD_KIND_REQUEST)
+		return "a timeout on what is no REQUEST";
+	return NULL;
+}
+
+/*
+ * What is no frame at all is -EPROTO whatever its length says: -EMSGSIZE is
+ * for a peer that speaks the protocol and merely says too much.
+ */
+int
+brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
+    uint32_t max_payload, struct brood__frame *ret_frame)
+{
+	struct brood__frame frame = {
+		.length = le32dec(bytes + OFFSET_LENGTH),
+		.kind = bytes[OFFSET_KIND],
+		.flags = bytes[OFFSET_FLAGS],
+		.nfds = bytes[OFFSET_NFDS],
+		.id = le64dec(bytes + OFFSET_ID),
+		.code = le32dec(bytes + OFFSET_CODE),
+		.timeout_ms = le32dec(bytes + OFFSET_TIMEOUT),
+	};
+
+	if (brood__frame_fault(bytes) != NULL)
+		return -EPROTO;
+	if (frame.length > max_payload)
+		return -EMSGSIZE;
+	*ret_frame = frame;
+	return 0;
+}
+
+size_t
+brood__hello_encode(uint8_t *bytes, const struct brood__hello *hello)
+{
+	size_t len = strnlen(hello->name, BROOD__NAME_MAX);
+
+	memcpy(bytes + OFFSET_MAGIC, frame_magic, sizeof(frame_magic));
+	le16enc(bytes + OFFSET_VERSION, hello->version);
+	le16enc(bytes + OFFSET_ZERO, 0);
+	le32enc(bytes + OFFSET_FEATURES, hello->features);
+	le32enc(bytes + OFFSET_MAX_PAYLOAD, hello->max_payload);
+	memcpy(bytes + OFFSET_NAME, hello->name, len);
+	return BROOD__HELLO_SIZE + len;
+}
+
+/*
+ * The version is judged before anything that comes after it: another version
+ * may have put something else there, and both versions are to be named.
+ */
+int
+brood__hello_decode(const uint8_t *bytes, size_t len,
+    struct brood__hello *ret_hello)
+{
+	uint16_t version;
+
+	if (len < BROOD__HELLO_SIZE)
+		return -EPROTO;
+	if (memcmp(bytes + OFFSET_MAGIC, frame_magic, sizeof(frame_magic)) != 0)
+		return -EPROTO;
+	version = le16dec(bytes + OFFSET_VERSION);
+	if (version != BROOD__VERSION) {
+		ret_hello->version = version;
+		return -EPROTONOSUPPORT;
+	}
+	if (le16dec(bytes + OFFSET_ZERO) != 0)
+		return -EPROTO;
+	ret_hello->version = version;
+	ret_hello->features = le32dec(bytes + OFFSET_FEATURES);
+	ret_hello->max_payload = le32dec(bytes + OFFSET_MAX_PAYLOAD);
+	hello_copy_name(ret_hello->name, bytes + OFFSET_NAME,
+	    len - OFFSET_NAME);
+	return 0;
+}

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The first frame of each side of a channel: which version it speaks, and how
+ * long a payload it takes.
+ */
+
+#include "base/export.h"
+#include "wire/channel.h"
+#include "wire/frame.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+int
+brood__channel_queue_hello(struct brood_channel *ch, const char *name)
+{
+	struct brood__hello hello = {
+		.version = BROOD__VERSION,
+		.max_payload = brood__channel_max_payload(ch),
+	};
+	uint8_t bytes[BROOD__HELLO_SIZE + BROOD__NAME_MAX];
+	struct brood_message msg = { .kind = BROOD_KIND_HELLO, .data = bytes };
+
+	if (name != NULL)
+		(void)strlcpy(hello.name, name, sizeof(hello.name));
+	msg.len = brood__hello_encode(bytes, &hello);
+	return brood__channel_queue(ch, &msg);
+}
+
+/* The peer answered with an ERROR: what it says is printable or '?'. */
+static int
+hello_read_refusal(const struct brood_message *msg, char *text, size_t size)
+{
+	const unsigned char *said = msg->data;
+	size_t i;
+
+	for (i = 0; i < msg->len && i < size - 1; i++)
+		text[i] = said[i] < 0x20 || said[i] == 0x7f ?
+		    '?' : (char)said[i];
+	text[i] = '\0';
+	return msg->code == BROOD_ERROR_VERSION ? -EPROTONOSUPPORT : -EPROTO;
+}
+
+int
+brood__channel_read_hello(struct brood_channel *ch,
+    const struct brood_message *msg, char *text, size_t text_size)
+{
+	struct brood__hello hello;
+	int r;
+
+	if (msg->kind == BROOD_KIND_ERROR)
+		return hello_read_refusal(msg, text, text_size);
+	r = msg->kind == BROOD_KIND_HELLO ?
+	    brood__hello_decode(msg->data, msg->len, &hello) : -EPROTO;
+	if (r == -EPROTONOSUPPORT) {
+		(void)snprintf(text, text_size, "this side speaks version %d "
+		    "of the protocol, the other version %d", BROOD__VERSION,
+		    hello.version);
+		brood__channel_complain(ch, BROOD_ERROR_VERSION, text);
+	} else if (r < 0) {
+		(void)snprintf(text, text_size,
+		    "the first frame was not a HELLO");
+		brood__channel_complain(ch, BROOD_ERROR_PROTOCOL, text);
+	} else
+		brood__channel_set_peer_max(ch, hello.max_payload);
+	return r;
+}
+
+BROOD_PUBLIC int
+brood_channel_hello(struct brood_channel *ch, const char *name,
+    int timeout_ms)
+{
+	struct brood_message msg;
+	char text[128];
+	int r;
+
+	r = brood__channel_check(ch);
+	if (r < 0)
+		return r;
+	/* HELLO is the first frame: if one was queued, this call is a retry. */
+	if (brood__channel_queued(ch) == 0) {
+		r = brood__channel_queue_hello(ch, name);
+		if (r < 0)
+			return r;
+	}
+	r = brood__channel_flush(ch, timeout_ms);
+	if (r < 0)
+		return r == -EAGAIN ? -ETIMEDOUT : r;
+	r = brood__channel_recv(ch, timeout_ms, &msg);
+	if (r <= 0)
+		return r < 0 ? r : -ETIMEDOUT;
+	return brood__channel_read_hello(ch, &msg, text, sizeof(text));
+}

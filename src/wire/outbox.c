@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Frames that wait to be sent.
+ *
+ * Owns their bytes and descriptors.  Descriptors are closed once they are sent:
+ * with the first byte of their frame all of them are.
+ */
+
+#include "base/fd.h"
+#include "wire/fdpass.h"
+#include "wire/frame.h"
+#include "wire/outbox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+struct brood__mark {
+	STAILQ_ENTRY(brood__mark) next;
+	uint64_t at;			/* position of the frame's first byte */
+	size_t n_fds;
+	int fds[];
+};
+
+void
+brood__outbox_init(struct brood__outbox *outbox)
+{
+	*outbox = (struct brood__outbox) { .n_sent = 0 };
+	STAILQ_INIT(&outbox->marks);
+}
+
+static void
+outbox_drop_mark(struct brood__outbox *outbox)
+{
+	struct brood__mark *mark = STAILQ_FIRST(&outbox->marks);
+
+	STAILQ_REMOVE_HEAD(&outbox->marks, next);
+	brood__fd_close_all(mark->fds, mark->n_fds);
+	free(mark);
+}
+
+void
+brood__outbox_fini(struct brood__outbox *outbox)
+{
+	while (!STAILQ_EMPTY(&outbox->marks))
+		outbox_drop_mark(outbox);
+	brood__buffer_fini(&outbox->buffer);
+}
+
+static int
+outbox_add_mark(struct brood__outbox *outbox, const struct brood_message *msg)
+{
+	struct brood__mark *mark;
+	int r;
+
+	mark = malloc(sizeof(*mark) + msg->n_fds * sizeof(mark->fds[0]));
+	if (mark == NULL)
+		return -ENOMEM;
+	r = brood__fd_dup_all(mark->fds, msg->fds, msg->n_fds);
+	if (r < 0) {
+		free(mark);
+		return r;
+	}
+	mark->at = outbox->n_sent + brood__outbox_len(outbox);
+	mark->n_fds = msg->n_fds;
+	STAILQ_INSERT_TAIL(&outbox->marks, mark, next);
+	return 0;
+}
+
+int
+brood__outbox_append(struct brood__outbox *outbox,
+    const struct brood_message *msg)
+{
+	struct brood__frame frame = {
+		.length = (uint32_t)msg->len,
+		.kind = msg->kind == 0 ? BROOD_KIND_REQUEST :
+		    (uint8_t)msg->kind,
+		.flags = msg->more ? BROOD__FLAG_MORE : 0,
+		.nfds = (uint8_t)msg->n_fds,
+		.id = msg->id,
+		.code = msg->code,
+		.timeout_ms = msg->timeout_ms,
+	};
+	uint8_t header[BROOD__FRAME_SIZE];
+	int r;
+
+	r = brood__buffer_reserve(&outbox->buffer, sizeof(header) + msg->len);
+	if (r == 0 && msg->n_fds > 0)
+		r = outbox_add_mark(outbox, msg);
+	if (r < 0)
+		return r;
+	brood__frame_encode(header, &frame);
+	brood__buffer_append(&outbox->buffer, header, sizeof(header));
+	brood__buffer_append(&outbox->buffer, msg->data, msg->len);
+	return 0;
+}
+
+/*
+ * From where the stream stands to the next mark, or, standing at a mark, with
+ * its descriptors to the mark after it.
+ */
+ssize_t
+brood__outbox_send(struct brood__outbox *outbox, int socket, int flags)
+{
+	struct brood__mark *mark = STAILQ_FIRST(&outbox->marks), *next = mark;
+	struct iovec iov = {
+		.iov_base = outbox->buffer.bytes + outbox->buffer.start,
+		.iov_len = brood__outbox_len(outbox),
+	};
+	bool is_at_mark = mark != NULL && mark->at == outbox->n_sent;
+	ssize_t n;
+
+	if (is_at_mark)
+		next = STAILQ_NEXT(mark, next);
+	if (next != NULL)
+		iov.iov_len = (size_t)(next->at - outbox->n_sent);
+	n = brood__fdpass_send(socket, &iov, 1, is_at_mark ? mark->fds : NULL,
+	    is_at_mark ? mark->n_fds : 0, flags);
+	if (n < 0)
+		return n;
+	if (is_at_mark)
+		outbox_drop_mark(outbox);
+	outbox->n_sent += (uint64_t)n;
+	brood__buffer_consume(&outbox->buffer, (size_t)n);
+	return n;
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__OUTBOX_H
+#define BROOD__OUTBOX_H
+
+/*
+ * Frames that wait to be sent on a stream socket, and the copies of their
+ * descriptors.
+ *
+ * Frames are appended to one buffer and leave together.  A frame with
+ * descriptors starts a sendmsg(2) of its own: a mark remembers its place.
+ *
+ *	n_sent			n_sent + what is queued
+ *	   |  bytes queued	   |
+ *	   +-----------+-----------+
+ *		    mark: descriptors go with this byte
+ */
+
+#include "base/buffer.h"
+
+#include <brood/message.h>
+#include <sys/queue.h>
+#include <sys/types.h>
+
+struct brood__mark;
+
+struct brood__outbox {
+	struct brood__buffer buffer;
+	STAILQ_HEAD(, brood__mark) marks;
+	uint64_t n_sent;		/* bytes that the kernel has taken */
+};
+
+void	brood__outbox_init(struct brood__outbox *outbox);
+void	brood__outbox_fini(struct brood__outbox *outbox);
+
+/* Append a frame; the message has been checked.  Nothing changes on error. */
+int	brood__outbox_append(struct brood__outbox *outbox,
+	    const struct brood_message *msg);
+
+/*
+ * Send once.  Gives the count of bytes taken; flags are those of sendmsg(2).
+ */
+ssize_t	brood__outbox_send(struct brood__outbox *outbox, int socket,
+	    int flags);
+
+static inline size_t
+brood__outbox_len(const struct brood__outbox *outbox)
+{
+	return brood__buffer_len(&outbox->buffer);
+}
+
+#endif

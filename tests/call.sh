@@ -1,8 +1,0 @@
-#!/bin/sh
-# SPDX-License-Identifier: ISC
-#
-# brood call: data, descriptors, fates; see call.py.
-
-: "${srcdir:?}"
-command -v python3 >/dev/null 2>&1 || exit 77
-PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/call.py"

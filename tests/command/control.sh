@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# brood scale, reload and stop; see control.py.
+
+: "${srcdir:?}"
+command -v python3 >/dev/null 2>&1 || exit 77
+# Without jansson there are no control methods.
+./brood --help | grep -q '^  scale ' || exit 77
+PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/command/control.py"

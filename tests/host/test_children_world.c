@@ -1,0 +1,597 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Claims about a supervisor and the world around it: options it refuses, links
+ * between siblings, programs, what children print, who holds which descriptor,
+ * and what is left when the supervisor or the host is killed.
+ */
+
+#include <brood.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "support/support.h"
+#include "support/testchild.h"
+
+BROOD_SUITE(children_world);
+
+#define N_OF(array)	(sizeof(array) / sizeof((array)[0]))
+
+static struct testchild_event event;	/* the last one awaited */
+
+static struct brood_supervisor *
+start(struct brood_supervisor_options options)
+{
+	struct brood_supervisor *sup;
+	int r;
+
+	if (options.stderr_fd == 0)
+		options.stderr_fd = -1;
+	r = brood_supervisor_new(&sup, &options);
+	cr_assert_eq(r, 0, "brood_supervisor_new: %d", r);
+	return sup;
+}
+
+static void
+await(struct brood_supervisor *sup, enum brood_event_kind kind,
+    const char *name)
+{
+	cr_assert(testchild_await(sup, kind, name, &event),
+	    "event %u of %s never came", kind, name ? name : "any");
+}
+
+static struct brood_child_spec ab[2] = {
+    { .name = "a", .fn = testchild_main },
+    { .name = "b", .fn = testchild_main },
+};
+
+/* a and b, in service. */
+static struct brood_supervisor *
+start_ab(void)
+{
+	struct brood_supervisor *sup;
+
+	sup = start((struct brood_supervisor_options){ .children = ab,
+	    .n_children = 2 });
+	await(sup, BROOD_EVENT_READY, "b");
+	return sup;
+}
+
+static void
+expect_refused(struct brood_supervisor_options options, const char *why)
+{
+	struct brood_supervisor *sup = (void *)&sup;
+	int r = brood_supervisor_new(&sup, &options);
+
+	cr_expect_eq(r, -EINVAL, "%s: %d", why, r);
+	cr_expect_eq(sup, (void *)&sup, "%s", why);
+	cr_expect_eq(support_n_children(), 0, "%s", why);
+}
+
+Test(children_world, children_that_make_no_sense_are_refused)
+{
+	static const char *const argv[] = { "true", NULL };
+	static const struct { struct brood_child_spec bad; const char *why; }
+	    table[] = {
+	    { { .fn = testchild_main }, "no name" },
+	    { { .name = "", .fn = testchild_main }, "empty name" },
+	    { { .name = "x" }, "neither fn nor argv" },
+	    { { .name = "x", .fn = testchild_main, .argv = argv }, "both" },
+	    { { .name = "a", .fn = testchild_main }, "name twice" },
+	};
+	struct brood_child_spec specs[2] = { ab[0] };
+
+	expect_refused((struct brood_supervisor_options){ .children = specs },
+	    "no children");
+	for (size_t i = 0; i < N_OF(table); i++) {
+		specs[1] = table[i].bad;
+		expect_refused((struct brood_supervisor_options){
+		    .children = specs, .n_children = 2 }, table[i].why);
+	}
+}
+
+Test(children_world, links_to_no_one_are_refused)
+{
+	static const struct brood_link bad[] = { { "a", "c" }, { "c", "b" } };
+
+	for (size_t i = 0; i < N_OF(bad); i++)
+		expect_refused((struct brood_supervisor_options){
+		    .children = ab, .n_children = 2, .links = &bad[i],
+		    .n_links = 1 }, "link to no one");
+}
+
+static int
+start_without_room(void *arg)
+{
+	static char names[20][8];
+	struct brood_child_spec specs[20] = { 0 };
+	struct rlimit limit = { .rlim_cur = 24, .rlim_max = 24 };
+	struct brood_supervisor *sup;
+
+	(void)arg;
+	for (int i = 0; i < 20; i++) {
+		snprintf(names[i], sizeof(names[i]), "%d", i);
+		specs[i].name = names[i];
+		specs[i].fn = testchild_main;
+	}
+	closefrom(3);
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1;
+	return brood_supervisor_new(&sup, &(struct brood_supervisor_options){
+	    .children = specs, .n_children = 20 }) == -EMFILE ? 0 : 2;
+}
+
+Test(children_world, more_children_than_descriptors_are_refused)
+{
+	support_in_child(start_without_room, NULL);
+}
+
+Test(children_world, linked_siblings_talk_and_do_so_after_a_restart)
+{
+	static const struct brood_link link = { "a", "b" };
+	struct brood_child_spec specs[2] = { ab[0], ab[1] };
+	struct brood_supervisor *sup;
+	struct testchild_who a, b;
+
+	specs[0].options.channel.max_fds = 1;
+	specs[1].options.channel.max_fds = 1;
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 2, .links = &link, .n_links = 1 });
+	await(sup, BROOD_EVENT_READY, "b");
+	cr_assert(testchild_who(sup, "b", &b));
+	cr_assert(testchild_link(sup, "a", b.pid, &a));
+	cr_assert_str_eq(a.link, "b");
+	cr_assert_eq(a.n_links, 1);
+	cr_assert(testchild_link(sup, "b", a.pid, &b));
+	cr_assert_str_eq(b.link, "a");
+
+	cr_assert(testchild_tell_byte(sup, "b", TESTCHILD_RAISE, SIGKILL));
+	await(sup, BROOD_EVENT_READY, "b");
+	cr_assert(testchild_link(sup, "a", event.event.pid, &a));
+	cr_assert_str_eq(a.link, "b");
+	cr_assert_eq(a.n_links, 2);
+	cr_assert(testchild_link(sup, "b", a.pid, &b));
+	cr_assert_eq(b.n_links, 1);
+	brood_supervisor_free(sup);
+}
+
+Test(children_world, program_that_says_hello_is_a_child)
+{
+	const char *const argv[] = { getenv("RAW_WORKER"), NULL };
+	struct brood_child_spec specs[2] = { { .name = "w", .argv = argv },
+	    ab[1] };
+	struct brood_supervisor *sup;
+	struct brood_message got;
+
+	cr_assert_not_null(argv[0], "RAW_WORKER names no program");
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 2 });
+	await(sup, BROOD_EVENT_READY, "w");
+	cr_assert(testchild_ask(sup, "w", TESTCHILD_ECHO, "upper", 5, &got));
+	cr_assert_eq(got.len, 5);
+	cr_assert_arr_eq(got.data, "UPPER", 5);
+	await(sup, BROOD_EVENT_READY, "b");
+	brood_supervisor_free(sup);
+}
+
+/* The host's limit, which is the child's, is less than the supervisor needs. */
+static int
+start_programs_in_little_room(void *arg)
+{
+	const char *const argv[] = { getenv("RAW_WORKER"), NULL };
+	struct brood_child_spec specs[] = {
+	    { .name = "p", .argv = argv }, { .name = "q", .argv = argv },
+	    { .name = "r", .argv = argv },
+	};
+	struct rlimit limit;
+	struct brood_supervisor *sup;
+	int r;
+
+	(void)arg;
+	closefrom(3);
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	limit.rlim_cur = 18;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return 1;
+	r = brood_supervisor_new(&sup, &(struct brood_supervisor_options){
+	    .children = specs, .n_children = 3, .stderr_fd = -1 });
+	if (r != 0)
+		return 2;
+	for (int i = 0; i < 3; i++)
+		if (!testchild_next(sup, TESTCHILD_PATIENCE, &event) ||
+		    event.event.kind != BROOD_EVENT_READY)
+			return 3;
+	brood_supervisor_free(sup);
+	return 0;
+}
+
+Test(children_world, program_starts_though_the_supervisor_holds_more_than_it_may)
+{
+	support_in_child(start_programs_in_little_room, NULL);
+}
+
+/* The program does not become ready; the event says so. */
+static void
+expect_not_started(const char *const *argv)
+{
+	struct brood_child_spec spec = { .name = "p", .argv = argv,
+	    .boot_ms = 200, .shutdown_ms = 100 };
+	struct brood_supervisor *sup;
+
+	sup = start((struct brood_supervisor_options){ .children = &spec,
+	    .n_children = 1 });
+	cr_assert(testchild_next(sup, TESTCHILD_PATIENCE, &event));
+	cr_assert_eq(event.event.kind, BROOD_EVENT_NOT_STARTED);
+	cr_assert_str_eq(event.name, "p");
+	cr_assert_gt(strlen(event.text), 0);
+	cr_assert_null(brood_supervisor_channel(sup, "p"));
+	brood_supervisor_free(sup);
+}
+
+Test(children_world, program_that_is_not_there_fails_in_exec)
+{
+	static const char *const argv[] = { "/no/such/program", NULL };
+
+	expect_not_started(argv);
+	cr_assert_str_eq(event.step, "exec");
+	cr_assert_eq(event.event.error, ENOENT);
+	cr_assert_not_null(strstr(event.text, "/no/such/program"));
+}
+
+Test(children_world, program_that_ends_without_hello_has_not_started)
+{
+	static const char *const argv[] = { "/bin/sh", "-c",
+	    "echo cannot go on >&2; exit 3", NULL };
+
+	expect_not_started(argv);
+	cr_assert(WIFEXITED(event.event.status));
+	cr_assert_eq(WEXITSTATUS(event.event.status), 3);
+	cr_assert_not_null(strstr(event.tail, "cannot go on"));
+}
+
+Test(children_world, program_that_never_says_hello_is_given_its_boot_time)
+{
+	static const char *const argv[] = { "sleep", "1000", NULL };
+
+	expect_not_started(argv);
+	cr_assert_gt(event.event.pid, 0);
+	cr_assert(support_wait_gone(event.event.pid));
+}
+
+/* Have a print this, then end; wait for the event. */
+static void
+say_and_end(struct brood_supervisor *sup, const char *text)
+{
+	struct brood_message got;
+
+	cr_assert(testchild_ask(sup, "a", TESTCHILD_SAY, text, strlen(text), &got));
+	cr_assert(testchild_tell_byte(sup, "a", TESTCHILD_EXIT, 1));
+	await(sup, BROOD_EVENT_ENDED, "a");
+}
+
+Test(children_world, event_has_the_end_of_what_the_child_printed)
+{
+	struct brood_supervisor *sup = start_ab();
+	char text[10001];
+	size_t len;
+
+	say_and_end(sup, "last words\n");
+	cr_assert_not_null(strstr(event.tail, "last words"));
+	await(sup, BROOD_EVENT_READY, "a");
+	for (size_t i = 0; i < sizeof(text) - 1; i++)
+		text[i] = i % 50 == 49 ? '\n' : 'x';
+	strlcpy(text + sizeof(text) - 9, "the end\n", 9);
+	say_and_end(sup, text);
+	len = strlen(event.tail);
+	cr_assert_leq(len, 4096);
+	cr_assert_geq(len, 2048);
+	cr_assert_not_null(strstr(event.tail + len - 10, "the end"));
+	cr_assert_null(strstr(event.tail, "last words"));
+	brood_supervisor_free(sup);
+}
+
+/* Read until this is found; false if it does not come. */
+static bool
+read_until(int fd, const char *word)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char text[4096] = "";
+	size_t len = 0;
+	ssize_t n = 1;
+
+	while (n > 0 && strstr(text, word) == NULL &&
+	    len < sizeof(text) - 1 && poll(&p, 1, TESTCHILD_PATIENCE) == 1) {
+		n = read(fd, text + len, sizeof(text) - 1 - len);
+		len += n > 0 ? (size_t)n : 0;
+		text[len] = 0;
+	}
+	return strstr(text, word) != NULL;
+}
+
+static void
+expect_printed(bool is_prefixed, const char *said)
+{
+	struct brood_supervisor *sup;
+	char line[100] = "";
+	int fds[2];
+
+	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+	sup = start((struct brood_supervisor_options){ .children = ab,
+	    .n_children = 1, .stderr_fd = fds[1],
+	    .prefix_stderr = is_prefixed });
+	await(sup, BROOD_EVENT_READY, "a");
+	if (is_prefixed)
+		snprintf(line, sizeof(line), "a[%d]: ", event.event.pid);
+	strlcat(line, said, sizeof(line));
+	say_and_end(sup, said);
+	cr_assert(read_until(fds[0], line), "%s", line);
+	brood_supervisor_free(sup);
+	cr_assert_eq(close(fds[0]), 0);
+	cr_assert_eq(close(fds[1]), 0, "taken");
+}
+
+Test(children_world, what_children_print_is_passed_on)
+{
+	expect_printed(false, "plain words\n");
+	expect_printed(true, "plain words\n");
+	expect_printed(true, "no newline");
+}
+
+Test(children_world, child_holds_its_channel_and_what_it_was_to_keep)
+{
+	struct brood_child_spec specs[] = { ab[0], ab[1],
+	    { .name = "c", .fn = testchild_main } };
+	int kept = fcntl(0, F_DUPFD_CLOEXEC, 80), spare = dup(0);
+	struct brood_supervisor *sup;
+	struct testchild_who who;
+
+	specs[1].options.keep_fds = &kept;
+	specs[1].options.n_keep_fds = 1;
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 3 });
+	await(sup, BROOD_EVENT_READY, "c");
+	cr_assert(testchild_who(sup, "a", &who));
+	cr_assert_eq(who.n_fds, 1);
+	cr_assert(testchild_who(sup, "b", &who));
+	cr_assert_eq(who.n_fds, 2);
+	cr_assert(testchild_who(sup, "c", &who));
+	cr_assert_eq(who.n_fds, 1);
+	brood_supervisor_free(sup);
+	close(spare);
+	close(kept);
+}
+
+Test(children_world, neither_supervisor_nor_child_holds_the_hosts_descriptors)
+{
+	struct brood_supervisor *sup;
+	struct pollfd p = { .events = POLLIN };
+	int fds[2];
+
+	cr_assert_eq(pipe(fds), 0);	/* not even marked close-on-exec */
+	sup = start_ab();
+	close(fds[1]);
+	p.fd = fds[0];
+	cr_assert_eq(poll(&p, 1, 0), 1, "someone holds the other end");
+	cr_assert(p.revents & POLLHUP);
+	close(fds[0]);
+	brood_supervisor_free(sup);
+}
+
+Test(children_world, hosts_signals_are_left_alone)
+{
+	struct sigaction before, after;
+	sigset_t old, new;
+	struct brood_supervisor *sup;
+
+	sigprocmask(SIG_SETMASK, NULL, &old);
+	sigaction(SIGCHLD, NULL, &before);
+	sup = start_ab();
+	brood_supervisor_free(sup);
+	sigaction(SIGCHLD, NULL, &after);
+	sigprocmask(SIG_SETMASK, NULL, &new);
+	cr_assert_eq(before.sa_handler, after.sa_handler);
+	for (int sig = 1; sig < NSIG; sig++)
+		cr_expect_eq(sigismember(&old, sig), sigismember(&new, sig));
+}
+
+static int
+use_a_copy(void *arg)
+{
+	struct brood_supervisor *sup = arg;
+	struct brood_event got;
+
+	if (brood_supervisor_dispatch(sup) != -ECHILD)
+		return 1;
+	if (brood_supervisor_wait(sup, 0) != -ECHILD)
+		return 2;
+	if (brood_supervisor_next_event(sup, &got) != -ECHILD)
+		return 3;
+	if (brood_supervisor_restart(sup, "a") != -ECHILD)
+		return 4;
+	if (brood_supervisor_stop(sup) != -ECHILD)
+		return 5;
+	return brood_supervisor_free(sup) == NULL ? 0 : 6;
+}
+
+/* What the copy closes must not take the host's events with it. */
+Test(children_world, forked_copy_does_nothing_and_harms_nothing)
+{
+	struct brood_supervisor *sup = start_ab();
+	struct testchild_who a, b;
+
+	support_in_child(use_a_copy, sup);
+	cr_assert(testchild_who(sup, "a", &a));
+	cr_assert(testchild_tell_byte(sup, "b", TESTCHILD_EXIT, 1));
+	await(sup, BROOD_EVENT_READY, "b");
+	cr_assert(testchild_who(sup, "b", &b));
+	cr_assert_eq(a.parent, b.parent);
+	brood_supervisor_free(sup);
+}
+
+/* Orphans come to the test, a subreaper: see that they are dead, then reap. */
+static void
+expect_end_of(const pid_t *pids, size_t n_pids)
+{
+	for (size_t i = 0; i < n_pids; i++)
+		cr_assert(support_wait_gone(pids[i]), "%zu lives", i);
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		;
+}
+
+#ifdef HAVE_PRCTL_PDEATHSIG
+static int
+drop_root(void *arg)
+{
+	(void)arg;
+	return geteuid() == 0 && setresuid(65534, 65534, 65534) != 0 ?
+	    -errno : 0;
+}
+
+/* It would not notice an end-of-file. */
+static int
+sleep_for_ever(struct brood_channel *channel, void *arg)
+{
+	(void)channel;
+	while (arg == NULL)
+		pause();
+	return 0;
+}
+
+/* Proves something as root only: another cannot change its uid. */
+Test(children_world, child_that_dropped_its_uid_ends_with_the_supervisor)
+{
+	struct brood_child_spec specs[] = { ab[0],
+	    { .name = "d", .fn = sleep_for_ever, .setup = drop_root } };
+	struct brood_supervisor *sup;
+	struct testchild_who a;
+
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 2 });
+	await(sup, BROOD_EVENT_READY, "d");
+	cr_assert(testchild_who(sup, "a", &a));
+	cr_assert_eq(kill(a.parent, SIGKILL), 0);
+	cr_expect(support_wait_gone(event.event.pid));
+	(void)kill(event.event.pid, SIGKILL);
+	brood_supervisor_free(sup);
+	expect_end_of((pid_t[]){ a.parent, a.pid, event.event.pid }, 3);
+}
+#endif
+
+static void
+kill_the_supervisor(bool is_reaped_by_the_host)
+{
+	struct brood_supervisor *sup = start_ab();
+	struct testchild_who a, b;
+	pid_t pids[3];
+
+	cr_assert(testchild_who(sup, "a", &a));
+	cr_assert(testchild_who(sup, "b", &b));
+	pids[0] = a.parent;
+	pids[1] = a.pid;
+	pids[2] = b.pid;
+	cr_assert_neq(a.parent, getpid());
+	cr_assert_eq(kill(a.parent, SIGKILL), 0);
+	if (is_reaped_by_the_host)
+		cr_assert_eq(waitpid(a.parent, NULL, 0), a.parent);
+	await(sup, BROOD_EVENT_BROKEN, NULL);
+	cr_assert_null(brood_supervisor_free(sup));
+	expect_end_of(pids, 3);
+}
+
+Test(children_world, killed_supervisor_is_told_and_takes_its_children_along)
+{
+	kill_the_supervisor(false);
+}
+
+Test(children_world, supervisor_reaped_by_a_wait_loop_of_the_host_is_no_harm)
+{
+	kill_the_supervisor(true);
+}
+
+Test(children_world, signals_sent_to_every_process_do_not_end_it)
+{
+	static const int sent[] = { SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT,
+	    SIGTERM, SIGUSR1, SIGUSR2, SIGXFSZ };
+	struct brood_supervisor *sup = start_ab();
+	struct testchild_who who;
+
+	cr_assert(testchild_who(sup, "a", &who));
+	for (size_t i = 0; i < N_OF(sent); i++)
+		cr_assert_eq(kill(who.parent, sent[i]), 0);
+	/* It must live to start another. */
+	cr_assert(testchild_tell_byte(sup, "a", TESTCHILD_EXIT, 1));
+	await(sup, BROOD_EVENT_READY, "a");
+	brood_supervisor_free(sup);
+}
+
+struct family {
+	int	fds[2];		/* pipe on which the host tells of it */
+	bool	has_twin;	/* the host has forked, by hand */
+};
+
+/* A host that tells the pids of its family, then stays until it is killed. */
+static int
+be_a_host(void *arg)
+{
+	const struct family *family = arg;
+	const int *fds = family->fds;
+	struct brood_supervisor *sup;
+	struct testchild_who a, b;
+
+	if (brood_supervisor_new(&sup, &(struct brood_supervisor_options){
+	    .children = ab, .n_children = 2, .stderr_fd = -1 }) != 0)
+		return 1;
+	if (!testchild_await(sup, BROOD_EVENT_READY, "b", &event) ||
+	    !testchild_who(sup, "a", &a) || !testchild_who(sup, "b", &b))
+		return 2;
+	pid_t pids[4] = { a.parent, a.pid, b.pid, 0 };
+	if (family->has_twin)
+		pids[3] = fork();
+	while (family->has_twin && pids[3] == 0)
+		pause();
+	if (write(fds[1], pids, sizeof(pids)) != sizeof(pids))
+		return 3;
+	for (;;)
+		pause();
+}
+
+static void
+kill_the_host(bool has_twin)
+{
+	struct family family = { .has_twin = has_twin };
+	pid_t pids[4], host;
+
+	cr_assert_eq(pipe2(family.fds, O_CLOEXEC), 0);
+	host = support_fork(be_a_host, &family);
+	close(family.fds[1]);
+	cr_assert_eq(read(family.fds[0], pids, sizeof(pids)), sizeof(pids));
+	close(family.fds[0]);
+	cr_assert_eq(kill(host, SIGKILL), 0);
+	cr_assert(WIFSIGNALED(support_join(host)));
+	for (int i = 0; i < 3; i++)
+		cr_expect(support_wait_gone(pids[i]), "%d lives", i);
+	if (has_twin)
+		kill(pids[3], SIGKILL);
+	expect_end_of(pids, has_twin ? 4 : 3);
+}
+
+Test(children_world, nothing_outlives_a_killed_host)
+{
+	kill_the_host(false);
+}
+
+#ifdef HAVE_PIDFD_OPEN
+/* The twin holds a copy of the control channel: there is no end-of-file. */
+Test(children_world, nothing_outlives_a_killed_host_that_has_forked)
+{
+	kill_the_host(true);
+}
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Workers that break the rules: what they do costs themselves and the request
+ * that they have, never the host.  The program is misbehaving_worker, whose path is in
+ * the environment variable MISBEHAVING_WORKER.
+ */
+
+#include "support/drain.h"
+#include "support/support.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+BROOD_SUITE(pool_misbehaving);
+
+static struct brood_pool *
+misbehaving_pool(const char *how, struct brood_pool_options options)
+{
+	const char *argv[] = { getenv("MISBEHAVING_WORKER"), how, NULL };
+	struct brood_pool *pool = NULL;
+
+	cr_assert(argv[0] != NULL, "MISBEHAVING_WORKER is not set");
+	options.argv = argv;
+	options.workers = options.workers != 0 ? options.workers : 1;
+	options.shutdown_ms = 300;
+	options.stderr_fd = -1;
+	cr_assert(brood_pool_new(&pool, &options) == 0);
+	return pool;
+}
+
+static uint64_t
+misbehaving_submit(struct brood_pool *pool, const char *text, unsigned flags)
+{
+	struct brood_message msg = { .data = text, .len = strlen(text) };
+	uint64_t id;
+
+	cr_assert(brood_pool_submit(pool, &msg, flags, -1, NULL, &id) == 0);
+	return id;
+}
+
+static void
+misbehaving_check_end(const char *how)
+{
+	struct brood_pool *pool = misbehaving_pool(how,
+	    (struct brood_pool_options){ 0 });
+	struct brood_event event;
+
+	(void)misbehaving_submit(pool, "to no one", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
+	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	cr_assert(event.is_asked);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+Test(pool_misbehaving, worker_that_shuts_its_channel_is_ended)
+{
+	misbehaving_check_end("shut");
+}
+
+/* The request is sent, and a second one could not be. */
+Test(pool_misbehaving, worker_that_stops_receiving_is_ended)
+{
+	struct brood_pool *pool = misbehaving_pool("deaf",
+	    (struct brood_pool_options){ .in_flight = 2 });
+	struct brood_event event;
+
+	(void)misbehaving_submit(pool, "to no one", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
+	(void)drain_turn(pool, -1);
+	(void)poll(NULL, 0, 200);
+	(void)misbehaving_submit(pool, "nor this", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	cr_assert(event.is_asked);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+Test(pool_misbehaving, request_that_no_worker_lives_to_start_is_not_tried_for_ever)
+{
+	struct brood_pool *pool = misbehaving_pool("faint",
+	    (struct brood_pool_options){ .in_flight = 2 });
+	struct brood_completion done;
+	struct brood_pool_stats stats;
+
+	for (unsigned i = 0; i < 3; i++)
+		(void)misbehaving_submit(pool, "too much", BROOD_IDEMPOTENT);
+	for (unsigned i = 0; i < 3; i++) {
+		cr_assert(drain_next(pool, &done));
+		cr_assert(done.fate == BROOD_CRASHED);
+		cr_assert(done.ran == BROOD_NOT_RUN);
+		cr_assert(WEXITSTATUS(done.status) == 3);
+		brood_completion_fini(&done);
+	}
+	brood_pool_stats(pool, &stats);
+	cr_assert(stats.started <= 20, "%d", (int)stats.started);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+static void
+misbehaving_lose_supervisor(struct brood_pool *pool)
+{
+	struct brood_pool_stats stats;
+	struct brood_completion done;
+
+	brood_pool_stats(pool, &stats);
+	cr_assert(kill(stats.supervisor, SIGKILL) == 0);
+	cr_assert(drain_next(pool, &done));
+	cr_assert(done.fate == BROOD_CRASHED);
+	brood_completion_fini(&done);
+}
+
+static void
+misbehaving_await_in_flight(struct brood_pool *pool)
+{
+	struct brood_pool_stats stats;
+
+	do {
+		(void)drain_turn(pool, -1);
+		brood_pool_stats(pool, &stats);
+	} while (stats.in_flight < stats.workers);
+	(void)poll(NULL, 0, 200);
+}
+
+Test(pool_misbehaving, hang_up_does_not_wake_a_pool_without_supervisor_for_ever)
+{
+	struct brood_pool *pool = misbehaving_pool("hang_up",
+	    (struct brood_pool_options){ 0 });
+	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
+
+	(void)misbehaving_submit(pool, "nothing to say", 0);
+	misbehaving_await_in_flight(pool);
+	misbehaving_lose_supervisor(pool);
+	for (unsigned i = 0; i < 3; i++)
+		cr_assert(brood_pool_dispatch(pool) == 0);
+	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 200) == 0);
+	cr_assert(brood_pool_free(pool) == NULL);
+	(void)drain_children();
+}
+
+/* Ids can be guessed; what is queued for a worker must not grow by that. */
+Test(pool_misbehaving, answers_to_what_was_not_sent_yet_do_not_count)
+{
+	enum { LEN = 100000, MAX = 64 };
+	struct brood_pool *pool = misbehaving_pool("clairvoyant",
+	    (struct brood_pool_options){ .queue = MAX });
+	struct brood_completion done;
+	struct brood_message msg = { .data = calloc(1, LEN), .len = LEN };
+	struct brood_pool_stats stats;
+
+	cr_assert(msg.data != NULL);
+	for (unsigned i = 0; i < MAX; i++)
+		cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL,
+		    NULL) == 0);
+	for (unsigned i = 0; i < MAX; i++) {
+		cr_assert(drain_next(pool, &done));
+		brood_completion_fini(&done);
+	}
+	/* Two or three fit its socket; it is ended by the one after these. */
+	brood_pool_stats(pool, &stats);
+	cr_assert(stats.ended >= MAX / 8, "%d", (int)stats.ended);
+	free((void *)msg.data);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+/* Nobody is left to kill them: free gives up, once for all of them. */
+Test(pool_misbehaving, free_does_not_wait_for_ever_for_those_that_never_stop)
+{
+	struct brood_pool *pool = misbehaving_pool("flood",
+	    (struct brood_pool_options){ .workers = 3 });
+	int64_t start_ms;
+	pid_t pids[3];
+
+	cr_assert(drain_workers(pool, pids, 3));
+	for (unsigned i = 0; i < 3; i++)
+		(void)misbehaving_submit(pool, "how far?", 0);
+	misbehaving_await_in_flight(pool);
+	misbehaving_lose_supervisor(pool);
+	start_ms = brood__now_ms();
+	cr_assert(brood_pool_free(pool) == NULL);
+	cr_assert(brood__now_ms() - start_ms < 9000);
+	for (unsigned i = 0; i < 3; i++)
+		(void)kill(pids[i], SIGKILL);
+	(void)drain_children();
+}
+
+/* A channel that takes descriptors is read a header or payload at a time. */
+Test(pool_misbehaving, answer_of_a_dead_worker_counts_whatever_came_before_it)
+{
+	struct brood_pool *pool = misbehaving_pool("last_words",
+	    (struct brood_pool_options){ .fds_from_worker = true });
+	struct brood_completion done;
+	struct brood_event event;
+
+	(void)misbehaving_submit(pool, "and now?", 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
+	cr_assert(support_wait_gone(event.pid));
+	cr_assert(drain_next(pool, &done));
+	cr_assert(done.fate == BROOD_DONE && done.reply.len == 1);
+	brood_completion_fini(&done);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+/*
+ * Parts that no one takes stop the workers that send them; a call must not wait
+ * for these.
+ */
+static void
+misbehaving_call_behind_parts(unsigned workers, enum brood_fate fate)
+{
+	struct brood_pool *pool = misbehaving_pool("parts",
+	    (struct brood_pool_options){ .workers = workers });
+	struct brood_message msg = { .data = "", .len = 0 };
+	struct brood_completion done;
+	struct brood_pool_stats stats;
+	uint64_t id;
+
+	cr_assert(drain_ready(pool, workers));
+	id = misbehaving_submit(pool, "", BROOD_STREAM);
+	do {
+		(void)drain_turn(pool, -1);
+		brood_pool_stats(pool, &stats);
+	} while (stats.untaken < 450);
+	for (unsigned i = 0; i < 2; i++) {
+		cr_assert(brood_pool_call(pool, &msg, -1, &done) == 0);
+		cr_assert(done.fate == fate);
+		cr_assert(fate != BROOD_DONE || done.reply.len == 2048000);
+		brood_completion_fini(&done);
+	}
+	do {
+		cr_assert(drain_next(pool, &done));
+		cr_assert(done.id == id);
+		fate = done.fate;
+		brood_completion_fini(&done);
+	} while (fate == BROOD_PART);
+	cr_assert(fate == BROOD_DONE);
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
+Test(pool_misbehaving, call_does_not_wait_for_parts_that_no_one_takes)
+{
+	misbehaving_call_behind_parts(2, BROOD_DONE);
+	misbehaving_call_behind_parts(1, BROOD_CANCELED);
+}

@@ -267,7 +267,10 @@ siblings_fork(struct brood_supervisor *sup,
 static int
 siblings_start(struct brood_supervisor *sup)
 {
-	struct brood__command command = { .kind = BROOD__COMMAND_START };
+	struct brood__command command = {
+		.kind = BROOD__COMMAND_FILL,
+		.revision = 1,
+	};
 	int r = 0;
 
 	for (unsigned i = 0; r == 0 && i < sup->n_children; i++) {
@@ -463,23 +466,42 @@ static void
 siblings_on_ready(struct brood_supervisor *sup,
     const struct brood__notice *notice, const int fds[2])
 {
+	struct sibling *child = &sup->children[notice->slot];
 	struct brood__command command = {
-		.kind = BROOD__COMMAND_STOP,
+		.kind = BROOD__COMMAND_ADOPTED,
 		.slot = notice->slot,
 		.generation = notice->generation,
-		.rung = BROOD__RUNG_KILL,
-		.is_refill = !sup->is_stopping,
 	};
 
-	if (fds[0] < 0 ||
-	    sibling_adopt(&sup->children[notice->slot], notice, fds) < 0) {
+	/* No descriptor or memory left here: the child is offered again. */
+	if (fds[0] < 0 || sibling_adopt(child, notice, fds) < 0) {
+		command.kind = BROOD__COMMAND_LATER;
 		siblings_command(sup, &command);
 		return;
 	}
+	siblings_command(sup, &command);
+	brood__events_push_notice(&sup->events, child->name, notice);
 	for (size_t i = 0; i < sup->n_links; i++)
 		if (sup->links[i].a == notice->slot ||
 		    sup->links[i].b == notice->slot)
 			siblings_link(sup, &sup->links[i]);
+}
+
+/*
+ * The program is told of a child that ended before it was adopted that it did
+ * not start: no READY was told of it.
+ */
+static void
+sibling_on_end(struct brood_supervisor *sup, struct sibling *child,
+    const struct brood__notice *notice)
+{
+	struct brood__notice told = *notice;
+
+	if (!child->is_running || child->generation != notice->generation)
+		told.kind = BROOD__NOTICE_NOT_STARTED;
+	brood__events_push_notice(&sup->events, child->name, &told);
+	child->is_running = false;
+	child->is_live = notice->delay_ms >= 0;
 }
 
 static void
@@ -514,17 +536,19 @@ siblings_on_notice(struct brood_supervisor *sup,
 {
 	struct sibling *child = &sup->children[notice->slot];
 
-	brood__events_push_notice(&sup->events, child->name, notice);
 	switch (notice->kind) {
 	case BROOD__NOTICE_READY:
 		siblings_on_ready(sup, notice, fds);
 		break;
 	case BROOD__NOTICE_ENDED:
 	case BROOD__NOTICE_NOT_STARTED:
-		child->is_running = false;
-		child->is_live = notice->delay_ms >= 0;
+		sibling_on_end(sup, child, notice);
+		break;
+	case BROOD__NOTICE_EMPTIED:
+		child->is_live = false;
 		break;
 	case BROOD__NOTICE_GIVEN_UP:
+		brood__events_push_notice(&sup->events, child->name, notice);
 		siblings_on_given_up(sup, notice);
 		break;
 	case BROOD__NOTICE_STOPPING:
@@ -662,7 +686,7 @@ brood_supervisor_restart(struct brood_supervisor *sup, const char *name)
 {
 	struct brood__command command = {
 		.kind = BROOD__COMMAND_STOP,
-		.rung = BROOD__RUNG_GOODBYE,
+		.phase = BROOD__STOP_GOODBYE,
 		.is_refill = true,
 	};
 	struct sibling *child;

@@ -126,6 +126,7 @@ brood__events_push_notice(struct brood__events *events, const char *name,
 		event.kind = BROOD_EVENT_GIVEN_UP;
 		break;
 	case BROOD__NOTICE_STOPPING:
+	case BROOD__NOTICE_EMPTIED:
 		return;
 	}
 	brood__events_push(events, &event);

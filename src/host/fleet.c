@@ -66,8 +66,9 @@ static int
 crew_open(struct brood_pool *pool, unsigned slot)
 {
 	struct brood__command command = {
-		.kind = BROOD__COMMAND_START,
+		.kind = BROOD__COMMAND_FILL,
 		.slot = slot,
+		.revision = 1,
 	};
 	int r;
 
@@ -161,7 +162,7 @@ brood__crew_say_goodbye(struct brood_pool *pool, struct brood__peer *peer)
 	brood__crew_list(pool, peer);
 	/* First, or its end might come unexpected, and be made good. */
 	brood__liaison_stop(pool, peer->slot, peer->generation,
-	    BROOD__RUNG_GOODBYE, false);
+	    BROOD__STOP_GOODBYE, false);
 	if (brood__peer_send_kind(peer, BROOD_KIND_GOODBYE, 0) == 0)
 		brood__traffic_flush(pool, peer);
 }
@@ -181,12 +182,12 @@ crew_dismiss(struct brood_pool *pool, struct brood__peer *peer)
 
 void
 brood__crew_stop(struct brood_pool *pool, struct brood__peer *peer,
-    enum brood__rung rung)
+    enum brood__stop_phase phase)
 {
 	peer->is_stopping = true;
 	brood__crew_list(pool, peer);
 	brood__crew_watch(pool, peer);
-	brood__liaison_stop(pool, peer->slot, peer->generation, rung,
+	brood__liaison_stop(pool, peer->slot, peer->generation, phase,
 	    pool->posts[peer->slot].is_wanted);
 }
 
@@ -243,7 +244,7 @@ crew_abolish(struct brood_pool *pool, unsigned slot)
 
 	post->is_wanted = post->is_old = false;
 	if (post->is_live)
-		brood__liaison_stop(pool, slot, 0, BROOD__RUNG_TERM, false);
+		brood__liaison_stop(pool, slot, 0, BROOD__STOP_TERM, false);
 }
 
 /* Given up, not there, then by load. */
@@ -419,7 +420,7 @@ crew_dismiss_all(struct brood_pool *pool)
 		if (post->peer != NULL && post->peer->load == 0)
 			brood__crew_say_goodbye(pool, post->peer);
 		else if (post->is_live)
-			brood__liaison_stop(pool, i, 0, BROOD__RUNG_TERM,
+			brood__liaison_stop(pool, i, 0, BROOD__STOP_TERM,
 			    false);
 	}
 }

@@ -86,13 +86,13 @@ brood__liaison_command(struct brood_pool *pool,
 
 void
 brood__liaison_stop(struct brood_pool *pool, unsigned slot,
-    uint32_t generation, enum brood__rung rung, bool is_refill)
+    uint32_t generation, enum brood__stop_phase phase, bool is_refill)
 {
 	struct brood__command command = {
 		.kind = BROOD__COMMAND_STOP,
 		.slot = slot,
 		.generation = generation,
-		.rung = rung,
+		.phase = phase,
 		.is_refill = is_refill,
 	};
 
@@ -153,17 +153,34 @@ liaison_adopt(struct brood_pool *pool, const struct brood__notice *notice,
 }
 
 static void
+liaison_answer(struct brood_pool *pool, const struct brood__notice *notice,
+    enum brood__command_kind kind)
+{
+	struct brood__command command = {
+		.kind = kind,
+		.slot = notice->slot,
+		.generation = notice->generation,
+	};
+
+	brood__liaison_command(pool, &command);
+}
+
+/*
+ * If this process has no descriptor or memory left for the worker, the
+ * supervisor offers it again: the worker has done nothing wrong.
+ */
+static void
 liaison_on_ready(struct brood_pool *pool, const struct brood__notice *notice,
     const int fds[2])
 {
 	struct brood__post *post = &pool->posts[notice->slot];
 
 	if (fds[0] < 0 || liaison_adopt(pool, notice, fds) < 0) {
-		/* No descriptor or memory for it here: it counts as failed. */
-		brood__liaison_stop(pool, notice->slot, notice->generation,
-		    BROOD__RUNG_KILL, post->is_wanted);
+		liaison_answer(pool, notice, BROOD__COMMAND_LATER);
 		return;
 	}
+	liaison_answer(pool, notice, BROOD__COMMAND_ADOPTED);
+	brood__events_push_notice(&pool->events, pool->name, notice);
 	if (!post->is_wanted || pool->is_drained)
 		brood__crew_say_goodbye(pool, post->peer);
 	brood__crew_complete_replacement(pool, notice->slot);
@@ -208,10 +225,36 @@ liaison_on_end(struct brood_pool *pool, const struct brood__notice *notice)
 		post->is_live = false;
 	else if (!post->is_wanted)
 		brood__liaison_stop(pool, notice->slot, notice->generation,
-		    BROOD__RUNG_TERM, false);
+		    BROOD__STOP_TERM, false);
 	brood__crew_balance(pool);
 	if (notice->kind == BROOD__NOTICE_NOT_STARTED)
 		brood__crew_check_canary(pool, notice);
+	brood__crew_replace_next(pool);
+	brood__crew_check_reload(pool);
+}
+
+/*
+ * The program is told of a worker that ended before it was adopted that it did
+ * not start: no READY was told of it.
+ */
+static void
+liaison_push_end(struct brood_pool *pool, const struct brood__notice *notice)
+{
+	const struct brood__peer *peer = pool->posts[notice->slot].peer;
+	struct brood__notice told = *notice;
+
+	if (peer == NULL || peer->generation != notice->generation)
+		told.kind = BROOD__NOTICE_NOT_STARTED;
+	brood__events_push_notice(&pool->events, pool->name, &told);
+}
+
+/* The slot has been emptied, as was asked, while it waited for a start. */
+static void
+liaison_on_emptied(struct brood_pool *pool, unsigned slot)
+{
+	pool->posts[slot].is_live = false;
+	pool->posts[slot].is_old = false;
+	brood__crew_balance(pool);
 	brood__crew_replace_next(pool);
 	brood__crew_check_reload(pool);
 }
@@ -246,16 +289,20 @@ static void
 liaison_on_notice(struct brood_pool *pool,
     const struct brood__notice *notice, const int fds[2])
 {
-	brood__events_push_notice(&pool->events, pool->name, notice);
 	switch (notice->kind) {
 	case BROOD__NOTICE_READY:
 		liaison_on_ready(pool, notice, fds);
 		break;
 	case BROOD__NOTICE_ENDED:
 	case BROOD__NOTICE_NOT_STARTED:
+		liaison_push_end(pool, notice);
 		liaison_on_end(pool, notice);
 		break;
+	case BROOD__NOTICE_EMPTIED:
+		liaison_on_emptied(pool, notice->slot);
+		break;
 	case BROOD__NOTICE_GIVEN_UP:
+		brood__events_push_notice(&pool->events, pool->name, notice);
 		liaison_on_given_up(pool, notice);
 		break;
 	case BROOD__NOTICE_STOPPING:	/* of a supervisor's children only */

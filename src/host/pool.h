@@ -182,7 +182,7 @@ void	brood__crew_list(struct brood_pool *pool, struct brood__peer *peer);
 
 /* Stop a worker that overran a deadline (TERM) or broke the protocol (KILL). */
 void	brood__crew_stop(struct brood_pool *pool, struct brood__peer *peer,
-	    enum brood__rung rung);
+	    enum brood__stop_phase phase);
 
 /* Tell the supervisor that the worker is about to get its first request. */
 int	brood__crew_use(struct brood_pool *pool, struct brood__peer *peer);
@@ -222,7 +222,7 @@ void	brood__crew_describe(const char *what,
 void	brood__liaison_command(struct brood_pool *pool,
 	    const struct brood__command *command);
 void	brood__liaison_stop(struct brood_pool *pool, unsigned slot,
-	    uint32_t generation, enum brood__rung rung, bool is_refill);
+	    uint32_t generation, enum brood__stop_phase phase, bool is_refill);
 
 /* Read notices, a bounded number; send what could not be sent before. */
 void	brood__liaison_read(struct brood_pool *pool);

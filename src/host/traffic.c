@@ -46,7 +46,7 @@ traffic_shut(struct brood_pool *pool, struct brood__peer *peer)
 	peer->is_shut = true;
 	(void)strlcpy(peer->text, "the worker broke the protocol: "
 	    "it shut its channel down", sizeof(peer->text));
-	brood__crew_stop(pool, peer, BROOD__RUNG_KILL);
+	brood__crew_stop(pool, peer, BROOD__STOP_KILL);
 }
 
 void
@@ -164,7 +164,7 @@ traffic_break(struct brood_pool *pool, struct brood__peer *peer,
 	peer->is_broken = true;
 	(void)snprintf(peer->text, sizeof(peer->text),
 	    "the worker broke the protocol: %s", text);
-	brood__crew_stop(pool, peer, BROOD__RUNG_KILL);
+	brood__crew_stop(pool, peer, BROOD__STOP_KILL);
 }
 
 /* The worker has answered this request for the last time. */
@@ -181,7 +181,7 @@ traffic_answered(struct brood_pool *pool, struct brood__peer *peer,
 	next = TAILQ_FIRST(&peer->requests);
 	/* It now runs what nobody waits for any more. */
 	if (next != NULL && next->is_expired)
-		brood__crew_stop(pool, peer, BROOD__RUNG_TERM);
+		brood__crew_stop(pool, peer, BROOD__STOP_TERM);
 	brood__crew_is_idle(pool, peer);
 }
 
@@ -457,7 +457,7 @@ brood__traffic_expire(struct brood_pool *pool, int64_t now_ms)
 			traffic_leave(pool, peer, req, BROOD_EXPIRED, text);
 		req->is_expired = true;
 		if (req == TAILQ_FIRST(&peer->requests))
-			brood__crew_stop(pool, peer, BROOD__RUNG_TERM);
+			brood__crew_stop(pool, peer, BROOD__STOP_TERM);
 	}
 }
 

@@ -203,6 +203,17 @@ supervisor_slot(const struct supervisor *sup, unsigned index)
 	return index < sup->n_slots ? sup->slots[index] : NULL;
 }
 
+/* The slot of the process that is meant; NULL if another one is there now. */
+static struct brood__slot *
+supervisor_process(const struct supervisor *sup,
+    const struct brood__command *command)
+{
+	struct brood__slot *slot = supervisor_slot(sup, command->slot);
+
+	return slot != NULL && slot->generation == command->generation ?
+	    slot : NULL;
+}
+
 /* Slots come into being up to the one that is asked for. */
 static int
 supervisor_grow(struct supervisor *sup, unsigned index)
@@ -232,12 +243,18 @@ supervisor_grow(struct supervisor *sup, unsigned index)
 }
 
 static void
-supervisor_start(struct supervisor *sup, unsigned index, int64_t now_ms)
+supervisor_fill(struct supervisor *sup, const struct brood__command *command,
+    int64_t now_ms)
 {
-	if (supervisor_grow(sup, index) < 0)
+	struct brood__slot *slot;
+
+	if (supervisor_grow(sup, command->slot) < 0)
 		_exit(EXIT_FAILURE);
-	sup->slots[index]->is_ordered = sup->config->is_ordered;
-	brood__slot_want(sup->slots[index], now_ms);
+	slot = sup->slots[command->slot];
+	/* The slots after it wait for it; a process that is ready has no one. */
+	if (slot->state != BROOD__SLOT_READY)
+		slot->is_ordered = sup->config->is_ordered;
+	brood__slot_fill(slot, command->revision, now_ms);
 }
 
 /* From now on the strategy has no say: what ends meanwhile stays ended. */
@@ -288,7 +305,7 @@ supervisor_stop(struct supervisor *sup, const struct brood__command *command,
 		slot->is_ordered = sup->config->is_ordered;
 		supervisor_doom_group(sup, slot);
 	}
-	brood__slot_stop(slot, &sup->nest, command->rung, command->is_refill,
+	brood__slot_stop(slot, &sup->nest, command->phase, command->is_refill,
 	    now_ms);
 }
 
@@ -296,16 +313,23 @@ static void
 supervisor_obey(struct supervisor *sup, const struct brood__command *command,
     int64_t now_ms)
 {
-	struct brood__slot *slot;
+	struct brood__slot *process = supervisor_process(sup, command);
 
 	switch (command->kind) {
-	case BROOD__COMMAND_START:
-		supervisor_start(sup, command->slot, now_ms);
+	case BROOD__COMMAND_FILL:
+		supervisor_fill(sup, command, now_ms);
 		break;
 	case BROOD__COMMAND_USED:
-		slot = supervisor_slot(sup, command->slot);
-		if (slot != NULL && slot->generation == command->generation)
-			slot->is_used = true;
+		if (process != NULL)
+			process->is_used = true;
+		break;
+	case BROOD__COMMAND_ADOPTED:
+		if (process != NULL)
+			brood__slot_adopted(process);
+		break;
+	case BROOD__COMMAND_LATER:
+		if (process != NULL)
+			brood__slot_offer_later(process, now_ms);
 		break;
 	case BROOD__COMMAND_STOP:
 		supervisor_stop(sup, command, now_ms);
@@ -418,18 +442,19 @@ supervisor_look(struct supervisor *sup, const struct brood__ready_event *event,
 
 /* Starting and stopping */
 
-static enum brood__rung
+static enum brood__stop_phase
 supervisor_rung(struct supervisor *sup, struct brood__slot *slot)
 {
 	struct brood__notice notice = { 0 };
 
 	/* Only the host can say GOODBYE; by itself this side starts at TERM. */
 	if (sup->nest.is_host_gone || slot->is_refill)
-		return BROOD__RUNG_TERM;
-	if (slot->state == BROOD__SLOT_READY)
+		return BROOD__STOP_TERM;
+	if (slot->state == BROOD__SLOT_READY &&
+	    slot->offer == BROOD__OFFER_NONE)
 		brood__slot_notify(slot, &sup->nest, &notice,
 		    BROOD__NOTICE_STOPPING);
-	return BROOD__RUNG_GOODBYE;
+	return BROOD__STOP_GOODBYE;
 }
 
 /* Stop what is doomed: the last first, in order or all at once. */

@@ -27,7 +27,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SLOT_GREETING_MAX = 1024 };	/* of a HELLO, or an ERROR instead */
+enum {
+	SLOT_GREETING_MAX = 1024,	/* of a HELLO, or an ERROR instead */
+	SLOT_OFFER_MS = 100,		/* from LATER to the next READY */
+};
 
 int
 brood__slot_new(struct brood__slot **ret_slot, unsigned index,
@@ -47,7 +50,8 @@ brood__slot_new(struct brood__slot **ret_slot, unsigned index,
 	slot->index = index;
 	slot->kind = kind;
 	slot->due_ms = BROOD__NEVER;
-	slot->child_socket = slot->report_fd = slot->output.fd = -1;
+	slot->host_socket = slot->child_socket = -1;
+	slot->report_fd = slot->output.fd = -1;
 	*ret_slot = slot;
 	return 0;
 }
@@ -131,6 +135,7 @@ brood__slot_notify(const struct brood__slot *slot, struct brood__nest *nest,
 	notice->kind = kind;
 	notice->slot = slot->index;
 	notice->generation = slot->generation;
+	notice->revision = slot->process_revision;
 	notice->pid = slot->pid;
 	slot_send(nest, notice, NULL, 0);
 }
@@ -258,6 +263,7 @@ brood__slot_start(struct brood__slot *slot, struct brood__nest *nest,
 
 	slot_reset(slot);
 	slot->generation++;
+	slot->process_revision = slot->revision;
 	slot_enter(slot, BROOD__SLOT_STARTING,
 	    brood__deadline(now_ms, slot->kind->boot_ms));
 	r = slot_spawn(slot, nest);
@@ -272,6 +278,15 @@ brood__slot_start(struct brood__slot *slot, struct brood__nest *nest,
 
 /* Ready */
 
+/* Close both ends of the socketpair, as far as this process has them. */
+static void
+slot_close_ends(struct brood__slot *slot)
+{
+	slot->host_socket = brood__fd_close(slot->host_socket);
+	slot->child_socket = brood__fd_close(slot->child_socket);
+	slot->offer = BROOD__OFFER_NONE;
+}
+
 static void
 slot_close_boot(struct brood__slot *slot, struct brood__nest *nest)
 {
@@ -280,28 +295,60 @@ slot_close_boot(struct brood__slot *slot, struct brood__nest *nest)
 		    brood_channel_fd(slot->channel));
 		slot->channel = brood_channel_free(slot->channel);
 	}
-	slot->child_socket = brood__fd_close(slot->child_socket);
 	slot->report_fd = brood__fd_close(slot->report_fd);
 }
 
-/* Both ends go to the host; this process keeps neither. */
 static void
-slot_hand_over(struct brood__slot *slot, struct brood__nest *nest,
-    uint32_t max_payload, int64_t now_ms)
+slot_offer(struct brood__slot *slot, struct brood__nest *nest)
 {
 	struct brood__notice notice = {
 		.kind = BROOD__NOTICE_READY,
 		.slot = slot->index,
 		.generation = slot->generation,
+		.revision = slot->process_revision,
 		.pid = slot->pid,
-		.max_payload = max_payload,
+		.max_payload = slot->max_payload,
 	};
-	int fds[2] = { brood_channel_fd(slot->channel), slot->child_socket };
+	int fds[2] = { slot->host_socket, slot->child_socket };
 
 	slot_send(nest, &notice, fds, 2);
+	slot->offer = BROOD__OFFER_MADE;
+	slot->due_ms = BROOD__NEVER;
+}
+
+/*
+ * The process has said HELLO.  The channel is opened by its socket's number
+ * alone from now on: each receive took one frame at most, so nothing of what
+ * the process sends later was read.
+ */
+static void
+slot_become_ready(struct brood__slot *slot, struct brood__nest *nest,
+    uint32_t max_payload, int64_t now_ms)
+{
+	brood__ready_remove(nest->ready, brood_channel_fd(slot->channel));
+	slot->host_socket = brood__channel_release(slot->channel);
+	slot->channel = NULL;
 	slot_close_boot(slot, nest);
+	slot->max_payload = max_payload;
 	brood__restart_ready(&slot->restart, now_ms);
 	slot_enter(slot, BROOD__SLOT_READY, BROOD__NEVER);
+	slot_offer(slot, nest);
+}
+
+void
+brood__slot_adopted(struct brood__slot *slot)
+{
+	if (slot->state == BROOD__SLOT_READY)
+		slot_close_ends(slot);
+}
+
+void
+brood__slot_offer_later(struct brood__slot *slot, int64_t now_ms)
+{
+	if (slot->offer != BROOD__OFFER_MADE)
+		return;
+	slot->offer = BROOD__OFFER_DUE;
+	slot->due_ms = now_ms + SLOT_OFFER_MS;
 }
 
 static uint32_t
@@ -333,7 +380,7 @@ brood__slot_greet(struct brood__slot *slot, struct brood__nest *nest,
 		(void)snprintf(text, sizeof(text),
 		    "it closed its channel, or sent no frame");
 	if (r == 0 && slot->state == BROOD__SLOT_STARTING) {
-		slot_hand_over(slot, nest, slot_hello_max(&msg), now_ms);
+		slot_become_ready(slot, nest, slot_hello_max(&msg), now_ms);
 		return;
 	}
 	if (r < 0) {
@@ -369,54 +416,63 @@ brood__slot_pump(struct brood__slot *slot, struct brood__nest *nest)
 
 /* Stopping */
 
+static bool
+slot_is_adopted(const struct brood__slot *slot)
+{
+	return slot->state == BROOD__SLOT_READY &&
+	    slot->offer == BROOD__OFFER_NONE;
+}
+
 static void
-slot_step_down(struct brood__slot *slot, enum brood__rung rung, int64_t now_ms)
+slot_enter_phase(struct brood__slot *slot, enum brood__stop_phase phase,
+    int64_t now_ms)
 {
 	int64_t due_ms = now_ms + slot->kind->shutdown_ms;
 
-	slot->rung = rung;
-	switch (rung) {
-	case BROOD__RUNG_GOODBYE:
+	slot->phase = phase;
+	switch (phase) {
+	case BROOD__STOP_GOODBYE:
 		break;
-	case BROOD__RUNG_TERM:
+	case BROOD__STOP_TERM:
 		slot_kill(slot, SIGTERM);
 		break;
-	case BROOD__RUNG_KILL:
+	case BROOD__STOP_KILL:
 		slot_kill(slot, SIGKILL);
 		due_ms = BROOD__NEVER;
 		break;
 	}
+	/* An offer that was not accepted yet is not made again. */
+	slot_close_ends(slot);
 	slot_enter(slot, BROOD__SLOT_STOPPING, due_ms);
 }
 
 void
 brood__slot_stop(struct brood__slot *slot, struct brood__nest *nest,
-    enum brood__rung rung, bool is_refill, int64_t now_ms)
+    enum brood__stop_phase phase, bool is_refill, int64_t now_ms)
 {
+	struct brood__notice notice = { 0 };
+
 	slot->is_refill = is_refill;
 	slot->is_doomed = false;
-	slot->is_condemned = rung == BROOD__RUNG_KILL;
+	slot->is_condemned = phase == BROOD__STOP_KILL;
 	switch (slot->state) {
 	case BROOD__SLOT_STARTING:
-		/* Nobody has its channel to say GOODBYE on. */
-		if (rung == BROOD__RUNG_GOODBYE)
-			rung = BROOD__RUNG_TERM;
-		slot_step_down(slot, rung, now_ms);
-		break;
 	case BROOD__SLOT_READY:
-		slot_step_down(slot, rung, now_ms);
+		/* Nobody can say GOODBYE to a process nobody has adopted. */
+		if (phase == BROOD__STOP_GOODBYE && !slot_is_adopted(slot))
+			phase = BROOD__STOP_TERM;
+		slot_enter_phase(slot, phase, now_ms);
 		break;
 	case BROOD__SLOT_STOPPING:
-		if (rung > slot->rung)
-			slot_step_down(slot, rung, now_ms);
+		if (phase > slot->phase)
+			slot_enter_phase(slot, phase, now_ms);
 		break;
 	case BROOD__SLOT_WAITING:
 		if (is_refill)
 			break;
-		slot->pid = 0;
 		slot_enter(slot, BROOD__SLOT_EMPTY, BROOD__NEVER);
-		slot_reset(slot);
-		slot_notify_end(slot, nest, true, -1);
+		brood__slot_notify(slot, nest, &notice,
+		    BROOD__NOTICE_EMPTIED);
 		break;
 	case BROOD__SLOT_GIVEN_UP:
 		if (!is_refill)
@@ -442,10 +498,12 @@ brood__slot_due(struct brood__slot *slot, struct brood__nest *nest,
 		slot->due_ms = BROOD__NEVER;
 		break;
 	case BROOD__SLOT_STOPPING:
-		slot_step_down(slot, slot->rung + 1, now_ms);
+		slot_enter_phase(slot, slot->phase + 1, now_ms);
+		break;
+	case BROOD__SLOT_READY:
+		slot_offer(slot, nest);
 		break;
 	case BROOD__SLOT_EMPTY:
-	case BROOD__SLOT_READY:
 	case BROOD__SLOT_GIVEN_UP:
 		slot->due_ms = BROOD__NEVER;
 		break;
@@ -555,6 +613,7 @@ brood__slot_bury(struct brood__slot *slot, struct brood__nest *nest,
 	slot_close_output(slot, nest);
 	slot_read_report(slot);
 	slot_close_boot(slot, nest);
+	slot_close_ends(slot);
 	if (slot->pid > 0)
 		slot_describe_end(slot);
 
@@ -579,13 +638,29 @@ brood__slot_bury(struct brood__slot *slot, struct brood__nest *nest,
 }
 
 void
-brood__slot_want(struct brood__slot *slot, int64_t now_ms)
+brood__slot_fill(struct brood__slot *slot, uint32_t revision, int64_t now_ms)
 {
-	if (slot->state == BROOD__SLOT_EMPTY ||
-	    slot->state == BROOD__SLOT_GIVEN_UP) {
+	bool is_newer = revision > slot->revision;
+
+	if (is_newer) {
+		slot->revision = revision;
+		brood__restart_forget(&slot->restart);
+	}
+	switch (slot->state) {
+	case BROOD__SLOT_EMPTY:
+	case BROOD__SLOT_GIVEN_UP:
 		brood__restart_forget(&slot->restart);
 		slot_enter(slot, BROOD__SLOT_WAITING, now_ms);
-	}
-	else if (slot->state == BROOD__SLOT_STOPPING)
+		break;
+	case BROOD__SLOT_WAITING:
+		if (is_newer)
+			slot_enter(slot, BROOD__SLOT_WAITING, now_ms);
+		break;
+	case BROOD__SLOT_STOPPING:
 		slot->is_refill = true;
+		break;
+	case BROOD__SLOT_STARTING:
+	case BROOD__SLOT_READY:
+		break;
+	}
 }

@@ -31,8 +31,15 @@ enum brood__slot_state {
 	BROOD__SLOT_WAITING,	/* to start at due_ms */
 	BROOD__SLOT_STARTING,	/* HELLO must come by due_ms */
 	BROOD__SLOT_READY,
-	BROOD__SLOT_STOPPING,	/* next rung at due_ms */
+	BROOD__SLOT_STOPPING,	/* next phase at due_ms */
 	BROOD__SLOT_GIVEN_UP,
+};
+
+/* How far READY has come, of a process that has said HELLO. */
+enum brood__slot_offer {
+	BROOD__OFFER_NONE,	/* no HELLO yet, or the host has both ends */
+	BROOD__OFFER_DUE,	/* the host said LATER: sent again at due_ms */
+	BROOD__OFFER_MADE,	/* READY was sent: ADOPTED or LATER will come */
 };
 
 /* One kind of child: how to start it, and how long its ways may take. */
@@ -48,14 +55,19 @@ struct brood__slot {
 	const struct brood__kind *kind;
 	enum brood__slot_state state;
 	int64_t due_ms;
-	uint32_t generation;
+	uint32_t generation;	/* of the process now, or the last one */
+	uint32_t revision;	/* of the last FILL: the next fork's */
+	uint32_t process_revision;	/* what the process is stamped with */
 	struct brood__restart restart;
 
 	pid_t pid;			/* 0: no child */
-	struct brood_channel *channel;	/* STARTING: the host's end ... */
-	int child_socket;		/* ... and the child's */
+	struct brood_channel *channel;	/* STARTING: the host's end */
+	int host_socket;		/* READY: the host's end, until ADOPTED */
+	int child_socket;		/* both: the child's end */
 	int report_fd;
+	enum brood__slot_offer offer;
 	struct brood__output output;
+	uint32_t max_payload;		/* READY: as its HELLO said */
 	bool is_watched;		/* output is in the readiness set */
 
 	bool was_ready;
@@ -64,7 +76,7 @@ struct brood__slot {
 	bool is_refill;		/* ... or being stopped, and replaced */
 	bool is_ordered;	/* those after it wait until it is ready */
 	bool is_condemned;	/* stopped for what it did: it counts */
-	enum brood__rung rung;
+	enum brood__stop_phase phase;
 	bool is_dead;		/* reaped, not judged yet */
 	int status;
 	char failure[16];	/* the step that failed, as this side saw it */
@@ -101,13 +113,17 @@ void	brood__slot_greet(struct brood__slot *slot, struct brood__nest *nest,
 void	brood__slot_pump(struct brood__slot *slot, struct brood__nest *nest);
 
 /*
- * Begin to stop it, or go on at a harder rung; a slot that waits becomes empty,
- * or stays waiting if it is to be refilled.
+ * The command STOP: see messages.h.  Begin to stop the process, or go on with a
+ * harder phase; a slot that waits becomes empty, or goes on waiting if it is to
+ * be refilled.
  */
 void	brood__slot_stop(struct brood__slot *slot, struct brood__nest *nest,
-	    enum brood__rung rung, bool is_refill, int64_t now_ms);
+	    enum brood__stop_phase phase, bool is_refill, int64_t now_ms);
 
-/* due_ms has come: start, give up waiting for HELLO, or the next rung. */
+/*
+ * due_ms has come: start, fail for want of HELLO, send READY again, or go on to
+ * the next phase of stopping.
+ */
 void	brood__slot_due(struct brood__slot *slot, struct brood__nest *nest,
 	    int64_t now_ms);
 
@@ -115,8 +131,13 @@ void	brood__slot_due(struct brood__slot *slot, struct brood__nest *nest,
 void	brood__slot_bury(struct brood__slot *slot, struct brood__nest *nest,
 	    int64_t now_ms);
 
-/* Fill a slot that is empty or given up, from a clean record. */
-void	brood__slot_want(struct brood__slot *slot, int64_t now_ms);
+/* The command FILL: see messages.h. */
+void	brood__slot_fill(struct brood__slot *slot, uint32_t revision,
+	    int64_t now_ms);
+
+/* The host has adopted the process; or could not, and is to be asked again. */
+void	brood__slot_adopted(struct brood__slot *slot);
+void	brood__slot_offer_later(struct brood__slot *slot, int64_t now_ms);
 
 /* Has it a process? */
 static inline bool

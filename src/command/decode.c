@@ -9,9 +9,8 @@
  * size and are never held.
  */
 
+#include "base/text.h"
 #include "command/command.h"
-#include "command/escape.h"
-
 #include "wire/frame.h"
 
 #include <errno.h>
@@ -139,7 +138,7 @@ decode_payload(struct decode *d, uint32_t length)
 		if (is_cut)
 			continue;
 		/* A width is less than a chunk: only the first can end it. */
-		shown = escape_bytes(stdout, chunk, n, width);
+		shown = brood__text_escape(stdout, chunk, n, width);
 		is_cut = shown < n ||
 		    (is_whole && width != 0 && left > n);
 	}
@@ -164,7 +163,7 @@ decode_hello(struct decode *d, uint32_t length)
 	}
 	r = brood__hello_decode(bytes, len, &hello);
 	if (r == 0) {
-		escape_text(hello.name);
+		brood__text_clean(hello.name);
 		printf(" version=%u features=%" PRIu32 " limit=%" PRIu32
 		    " name=\"%s\"\n", hello.version, hello.features,
 		    hello.max_payload, hello.name);
@@ -175,7 +174,7 @@ decode_hello(struct decode *d, uint32_t length)
 		return 0;
 	}
 	printf(" \"");
-	(void)escape_bytes(stdout, bytes, len, d->is_full ? 0 : d->width);
+	(void)brood__text_escape(stdout, bytes, len, d->is_full ? 0 : d->width);
 	printf("\"\n");
 	(void)snprintf(text, sizeof(text), "its HELLO is of version %u, not %u",
 	    hello.version, BROOD__VERSION);

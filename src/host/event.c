@@ -7,6 +7,7 @@
  * are the program's to look at until it asks for the next.
  */
 
+#include "base/text.h"
 #include "host/event.h"
 
 #include <stdlib.h>
@@ -98,6 +99,7 @@ void
 brood__events_push_notice(struct brood__events *events, const char *name,
     const struct brood__notice *notice)
 {
+	char tail[sizeof(notice->tail)];
 	struct brood_event event = {
 		.name = name,
 		.slot = notice->slot,
@@ -109,9 +111,12 @@ brood__events_push_notice(struct brood__events *events, const char *name,
 		.step = notice->step,
 		.error = notice->error,
 		.text = notice->text,
-		.stderr_tail = notice->tail,
+		.stderr_tail = tail,
 	};
 
+	/* A child may print any bytes, NUL included; a string ends at one. */
+	(void)brood__text_copy_lines(tail, sizeof(tail), notice->tail,
+	    notice->tail_len);
 	switch (notice->kind) {
 	case BROOD__NOTICE_READY:
 		event.kind = BROOD_EVENT_READY;

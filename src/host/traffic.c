@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/text.h"
 #include "host/pool.h"
 #include "wire/channel.h"
 
@@ -220,20 +221,15 @@ traffic_reply(struct brood_pool *pool, struct brood__peer *peer,
 	traffic_answered(pool, peer, req);
 }
 
-/* Text from a worker: for people to read, so nothing below a space. */
+/* Text from a worker, for people to read. */
 static char *
 traffic_text(const struct brood_message *msg)
 {
-	const unsigned char *said = msg->data;
-	char *text;
+	char *text = malloc(msg->len + 1);
 
-	text = malloc(msg->len + 1);
-	if (text == NULL)
-		return NULL;
-	for (size_t i = 0; i < msg->len; i++)
-		text[i] = said[i] < 0x20 || said[i] == 0x7f ?
-		    '?' : (char)said[i];
-	text[msg->len] = '\0';
+	if (text != NULL)
+		(void)brood__text_copy(text, msg->len + 1, msg->data,
+		    msg->len);
 	return text;
 }
 

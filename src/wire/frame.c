@@ -11,6 +11,7 @@
  * on error nothing is written but what the header file names.
  */
 
+#include "base/text.h"
 #include "wire/frame.h"
 
 #include <errno.h>
@@ -38,24 +39,6 @@ enum {
 };
 
 static const uint8_t frame_magic[4] = { 'B', 'R', 'O', 'D' };
-
-/*
- * The name ends up on terminals and in logs: a peer must not move the cursor
- * there or begin a line of its own.
- */
-static void
-hello_copy_name(char name[BROOD__NAME_MAX + 1], const uint8_t *bytes,
-    size_t len)
-{
-	if (len > BROOD__NAME_MAX)
-		len = BROOD__NAME_MAX;
-	for (size_t i = 0; i < len; i++) {
-		bool is_control = bytes[i] < 0x20 || bytes[i] == 0x7f;
-
-		name[i] = is_control ? '?' : (char)bytes[i];
-	}
-	name[len] = '\0';
-}
 
 void
 brood__frame_encode(uint8_t bytes[BROOD__FRAME_SIZE],
@@ -155,7 +138,7 @@ brood__hello_decode(const uint8_t *bytes, size_t len,
 	ret_hello->version = version;
 	ret_hello->features = le32dec(bytes + OFFSET_FEATURES);
 	ret_hello->max_payload = le32dec(bytes + OFFSET_MAX_PAYLOAD);
-	hello_copy_name(ret_hello->name, bytes + OFFSET_NAME,
-	    len - OFFSET_NAME);
+	(void)brood__text_copy(ret_hello->name, sizeof(ret_hello->name),
+	    bytes + OFFSET_NAME, len - OFFSET_NAME);
 	return 0;
 }

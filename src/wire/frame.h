@@ -72,8 +72,8 @@ int	brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
 size_t	brood__hello_encode(uint8_t *bytes, const struct brood__hello *hello);
 
 /*
- * Decode a HELLO payload.  The name is cut to BROOD__NAME_MAX and made
- * printable: a byte below 0x20, and 0x7f, becomes '?'.
+ * Decode a HELLO payload.  The name, which ends up on terminals and in logs, is
+ * cut to BROOD__NAME_MAX bytes and cleaned as base/text.h says.
  *
  *   -EPROTO	too short, another magic, or a reserved field that is not 0
  *   -EPROTONOSUPPORT	another version; ret_hello->version holds it

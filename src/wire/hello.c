@@ -6,6 +6,7 @@
  */
 
 #include "base/export.h"
+#include "base/text.h"
 #include "wire/channel.h"
 #include "wire/frame.h"
 
@@ -29,17 +30,11 @@ brood__channel_queue_hello(struct brood_channel *ch, const char *name)
 	return brood__channel_queue(ch, &msg);
 }
 
-/* The peer answered with an ERROR: what it says is printable or '?'. */
+/* The peer answered with an ERROR: say what it says. */
 static int
 hello_read_refusal(const struct brood_message *msg, char *text, size_t size)
 {
-	const unsigned char *said = msg->data;
-	size_t i;
-
-	for (i = 0; i < msg->len && i < size - 1; i++)
-		text[i] = said[i] < 0x20 || said[i] == 0x7f ?
-		    '?' : (char)said[i];
-	text[i] = '\0';
+	(void)brood__text_copy(text, size, msg->data, msg->len);
 	return msg->code == BROOD_ERROR_VERSION ? -EPROTONOSUPPORT : -EPROTO;
 }
 

@@ -376,7 +376,7 @@ Test(frame, a_name_is_made_printable)
 
 	brood__hello_encode(bytes, &hello);
 	for (unsigned c = 0; c < 256; c++) {
-		uint8_t want = c < 0x20 || c == 0x7f ? '?' : (uint8_t)c;
+		uint8_t want = c < 0x20 || c > 0x7e ? '?' : (uint8_t)c;
 
 		bytes[BROOD__HELLO_SIZE] = (uint8_t)c;
 		bytes[BROOD__HELLO_SIZE + 1] = 'z';

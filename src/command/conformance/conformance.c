@@ -5,9 +5,9 @@
  * held, as TAP.  Owns the report; what is asked is in cases.c.
  */
 
+#include "base/text.h"
 #include "command/command.h"
 #include "command/conformance/cases.h"
-#include "command/escape.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -20,7 +20,7 @@ static void
 conformance_print(struct subject *s, const char *claim, size_t number,
     enum verdict verdict)
 {
-	escape_text(s->why);
+	brood__text_clean(s->why);
 	printf("%sok %zu - %s", verdict == CASE_NOT_OK ? "not " : "",
 	    number, claim);
 	if (verdict == CASE_SKIPPED)

@@ -5,9 +5,9 @@
  * Owns what counts as an answer; knows nothing of why a case asks.
  */
 
+#include "base/text.h"
 #include "command/command.h"
 #include "command/conformance/script.h"
-#include "command/escape.h"
 
 #include <sys/wait.h>
 
@@ -49,7 +49,7 @@ dialog_blame_frame(struct subject *s, const struct brood__frame *frame,
 		    frame->kind, frame->id, frame->code, frame->length);
 	memcpy(text, payload, len);
 	text[len] = '\0';
-	escape_text(text);
+	brood__text_clean(text);
 	return subject_blame(s, "it sent ERROR %" PRIu32 ", id %" PRIu64
 	    ": %s", frame->code, frame->id, text);
 }

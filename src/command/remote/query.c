@@ -4,8 +4,8 @@
  * One connection to a server, and its answers as JSON; see inquiry.h.
  */
 
+#include "base/text.h"
 #include "command/command.h"
-#include "command/escape.h"
 #include "command/remote/query.h"
 
 #include <errno.h>
@@ -66,7 +66,7 @@ inquiry_refused(const struct brood_message *msg)
 
 	if (text == NULL)
 		inquiry_die(COMMAND_FAILED, ENOMEM, NULL);
-	escape_text(text);
+	brood__text_clean(text);
 	if (msg->code == BROOD_ERROR_NO_METHOD)
 		inquiry_die(COMMAND_FAILED, 0, "not allowed, or no such method "
 		    "there");
@@ -111,7 +111,7 @@ inquiry_text(const json_t *object, const char *name)
 
 	if (text == NULL)
 		inquiry_die(COMMAND_UNUSABLE, ENOMEM, NULL);
-	escape_text(text);
+	brood__text_clean(text);
 	return text;
 }
 

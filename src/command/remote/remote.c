@@ -5,7 +5,7 @@
  * have in common.  Owns the connection.
  */
 
-#include "command/escape.h"
+#include "base/text.h"
 #include "command/remote/remote.h"
 
 #include <brood/socket.h>
@@ -33,7 +33,7 @@ remote_text(const struct brood_message *msg)
 	for (size_t i = 0; i < len; i++)
 		if (text[i] == '\0')
 			text[i] = '?';
-	escape_text(text);
+	brood__text_clean(text);
 	return text;
 }
 

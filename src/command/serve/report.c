@@ -5,8 +5,8 @@
  * it went to stderr when it was printed.
  */
 
+#include "base/text.h"
 #include "command/command.h"
-#include "command/escape.h"
 #include "command/serve/report.h"
 
 #include <stdio.h>
@@ -77,8 +77,8 @@ report_event(const struct brood_event *event)
 		    event->n_lost);
 	report_subject(event, subject, sizeof(subject));
 	report_reason(event, reason, sizeof(reason));
-	escape_text(subject);
-	escape_text(reason);
+	brood__text_clean(subject);
+	brood__text_clean(reason);
 	if (event->kind == BROOD_EVENT_NOT_STARTED && event->delay_ms >= 0)
 		command_warn(0, "%s: %s%s; next try in %.1f s", subject,
 		    report_verb(event->kind), reason,

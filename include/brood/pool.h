@@ -66,6 +66,11 @@ struct brood_pool_options {
 	int		 boot_ms;	/* from start to ready; 0: 60 s */
 	int		 shutdown_ms;	/* from GOODBYE to SIGTERM, and again
 					   from there to SIGKILL; 0: 5 s */
+	int		 retire_ms;	/* how long a worker that is to be
+					   replaced or removed may go on with
+					   the requests it has; then it gets
+					   SIGTERM.  0: 10 minutes; -1: as long
+					   as it takes */
 	unsigned	 intensity;	/* failures of one slot ... 0: 5 */
 	int		 period_ms;	/* ... in this time; one more and it is
 					   given up; 0: 30 s */

@@ -24,17 +24,36 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SUPERVISION_MARGIN_MS = 2000 };
+enum { CONTROL_MARGIN_MS = 2000 };
 
-struct brood__supervision {
-	struct brood_channel *control;
-	pid_t owner;
-	pid_t pid;
-	int stop_ms;		/* the longest that a stop may take */
+enum control_state {
+	CONTROL_OPEN,
+	CONTROL_SHORT,			/* the kernel lacks memory for it: tried
+					   again at every flush, not polled */
+	CONTROL_LOST,			/* the supervisor is gone */
 };
 
+struct brood__control {
+	struct brood_channel *channel;
+	pid_t owner;
+	pid_t pid;
+	int pid_fd;			/* of pidfd_open(2); -1: there is none */
+	int stop_ms;			/* the longest that a stop may take */
+	enum control_state state;
+
+	struct brood__ready *ready;	/* polls for the channel; or NULL */
+	uint64_t token;
+	short events;			/* polled for now */
+};
+
+static bool
+control_is_mine(const struct brood__control *control)
+{
+	return control->owner == getpid();
+}
+
 static int
-supervision_check_fds(const struct brood__supervisor_config *config)
+control_check_fds(const struct brood__supervisor_config *config)
 {
 	if (config->n_keep_fds > 0 && config->keep_fds == NULL)
 		return -EINVAL;
@@ -49,7 +68,7 @@ supervision_check_fds(const struct brood__supervisor_config *config)
 
 /* The supervisor's own copy of the sink, above the standard descriptors. */
 static int
-supervision_open_sink(const struct brood__supervisor_config *config,
+control_open_sink(const struct brood__supervisor_config *config,
     int *ret_fd)
 {
 	int asked = config->sink_fd, fd;
@@ -71,12 +90,12 @@ supervision_open_sink(const struct brood__supervisor_config *config,
  * sink, and its watch over this process.
  */
 static int
-supervision_open_fds(struct brood__supervisor_config *config)
+control_open_fds(struct brood__supervisor_config *config)
 {
 	int r;
 
 	config->host_fd = -1;
-	r = supervision_open_sink(config, &config->sink_fd);
+	r = control_open_sink(config, &config->sink_fd);
 	if (r < 0)
 		return r;
 	r = brood__hostfd_open();
@@ -97,9 +116,9 @@ supervision_open_fds(struct brood__supervisor_config *config)
 }
 
 static int
-supervision_stop_ms(const struct brood__supervisor_config *config)
+control_stop_ms(const struct brood__supervisor_config *config)
 {
-	int64_t sum = SUPERVISION_MARGIN_MS;
+	int64_t sum = CONTROL_MARGIN_MS;
 
 	for (size_t i = 0; i < config->n_kinds; i++)
 		sum += config->kinds[i].shutdown_ms;
@@ -107,21 +126,21 @@ supervision_stop_ms(const struct brood__supervisor_config *config)
 }
 
 static int
-supervision_fork(struct brood__supervision *supervision,
+control_fork(struct brood__control *control,
     const struct brood__supervisor_config *config, int control_fd)
 {
 	struct brood__supervisor_config own = *config;
 	sigset_t all, mask;
 	int r;
 
-	r = supervision_open_fds(&own);
+	r = control_open_fds(&own);
 	if (r < 0)
 		return r;
 	(void)sigfillset(&all);
 	(void)pthread_sigmask(SIG_SETMASK, &all, &mask);
-	supervision->pid = fork();
-	r = supervision->pid < 0 ? -errno : 0;
-	if (supervision->pid == 0)
+	control->pid = fork();
+	r = control->pid < 0 ? -errno : 0;
+	if (control->pid == 0)
 		brood__supervisor_run(&own, control_fd);
 	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	(void)brood__fd_close(own.sink_fd);
@@ -130,7 +149,7 @@ supervision_fork(struct brood__supervision *supervision,
 }
 
 static int
-supervision_start(struct brood__supervision *supervision,
+control_start(struct brood__control *control,
     const struct brood__supervisor_config *config)
 {
 	static const struct brood_channel_options options = {
@@ -142,39 +161,39 @@ supervision_start(struct brood__supervision *supervision,
 	r = brood__spawn_socketpair(fds);
 	if (r < 0)
 		return r;
-	r = brood_channel_new(&supervision->control, fds[0], &options);
+	r = brood_channel_new(&control->channel, fds[0], &options);
 	if (r < 0)
 		(void)brood__fd_close(fds[0]);
 	else {
-		brood__channel_set_lossy(supervision->control);
-		r = supervision_fork(supervision, config, fds[1]);
+		brood__channel_set_lossy(control->channel);
+		r = control_fork(control, config, fds[1]);
 	}
 	(void)brood__fd_close(fds[1]);
 	return r;
 }
 
 int
-brood__supervision_new(struct brood__supervision **ret_supervision,
+brood__control_new(struct brood__control **ret_control,
     const struct brood__supervisor_config *config)
 {
-	struct brood__supervision *supervision;
+	struct brood__control *control;
 	int r;
 
-	r = supervision_check_fds(config);
+	r = control_check_fds(config);
 	if (r < 0)
 		return r;
-	supervision = calloc(1, sizeof(*supervision));
-	if (supervision == NULL)
+	control = calloc(1, sizeof(*control));
+	if (control == NULL)
 		return -ENOMEM;
-	supervision->owner = getpid();
-	supervision->stop_ms = supervision_stop_ms(config);
-	r = supervision_start(supervision, config);
+	control->owner = getpid();
+	control->stop_ms = control_stop_ms(config);
+	r = control_start(control, config);
 	if (r < 0) {
-		(void)brood_channel_free(supervision->control);
-		free(supervision);
+		(void)brood_channel_free(control->channel);
+		free(control);
 		return r;
 	}
-	*ret_supervision = supervision;
+	*ret_control = control;
 	return 0;
 }
 
@@ -183,16 +202,14 @@ brood__supervision_new(struct brood__supervision **ret_supervision,
  * The last word of a supervisor that has stopped all its children is GOODBYE.
  */
 static bool
-supervision_wait_end(struct brood__supervision *supervision,
-    bool *ret_is_orderly)
+control_wait_end(struct brood__control *control, bool *ret_is_orderly)
 {
-	int64_t deadline = brood__deadline(brood__now_ms(),
-	    supervision->stop_ms);
+	int64_t deadline = brood__deadline(brood__now_ms(), control->stop_ms);
 	struct brood_message msg;
 	int r;
 
 	do {
-		r = brood__channel_recv(supervision->control,
+		r = brood__channel_recv(control->channel,
 		    brood__time_left(deadline, brood__now_ms()), &msg);
 		if (r > 0 && msg.kind == BROOD_KIND_GOODBYE)
 			*ret_is_orderly = true;
@@ -201,7 +218,7 @@ supervision_wait_end(struct brood__supervision *supervision,
 }
 
 static void
-supervision_reap(pid_t pid)
+control_reap(pid_t pid)
 {
 	int r;
 
@@ -210,61 +227,102 @@ supervision_reap(pid_t pid)
 	} while (r < 0 && errno == EINTR);
 }
 
-struct brood__supervision *
-brood__supervision_free(struct brood__supervision *supervision,
-    bool *ret_is_orderly)
+struct brood__control *
+brood__control_free(struct brood__control *control, bool *ret_is_orderly)
 {
-	*ret_is_orderly = supervision == NULL ||
-	    supervision->owner != getpid();
-	if (supervision == NULL)
+	*ret_is_orderly = control == NULL || !control_is_mine(control);
+	if (control == NULL)
 		return NULL;
-	if (supervision->owner == getpid()) {
-		(void)shutdown(brood_channel_fd(supervision->control),
-		    SHUT_WR);
-		if (!supervision_wait_end(supervision, ret_is_orderly))
-			(void)kill(supervision->pid, SIGKILL);
-		supervision_reap(supervision->pid);
+	if (control_is_mine(control)) {
+		(void)shutdown(brood_channel_fd(control->channel), SHUT_WR);
+		if (!control_wait_end(control, ret_is_orderly))
+			(void)kill(control->pid, SIGKILL);
+		control_reap(control->pid);
 	}
-	(void)brood_channel_free(supervision->control);
-	free(supervision);
+	(void)brood_channel_free(control->channel);
+	free(control);
 	return NULL;
 }
 
+/* Readiness */
+
+/*
+ * Poll for what the state asks for.  While the kernel is short of memory
+ * nothing is polled for: the channel would be ready, and the call fail, again
+ * and again.
+ */
+static void
+control_poll(struct brood__control *control)
+{
+	short events = control->state == CONTROL_OPEN ?
+	    brood_channel_events(control->channel) : 0;
+
+	if (control->ready == NULL || events == control->events)
+		return;
+	if (brood__ready_change(control->ready,
+	    brood_channel_fd(control->channel), events, control->token) == 0)
+		control->events = events;
+}
+
 int
-brood__supervision_fd(const struct brood__supervision *supervision)
+brood__control_watch(struct brood__control *control,
+    struct brood__ready *ready, uint64_t token)
 {
-	return brood_channel_fd(supervision->control);
+	int r;
+
+	r = brood__ready_add(ready, brood_channel_fd(control->channel), POLLIN,
+	    token);
+	if (r < 0)
+		return r;
+	control->ready = ready;
+	control->token = token;
+	control->events = POLLIN;
+	return 0;
 }
 
-short
-brood__supervision_events(const struct brood__supervision *supervision)
+/* Record how a call on the channel ended. */
+static void
+control_enter(struct brood__control *control, enum control_state state)
 {
-	return brood_channel_events(supervision->control);
+	if (control->state == CONTROL_LOST)
+		return;
+	control->state = state;
+	if (state != CONTROL_LOST) {
+		control_poll(control);
+		return;
+	}
+	if (control->ready != NULL)
+		brood__ready_remove(control->ready,
+		    brood_channel_fd(control->channel));
+	control->ready = NULL;
 }
 
-pid_t
-brood__supervision_pid(const struct brood__supervision *supervision)
-{
-	return supervision->pid;
-}
+/* The conversation */
 
-/* The kernel is short of something; what was to be done is done next time. */
 static bool
-supervision_is_passing(int error)
+control_is_short(int error)
 {
-	return error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM;
+	return error == -ENOBUFS || error == -ENOMEM;
 }
 
 int
-brood__supervision_flush(struct brood__supervision *supervision)
+brood__control_flush(struct brood__control *control)
 {
-	int r = brood__channel_flush(supervision->control, 0);
+	int r;
 
-	return supervision_is_passing(r) ? 0 : r;
+	if (control->state == CONTROL_LOST)
+		return 0;
+	r = brood__channel_flush(control->channel, 0);
+	if (r == 0 || r == -EAGAIN)
+		control_enter(control, CONTROL_OPEN);
+	else
+		control_enter(control, control_is_short(r) ? CONTROL_SHORT :
+		    CONTROL_LOST);
+	return control->state == CONTROL_SHORT ? r : 0;
 }
 
 int
-brood__supervision_command(struct brood__supervision *supervision,
+brood__control_send(struct brood__control *control,
     const struct brood__command *command)
 {
 	struct brood_message msg = {
@@ -273,47 +331,83 @@ brood__supervision_command(struct brood__supervision *supervision,
 	};
 	int r;
 
-	r = brood__channel_queue(supervision->control, &msg);
-	return r < 0 ? r : brood__supervision_flush(supervision);
+	if (control->state == CONTROL_LOST)
+		return -EPIPE;
+	r = brood__channel_queue(control->channel, &msg);
+	if (r < 0)
+		return r;
+	(void)brood__control_flush(control);
+	return control->state == CONTROL_LOST ? -EPIPE : 0;
 }
 
-bool
-brood__supervision_is_flushed(const struct brood__supervision *supervision)
-{
-	return brood__channel_queued(supervision->control) ==
-	    brood__channel_sent(supervision->control);
-}
-
-int
-brood__supervision_recv(struct brood__supervision *supervision,
-    struct brood__notice *ret_notice, int ret_fds[2])
+/* Copy a notice out of a message, whatever that is: 0 or -EPROTO. */
+static int
+control_decode(const struct brood_message *msg,
+    struct brood__notice *ret_notice)
 {
 	const size_t fixed = offsetof(struct brood__notice, tail);
-	struct brood_message msg;
-	int r;
 
-	r = brood__channel_recv(supervision->control, 0, &msg);
-	if (r == 0 || supervision_is_passing(r))
-		return 0;
-	if (r < 0)
-		return -EPIPE;
-	if (msg.len < fixed || msg.len > fixed + BROOD__TAIL_MAX)
-		return -EPIPE;
-	memcpy(ret_notice, msg.data, msg.len);
-	ret_notice->tail_len = msg.len - fixed;
+	if (msg->len < fixed || msg->len > fixed + BROOD__TAIL_MAX)
+		return -EPROTO;
+	memcpy(ret_notice, msg->data, msg->len);
+	ret_notice->tail_len = msg->len - fixed;
 	ret_notice->tail[ret_notice->tail_len] = '\0';
 	ret_notice->step[sizeof(ret_notice->step) - 1] = '\0';
 	ret_notice->text[sizeof(ret_notice->text) - 1] = '\0';
+	return 0;
+}
+
+int
+brood__control_recv(struct brood__control *control,
+    struct brood__notice *ret_notice, int ret_fds[2])
+{
+	struct brood_message msg;
+	int r;
+
 	ret_fds[0] = ret_fds[1] = -1;
+	if (control->state == CONTROL_LOST)
+		return 0;
+	r = brood__channel_recv(control->channel, 0, &msg);
+	if (r > 0)
+		r = control_decode(&msg, ret_notice) < 0 ? -EPROTO : 1;
+	if (r < 0)
+		control_enter(control, control_is_short(r) ? CONTROL_SHORT :
+		    CONTROL_LOST);
+	if (r <= 0)
+		return 0;
 	if (msg.n_fds == 2) {
-		ret_fds[0] = brood_channel_take_fd(supervision->control, 0);
-		ret_fds[1] = brood_channel_take_fd(supervision->control, 1);
+		ret_fds[0] = brood_channel_take_fd(control->channel, 0);
+		ret_fds[1] = brood_channel_take_fd(control->channel, 1);
 	}
 	return 1;
 }
 
+uint64_t
+brood__control_queued(const struct brood__control *control)
+{
+	return brood__channel_queued(control->channel);
+}
+
+uint64_t
+brood__control_sent(const struct brood__control *control)
+{
+	return brood__channel_sent(control->channel);
+}
+
+bool
+brood__control_is_lost(const struct brood__control *control)
+{
+	return control->state == CONTROL_LOST;
+}
+
+pid_t
+brood__control_pid(const struct brood__control *control)
+{
+	return control->pid;
+}
+
 int
-brood__supervision_has_room(size_t n)
+brood__control_has_room(size_t n)
 {
 	int *fds, null_fd, r = 0;
 	size_t i;

@@ -1,68 +1,93 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__SUPERVISION_H
-#define BROOD__SUPERVISION_H
+#ifndef BROOD__CONTROL_H
+#define BROOD__CONTROL_H
 
 /*
- * The host's handle on its supervisor process: the control channel and the pid.
+ * The host's end of its conversation with the supervisor process: the channel
+ * with its readiness, the process itself, and the loss of it.
+ *
+ * That the supervisor is gone is a state, not an error of the call that finds
+ * it out: ask brood__control_is_lost() once in a turn.
  */
 
+#include "base/ready.h"
 #include "supervisor/main.h"
 #include "supervisor/messages.h"
 
-struct brood__supervision;
+struct brood__control;
 
 /*
- * Fork the supervisor.  config and all that it points to need to live only as
- * long as the call: the supervisor has its own copy of everything.
+ * Fork the supervisor process.  config and all that it points to need to live
+ * only as long as the call: the supervisor has its own copy of everything.
  * config->sink_fd: 0 is standard error, if that is open.
  *
  *   -EBADF	a descriptor to keep, or sink_fd, is not open
  *   -EINVAL	one to keep is below 3: those are the children's standard ones
  */
-int	brood__supervision_new(struct brood__supervision **ret_supervision,
+int	brood__control_new(struct brood__control **ret_control,
 	    const struct brood__supervisor_config *config);
 
 /*
- * Close the control channel and wait until the supervisor, and so every child,
- * has ended; kill it if it takes longer than its children may.  In another
- * process than the owner's: close and free, nothing else.
+ * Close the channel and wait until the supervisor, and so every child, has
+ * ended; kill it if it takes longer than its children may.  In another process
+ * than the owner's: close and free, nothing else.
  *
  * *ret_is_orderly: false if it had to be killed, or was: then its children,
  * which the kernel kills, may be there for a moment longer.
  */
-struct brood__supervision *
-	brood__supervision_free(struct brood__supervision *supervision,
+struct brood__control *
+	brood__control_free(struct brood__control *control,
 	    bool *ret_is_orderly);
 
-int	brood__supervision_fd(const struct brood__supervision *supervision);
-short	brood__supervision_events(const struct brood__supervision *supervision);
-pid_t	brood__supervision_pid(const struct brood__supervision *supervision);
+/*
+ * From now on poll for the channel with this set, which outlives the control or
+ * is freed before it; its events have this token.
+ */
+int	brood__control_watch(struct brood__control *control,
+	    struct brood__ready *ready, uint64_t token);
 
 /*
- * Queue a command and send what can be sent; the rest waits for the next flush.
- * -EPIPE: the supervisor is gone.
+ * Queue a command, and send what can be sent; the rest leaves with the next
+ * brood__control_flush().
+ *
+ *   -ENOMEM	not queued: try again later
+ *   -EPIPE	the supervisor is gone, as brood__control_is_lost() says now
  */
-int	brood__supervision_command(struct brood__supervision *supervision,
+int	brood__control_send(struct brood__control *control,
 	    const struct brood__command *command);
-int	brood__supervision_flush(struct brood__supervision *supervision);
 
-/* Has the kernel every command? */
-bool	brood__supervision_is_flushed(
-	    const struct brood__supervision *supervision);
+/*
+ * Send what is queued, and poll for room if some is left.
+ *
+ *   -ENOMEM, -ENOBUFS	the kernel is short of memory, and nothing is polled for:
+ *		call again in a moment
+ */
+int	brood__control_flush(struct brood__control *control);
 
 /*
  * Receive a notice, without waiting.  With READY, ret_fds are the caller's: the
  * host's end and the child's; both -1 if they were lost, this process having no
  * descriptor left.
  *
- * 1 with one, 0 if there is none now; -EPIPE: the supervisor is gone.
+ * 1 with one, 0 if there is none now or ever again.
  */
-int	brood__supervision_recv(struct brood__supervision *supervision,
+int	brood__control_recv(struct brood__control *control,
 	    struct brood__notice *ret_notice, int ret_fds[2]);
+
+/*
+ * Positions in the stream of commands: the end of what was queued, and of what
+ * the kernel has taken, so that the supervisor reads it before it judges a
+ * death that comes later.
+ */
+uint64_t brood__control_queued(const struct brood__control *control);
+uint64_t brood__control_sent(const struct brood__control *control);
+
+bool	brood__control_is_lost(const struct brood__control *control);
+pid_t	brood__control_pid(const struct brood__control *control);
 
 /*
  * Would n more descriptors fit into this process now?  0 or -EMFILE, -ENFILE.
  */
-int	brood__supervision_has_room(size_t n);
+int	brood__control_has_room(size_t n);
 
 #endif

@@ -1,455 +1,538 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The workers of a pool, as the host sees them.
+ * Which workers a pool has and which it wants; see fleet.h.
  *
- * Owns the posts, which mirror the supervisor's slots: it starts and fills
- * them, the host says which it wants and which worker is to go.
- *
- * A worker that has served max_requests is replaced by one in another slot,
- * which is ready before the old one is told to go; one at a time.
+ * Invariants: at most target + 1 slots are wanted after reconciling; a slot
+ * becomes wanted only when it is empty, so that a command never crosses an
+ * older one of the other kind for the same slot.
  */
 
 #include "base/clock.h"
-#include "base/fd.h"
-#include "host/pool.h"
-#include "wire/channel.h"
+#include "host/fleet.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Posts */
+/* Making */
 
 static int
-crew_grow(struct brood_pool *pool, unsigned n_posts)
+fleet_grow(struct brood__fleet *fleet, unsigned n_slots)
 {
-	struct brood__post *posts;
+	struct brood__fleet_slot *slots;
+	struct brood__command *commands;
 
-	if (n_posts <= pool->n_posts)
+	if (n_slots <= fleet->n_slots)
 		return 0;
-	posts = recallocarray(pool->posts, pool->n_posts, n_posts,
-	    sizeof(*posts));
-	if (posts == NULL)
+	commands = reallocarray(fleet->commands, n_slots,
+	    2 * sizeof(*commands));
+	if (commands == NULL)
 		return -ENOMEM;
-	pool->posts = posts;
-	pool->n_posts = n_posts;
-	return 0;
-}
-
-/* A post that nobody holds or is about to. */
-static unsigned
-crew_find_free(const struct brood_pool *pool)
-{
-	unsigned i = 0;
-
-	while (i < pool->n_posts &&
-	    (pool->posts[i].is_live || pool->posts[i].is_wanted))
-		i++;
-	return i;
-}
-
-/* How many are wanted, one and its replacement being one. */
-static unsigned
-crew_n_wanted(const struct brood_pool *pool)
-{
-	unsigned n_wanted = 0;
-
-	for (unsigned i = 0; i < pool->n_posts; i++)
-		n_wanted += pool->posts[i].is_wanted;
-	return n_wanted - (pool->outgoing != NULL);
-}
-
-static int
-crew_open(struct brood_pool *pool, unsigned slot)
-{
-	struct brood__command command = {
-		.kind = BROOD__COMMAND_FILL,
-		.slot = slot,
-		.revision = 1,
-	};
-	int r;
-
-	r = crew_grow(pool, slot + 1);
-	if (r < 0)
-		return r;
-	pool->posts[slot] = (struct brood__post) {
-		.is_wanted = true,
-		.is_live = !pool->is_lost,
-		.generation = pool->posts[slot].generation,
-		.n_failures = pool->posts[slot].n_failures,
-	};
-	brood__liaison_command(pool, &command);
+	fleet->commands = commands;
+	slots = recallocarray(fleet->slots, fleet->n_slots, n_slots,
+	    sizeof(*slots));
+	if (slots == NULL)
+		return -ENOMEM;
+	fleet->slots = slots;
+	fleet->n_slots = n_slots;
 	return 0;
 }
 
 int
-brood__crew_start(struct brood_pool *pool, unsigned n_workers)
+brood__fleet_init(struct brood__fleet *fleet, unsigned target)
 {
-	unsigned n_wanted = crew_n_wanted(pool);
+	memset(fleet, 0, sizeof(*fleet));
+	fleet->retire_ms = -1;
+	fleet->last_revision = fleet->floor = fleet->done_floor = 1;
+	fleet->due_ms = BROOD__NEVER;
+	return brood__fleet_resize(fleet, target);
+}
+
+void
+brood__fleet_fini(struct brood__fleet *fleet)
+{
+	free(fleet->slots);
+	free(fleet->commands);
+}
+
+/* What is wanted */
+
+int
+brood__fleet_resize(struct brood__fleet *fleet, unsigned target)
+{
 	int r;
 
-	r = crew_grow(pool, n_workers);
+	r = fleet_grow(fleet, target);
 	if (r < 0)
 		return r;
-	for (; n_wanted < n_workers; n_wanted++) {
-		r = crew_open(pool, crew_find_free(pool));
-		if (r < 0)
-			return r;
-	}
+	fleet->target = target;
+	fleet->is_stale = true;
 	return 0;
 }
 
-/* Workers by load */
+void
+brood__fleet_reload(struct brood__fleet *fleet)
+{
+	fleet->floor = ++fleet->last_revision;
+	fleet->is_stale = true;
+}
 
+void
+brood__fleet_keep_old(struct brood__fleet *fleet)
+{
+	fleet->floor = fleet->done_floor;
+	fleet->is_stale = true;
+}
+
+/* What the supervisor has said */
+
+/*
+ * The worker is to be replaced after about max_requests more requests: a little
+ * before, at a point that differs between workers that started together, so
+ * that its replacement is ready in time.  Until then it may get a tenth more.
+ */
 static void
-crew_unlist(struct brood_pool *pool, struct brood__peer *peer)
+fleet_set_limits(const struct brood__fleet *fleet,
+    struct brood__worker *worker)
 {
-	if (peer->is_listed)
-		TAILQ_REMOVE(&pool->by_load[peer->listed_load], peer, next);
-	peer->is_listed = false;
+	unsigned max = fleet->max_requests, tenth = max / 10;
+
+	if (max == 0)
+		return;
+	worker->served_limit = worker->served + max - tenth +
+	    arc4random_uniform(tenth + 1);
+	worker->served_max = worker->served + max + tenth;
 }
 
 void
-brood__crew_list(struct brood_pool *pool, struct brood__peer *peer)
+brood__fleet_adopt(struct brood__fleet *fleet, struct brood__worker *worker)
 {
-	crew_unlist(pool, peer);
-	if (peer->is_leaving || peer->is_stopping ||
-	    peer->load >= pool->in_flight || (peer->last_served > 0 &&
-	    peer->n_served + peer->load >= peer->last_served))
-		return;
-	/* The one that worked last has the warmest caches. */
-	peer->listed_load = peer->load;
-	TAILQ_INSERT_HEAD(&pool->by_load[peer->load], peer, next);
-	peer->is_listed = true;
-}
+	struct brood__fleet_slot *slot = &fleet->slots[worker->slot];
 
-void
-brood__crew_watch(struct brood_pool *pool, struct brood__peer *peer)
-{
-	short events = brood_channel_events(peer->channel);
-
-	if (!peer->is_watched)
-		return;
-	if (peer->is_broken) {
-		/* Hang-ups and errors would be told without being asked for. */
-		brood__ready_remove(pool->ready,
-		    brood_channel_fd(peer->channel));
-		peer->is_watched = false;
-		return;
-	}
-	if (pool->is_choked && !brood__peer_runs(peer, pool->called))
-		events &= ~POLLIN;
-	if (pool->retry_ms != BROOD__NEVER || peer->is_shut)
-		events &= ~POLLOUT;	/* there is room, but for no fds */
-	if (events == peer->events)
-		return;
-	if (brood__ready_change(pool->ready, brood_channel_fd(peer->channel),
-	    events, brood__peer_token(peer)) == 0)
-		peer->events = events;
-}
-
-/* Going */
-
-void
-brood__crew_say_goodbye(struct brood_pool *pool, struct brood__peer *peer)
-{
-	if (peer->is_stopping)
-		return;
-	peer->is_stopping = true;
-	brood__crew_list(pool, peer);
-	/* First, or its end might come unexpected, and be made good. */
-	brood__liaison_stop(pool, peer->slot, peer->generation,
-	    BROOD__STOP_GOODBYE, false);
-	if (brood__peer_send_kind(peer, BROOD_KIND_GOODBYE, 0) == 0)
-		brood__traffic_flush(pool, peer);
-}
-
-static void
-crew_dismiss(struct brood_pool *pool, struct brood__peer *peer)
-{
-	if (pool->outgoing == peer)
-		pool->outgoing = NULL;
-	pool->posts[peer->slot].is_wanted = false;
-	pool->posts[peer->slot].is_old = false;
-	peer->is_leaving = true;
-	brood__crew_list(pool, peer);
-	if (peer->load == 0)
-		brood__crew_say_goodbye(pool, peer);
-}
-
-void
-brood__crew_stop(struct brood_pool *pool, struct brood__peer *peer,
-    enum brood__stop_phase phase)
-{
-	peer->is_stopping = true;
-	brood__crew_list(pool, peer);
-	brood__crew_watch(pool, peer);
-	brood__liaison_stop(pool, peer->slot, peer->generation, phase,
-	    pool->posts[peer->slot].is_wanted);
-}
-
-static bool
-crew_is_outdated(const struct brood_pool *pool,
-    const struct brood__peer *peer)
-{
-	return pool->posts[peer->slot].is_old ||
-	    (peer->max_served > 0 && peer->n_served >= peer->max_served);
+	slot->worker = worker;
+	slot->generation = worker->generation;
+	slot->seen = BROOD__SEEN_FILLED;
+	fleet_set_limits(fleet, worker);
+	fleet->is_stale = true;
 }
 
 /*
- * Replace it if it has served its time and no other is being replaced.  It may
- * be idle by then, and would never ask again: whenever outgoing becomes NULL,
- * all are asked.
+ * A process has ended.  delay_ms < 0 says that the slot is not filled again: as
+ * it was told, or it is given up, which the next notice says.
  */
-static void
-crew_replace(struct brood_pool *pool, struct brood__peer *peer)
+void
+brood__fleet_ended(struct brood__fleet *fleet,
+    const struct brood__notice *notice, int64_t now_ms)
 {
-	unsigned slot = crew_find_free(pool);
+	struct brood__fleet_slot *slot = &fleet->slots[notice->slot];
+	struct brood__worker *worker = slot->worker;
 
-	if (!crew_is_outdated(pool, peer) ||
-	    peer->is_leaving || peer->is_stopping ||
-	    pool->outgoing != NULL || pool->is_stopping ||
-	    crew_open(pool, slot) < 0)
+	fleet->is_stale = true;
+	slot->n_failures += !notice->is_asked;
+	if (notice->delay_ms < 0 && slot->told_revision == 0)
+		slot->seen = BROOD__SEEN_EMPTY;
+	if (worker == NULL || worker->generation != notice->generation)
 		return;
-	pool->outgoing = peer;
-	pool->replacement = slot;
+	slot->worker = NULL;
+	brood__worker_enter(worker, BROOD__WORKER_ENDED, now_ms);
 }
 
+/*
+ * A slot may have been told to start again, by a reload, before this notice
+ * came: then it speaks of older processes.
+ */
 void
-brood__crew_replace_next(struct brood_pool *pool)
-{
-	for (unsigned i = 0; i < pool->n_posts; i++)
-		if (pool->posts[i].peer != NULL)
-			crew_replace(pool, pool->posts[i].peer);
-}
-
-void
-brood__crew_is_idle(struct brood_pool *pool, struct brood__peer *peer)
-{
-	brood__crew_list(pool, peer);
-	if (peer->is_leaving && peer->load == 0)
-		brood__crew_say_goodbye(pool, peer);
-	else
-		crew_replace(pool, peer);
-}
-
-/* A post whose worker is not there is not wanted any more. */
-static void
-crew_abolish(struct brood_pool *pool, unsigned slot)
-{
-	struct brood__post *post = &pool->posts[slot];
-
-	post->is_wanted = post->is_old = false;
-	if (post->is_live)
-		brood__liaison_stop(pool, slot, 0, BROOD__STOP_TERM, false);
-}
-
-/* Given up, not there, then by load. */
-static unsigned
-crew_worth(const struct brood__post *post)
-{
-	if (post->is_given_up)
-		return 0;
-	return post->peer == NULL ? 1 : 2 + post->peer->load;
-}
-
-/* Those given up go first, then the absent, then the idle, then the busy. */
-static void
-crew_dismiss_one(struct brood_pool *pool)
-{
-	struct brood__post *post, *best = NULL;
-
-	for (unsigned i = 0; i < pool->n_posts; i++) {
-		post = &pool->posts[i];
-		if (post->is_wanted && (best == NULL ||
-		    crew_worth(post) < crew_worth(best)))
-			best = post;
-	}
-	if (best->peer != NULL) {
-		crew_dismiss(pool, best->peer);
-		return;
-	}
-	if (pool->replacement == (unsigned)(best - pool->posts))
-		pool->outgoing = NULL;
-	crew_abolish(pool, (unsigned)(best - pool->posts));
-}
-
-void
-brood__crew_shrink(struct brood_pool *pool, unsigned n_workers)
-{
-	while (crew_n_wanted(pool) > n_workers)
-		crew_dismiss_one(pool);
-	brood__crew_replace_next(pool);
-}
-
-int
-brood__crew_use(struct brood_pool *pool, struct brood__peer *peer)
-{
-	struct brood__command command = {
-		.kind = BROOD__COMMAND_USED,
-		.slot = peer->slot,
-		.generation = peer->generation,
-	};
-
-	if (!peer->is_used) {
-		brood__liaison_command(pool, &command);
-		if (pool->is_lost)
-			return -EAGAIN;
-		peer->is_used = true;
-	}
-	/* The request must not overtake it. */
-	return brood__supervision_is_flushed(pool->supervision) ? 0 : -EAGAIN;
-}
-
-/* Reloading */
-
-static void
-crew_end_reload(struct brood_pool *pool, enum brood_event_kind kind,
-    const char *text)
-{
-	struct brood_event event = {
-		.kind = kind,
-		.name = pool->name,
-		.delay_ms = -1,
-		.text = text,
-	};
-
-	pool->is_reloading = false;
-	for (unsigned i = 0; i < pool->n_posts; i++)
-		pool->posts[i].is_old = false;
-	brood__events_push(&pool->events, &event);
-}
-
-void
-brood__crew_check_reload(struct brood_pool *pool)
-{
-	if (!pool->is_reloading)
-		return;
-	for (unsigned i = 0; i < pool->n_posts; i++)
-		if (pool->posts[i].is_old)
-			return;
-	crew_end_reload(pool, BROOD_EVENT_RELOADED, "");
-}
-
-/* The reason in full: the step that failed and how. */
-void
-brood__crew_describe(const char *what, const struct brood__notice *notice,
-    char *text, size_t size)
-{
-	(void)snprintf(text, size, "%s: %s%s%s", what, notice->step,
-	    notice->step[0] != '\0' ? ": " : "", notice->text);
-}
-
-/* The replacement failed: what is old stays, rather than try and try. */
-void
-brood__crew_check_canary(struct brood_pool *pool,
+brood__fleet_given_up(struct brood__fleet *fleet,
     const struct brood__notice *notice)
 {
-	char text[512];
+	struct brood__fleet_slot *slot = &fleet->slots[notice->slot];
 
-	if (!pool->is_reloading || pool->outgoing == NULL ||
-	    pool->replacement != notice->slot)
+	if (slot->told_revision == 0 ||
+	    notice->revision < slot->told_revision)
 		return;
-	pool->outgoing = NULL;
-	crew_abolish(pool, notice->slot);
-	brood__crew_describe("the new workers cannot start", notice, text,
-	    sizeof(text));
-	crew_end_reload(pool, BROOD_EVENT_NOT_RELOADED, text);
+	slot->seen = BROOD__SEEN_GIVEN_UP;
+	fleet->is_stale = true;
 }
 
-/* Workers that are starting may be of the old program too. */
 void
-brood__crew_reload(struct brood_pool *pool)
+brood__fleet_emptied(struct brood__fleet *fleet, unsigned slot)
 {
-	pool->is_reloading = true;
-	for (unsigned i = 0; i < pool->n_posts; i++) {
-		struct brood__post *post = &pool->posts[i];
+	if (fleet->slots[slot].told_revision == 0)
+		fleet->slots[slot].seen = BROOD__SEEN_EMPTY;
+	fleet->is_stale = true;
+}
 
-		post->is_old = post->is_wanted && post->is_live;
-		if (post->is_wanted && post->is_given_up)
-			(void)crew_open(pool, i);
+void
+brood__fleet_lost(struct brood__fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->n_slots; i++) {
+		fleet->slots[i].seen = BROOD__SEEN_EMPTY;
+		fleet->slots[i].told_revision = 0;
+		fleet->slots[i].worker = NULL;
 	}
-	if (pool->broken != pool->name)
-		free(pool->broken);
-	pool->broken = NULL;
-	brood__crew_replace_next(pool);
-	brood__crew_check_reload(pool);
 }
 
-/* The replacement is there: the one that it replaces may go. */
-void
-brood__crew_complete_replacement(struct brood_pool *pool, unsigned slot)
-{
-	struct brood__peer *old = pool->outgoing;
+/* Looking at slots */
 
-	if (old == NULL || pool->replacement != slot)
-		return;
-	pool->outgoing = NULL;
-	crew_dismiss(pool, old);
-	brood__crew_replace_next(pool);
+static bool
+fleet_is_overdue(const struct brood__worker *worker)
+{
+	const struct brood__pending *oldest = brood__worker_oldest(worker);
+
+	return oldest != NULL && oldest->state == BROOD__PENDING_OVERDUE;
 }
 
-/*
- * A worker being replaced has died, and was refilled: now there are two for one
- * place, and the newcomer is not needed.  The counts decide.
- */
-void
-brood__crew_balance(struct brood_pool *pool)
+/* Does it work, and is there no reason to stop it for what it does? */
+static bool
+fleet_is_in_service(const struct brood__worker *worker)
 {
-	if (!pool->is_stopping && pool->outgoing == NULL)
-		brood__crew_shrink(pool, pool->n_workers);
-}
-
-/* Stopping all */
-
-static void
-crew_dismiss_all(struct brood_pool *pool)
-{
-	static const char text[] = "the pool is stopping";
-
-	pool->is_drained = true;
-	brood__queue_refuse(pool, text);
-	brood__traffic_cancel_all(pool, text);
-	for (unsigned i = 0; i < pool->n_posts; i++) {
-		struct brood__post *post = &pool->posts[i];
-
-		post->is_wanted = false;
-		if (post->peer != NULL && post->peer->load == 0)
-			brood__crew_say_goodbye(pool, post->peer);
-		else if (post->is_live)
-			brood__liaison_stop(pool, i, 0, BROOD__STOP_TERM,
-			    false);
-	}
+	return worker->state == BROOD__WORKER_READY &&
+	    worker->fault == BROOD__FAULT_NONE && !fleet_is_overdue(worker);
 }
 
 static bool
-crew_is_gone(const struct brood_pool *pool)
+fleet_is_outdated(const struct brood__fleet *fleet,
+    const struct brood__worker *worker)
 {
-	for (unsigned i = 0; i < pool->n_posts; i++)
-		if (pool->posts[i].is_live)
-			return false;
+	return worker->revision < fleet->floor ||
+	    (worker->served_limit > 0 &&
+	    worker->served >= worker->served_limit);
+}
+
+/* Is its worker in service, but to be replaced? */
+static bool
+fleet_slot_is_outdated(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot)
+{
+	return slot->worker != NULL && fleet_is_in_service(slot->worker) &&
+	    fleet_is_outdated(fleet, slot->worker);
+}
+
+/* Of a wanted slot: is its next process still to come? */
+static bool
+fleet_slot_is_starting(const struct brood__fleet_slot *slot)
+{
+	return slot->seen != BROOD__SEEN_GIVEN_UP &&
+	    (slot->worker == NULL || !fleet_is_in_service(slot->worker));
+}
+
+/* May a process of a revision older than the floor be there? */
+static bool
+fleet_slot_is_below_floor(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot)
+{
+	return slot->seen == BROOD__SEEN_FILLED && (slot->worker == NULL ||
+	    slot->worker->revision < fleet->floor);
+}
+
+struct fleet_count {
+	unsigned n_wanted;
+	unsigned n_present;		/* slots with a process, or about to */
+	unsigned n_outdated;		/* of the wanted ones */
+	unsigned n_starting;		/* of the wanted ones */
+	unsigned n_given_up;		/* of the wanted ones */
+	unsigned n_below_floor;
+};
+
+static struct fleet_count
+fleet_count(const struct brood__fleet *fleet)
+{
+	struct fleet_count n = { 0 };
+
+	for (unsigned i = 0; i < fleet->n_slots; i++) {
+		const struct brood__fleet_slot *slot = &fleet->slots[i];
+
+		n.n_present += slot->seen == BROOD__SEEN_FILLED;
+		n.n_below_floor += fleet_slot_is_below_floor(fleet, slot);
+		if (!slot->is_wanted)
+			continue;
+		n.n_wanted++;
+		n.n_outdated += fleet_slot_is_outdated(fleet, slot);
+		n.n_starting += fleet_slot_is_starting(slot);
+		n.n_given_up += slot->seen == BROOD__SEEN_GIVEN_UP;
+	}
+	return n;
+}
+
+bool
+brood__fleet_is_broken(const struct brood__fleet *fleet)
+{
+	struct fleet_count n = fleet_count(fleet);
+
+	return n.n_wanted > 0 && n.n_given_up == n.n_wanted;
+}
+
+bool
+brood__fleet_is_empty(const struct brood__fleet *fleet)
+{
+	return fleet_count(fleet).n_present == 0;
+}
+
+/* Choosing the wanted slots */
+
+/* A slot that is not wanted and of which nothing is awaited any more. */
+static bool
+fleet_slot_is_free(const struct brood__fleet_slot *slot)
+{
+	return !slot->is_wanted && slot->seen == BROOD__SEEN_EMPTY &&
+	    slot->told_revision == 0;
+}
+
+/* Without memory for another slot it is tried again after the next change. */
+static void
+fleet_want(struct brood__fleet *fleet, unsigned n_more)
+{
+	for (unsigned i = 0; n_more > 0; i++) {
+		if (i == fleet->n_slots && fleet_grow(fleet, i + 1) < 0)
+			return;
+		if (!fleet_slot_is_free(&fleet->slots[i]))
+			continue;
+		fleet->slots[i].is_wanted = true;
+		n_more--;
+	}
+}
+
+/* What the program would miss least: the lowest value. */
+static unsigned
+fleet_slot_worth(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot)
+{
+	const struct brood__worker *worker = slot->worker;
+
+	if (slot->seen == BROOD__SEEN_GIVEN_UP)
+		return 0;
+	if (worker == NULL || !fleet_is_in_service(worker))
+		return 1;
+	return 2 + worker->load + (fleet_is_outdated(fleet, worker) ? 0 :
+	    BROOD__IN_FLIGHT_MAX + 1);
+}
+
+static struct brood__fleet_slot *
+fleet_least_worth(const struct brood__fleet *fleet)
+{
+	struct brood__fleet_slot *least = NULL;
+
+	for (unsigned i = 0; i < fleet->n_slots; i++) {
+		struct brood__fleet_slot *slot = &fleet->slots[i];
+
+		if (slot->is_wanted && (least == NULL ||
+		    fleet_slot_worth(fleet, slot) <
+		    fleet_slot_worth(fleet, least)))
+			least = slot;
+	}
+	return least;
+}
+
+/* A replacement was given up: the worker it was for stays, with new limits. */
+static void
+fleet_keep_outdated(struct brood__fleet *fleet)
+{
+	for (unsigned i = 0; i < fleet->n_slots; i++) {
+		struct brood__fleet_slot *slot = &fleet->slots[i];
+
+		if (slot->is_wanted && fleet_slot_is_outdated(fleet, slot)) {
+			fleet_set_limits(fleet, slot->worker);
+			return;
+		}
+	}
+}
+
+/*
+ * How many slots more than the target?  One, if a wanted worker is to be
+ * replaced, and the one that was replaced before it has ended.
+ */
+static unsigned
+fleet_extra(const struct brood__fleet *fleet, const struct fleet_count *n)
+{
+	return n->n_outdated > 0 && (n->n_wanted > fleet->target ||
+	    n->n_present <= fleet->target);
+}
+
+/*
+ * Choose the wanted slots.  True if a place was freed by the last step: then
+ * there may be something more to choose.
+ */
+static bool
+fleet_choose(struct brood__fleet *fleet)
+{
+	struct fleet_count n = fleet_count(fleet);
+	unsigned goal = fleet->target + fleet_extra(fleet, &n);
+
+	if (n.n_wanted < goal)
+		fleet_want(fleet, goal - n.n_wanted);
+	for (; n.n_wanted > goal; n.n_wanted--)
+		fleet_least_worth(fleet)->is_wanted = false;
+
+	/* The replacement is ready, or will never be. */
+	n = fleet_count(fleet);
+	if (n.n_wanted != fleet->target + 1 || n.n_starting > 0)
+		return false;
+	if (n.n_given_up > 0)
+		fleet_keep_outdated(fleet);
+	fleet_least_worth(fleet)->is_wanted = false;
 	return true;
 }
 
-void
-brood__crew_drain(struct brood_pool *pool, int64_t now_ms)
-{
-	struct brood_event event = {
-		.kind = BROOD_EVENT_STOPPED,
-		.name = pool->name,
-		.delay_ms = -1,
-	};
+/* Telling the supervisor */
 
-	if (!pool->is_stopping || pool->is_stopped)
+/* When is this unwanted worker's time to finish over? */
+static int64_t
+fleet_retire_by(const struct brood__fleet *fleet,
+    const struct brood__worker *worker)
+{
+	return brood__deadline(worker->state_ms, fleet->retire_ms);
+}
+
+/*
+ * How is this worker to be stopped now, if it is?
+ *
+ *	1. It broke the protocol: nothing that it does is of use.
+ *	2. It runs a request whose time is over.
+ *	3. It is wanted, or unwanted and still finishing what it has.
+ *	4. It has nothing to do.
+ */
+static enum brood__stop_phase
+fleet_phase(struct brood__fleet *fleet, const struct brood__fleet_slot *slot,
+    int64_t now_ms)
+{
+	struct brood__worker *worker = slot->worker;
+
+	if (worker->fault != BROOD__FAULT_NONE)
+		return BROOD__STOP_KILL;
+	if (fleet_is_overdue(worker))
+		return BROOD__STOP_TERM;
+	if (slot->is_wanted)
+		return BROOD__STOP_NONE;
+	if (worker->load == 0)
+		return BROOD__STOP_GOODBYE;
+	brood__worker_enter(worker, BROOD__WORKER_DRAINING, now_ms);
+	return fleet_retire_by(fleet, worker) <= now_ms ? BROOD__STOP_TERM :
+	    BROOD__STOP_NONE;
+}
+
+static struct brood__command *
+fleet_command(struct brood__fleet *fleet, unsigned slot,
+    enum brood__command_kind kind)
+{
+	struct brood__command *command = &fleet->commands[fleet->n_commands++];
+
+	*command = (struct brood__command) { .kind = kind, .slot = slot };
+	return command;
+}
+
+static void
+fleet_tell_stop(struct brood__fleet *fleet, struct brood__fleet_slot *slot,
+    uint32_t generation, enum brood__stop_phase phase)
+{
+	struct brood__command *command;
+
+	command = fleet_command(fleet, (unsigned)(slot - fleet->slots),
+	    BROOD__COMMAND_STOP);
+	command->generation = slot->told_generation = generation;
+	command->phase = slot->told_phase = phase;
+	command->is_refill = slot->is_wanted;
+	if (slot->is_wanted)
 		return;
-	if (!pool->is_drained && (now_ms >= pool->drain_ms ||
-	    (pool->n_queued == 0 && pool->n_in_flight == 0)))
-		crew_dismiss_all(pool);
-	if (!pool->is_drained || !crew_is_gone(pool))
-		return;
-	pool->is_stopped = true;
-	brood__events_push(&pool->events, &event);
+	slot->told_revision = 0;
+	/* Nothing answers for a slot that has no process and expects none. */
+	if (slot->seen == BROOD__SEEN_GIVEN_UP)
+		slot->seen = BROOD__SEEN_EMPTY;
+}
+
+static void
+fleet_tell_fill(struct brood__fleet *fleet, struct brood__fleet_slot *slot)
+{
+	struct brood__command *command;
+
+	command = fleet_command(fleet, (unsigned)(slot - fleet->slots),
+	    BROOD__COMMAND_FILL);
+	command->revision = slot->told_revision = fleet->last_revision;
+	slot->seen = BROOD__SEEN_FILLED;
+}
+
+/* The phase that was told for the process that is there now. */
+static enum brood__stop_phase
+fleet_told_phase(const struct brood__fleet_slot *slot)
+{
+	return slot->worker != NULL &&
+	    slot->told_generation == slot->worker->generation ?
+	    slot->told_phase : BROOD__STOP_NONE;
+}
+
+/*
+ * Tell what differs from what was told.  A STOP is repeated only if it is
+ * harder now, or if the slot is not to be filled again any more.
+ */
+static void
+fleet_direct(struct brood__fleet *fleet, struct brood__fleet_slot *slot,
+    int64_t now_ms)
+{
+	enum brood__stop_phase told = fleet_told_phase(slot), phase;
+	struct brood__worker *worker = slot->worker;
+
+	if (worker != NULL) {
+		phase = fleet_phase(fleet, slot, now_ms);
+		if (phase < told)
+			phase = told;
+		if (phase > told || (phase != BROOD__STOP_NONE &&
+		    !slot->is_wanted && slot->told_revision != 0)) {
+			fleet_tell_stop(fleet, slot, worker->generation,
+			    phase);
+			brood__worker_enter(worker, BROOD__WORKER_STOPPING,
+			    now_ms);
+		}
+	} else if (!slot->is_wanted && slot->told_revision != 0)
+		fleet_tell_stop(fleet, slot, 0, BROOD__STOP_TERM);
+	if (slot->is_wanted && slot->told_revision != fleet->last_revision)
+		fleet_tell_fill(fleet, slot);
+}
+
+void
+brood__fleet_take_back(struct brood__fleet *fleet,
+    const struct brood__command *command)
+{
+	struct brood__fleet_slot *slot = &fleet->slots[command->slot];
+
+	fleet->is_stale = true;
+	slot->told_phase = BROOD__STOP_NONE;
+	slot->told_revision = command->kind == BROOD__COMMAND_FILL ? 0 :
+	    fleet->last_revision;
+}
+
+static void
+fleet_set_due(struct brood__fleet *fleet)
+{
+	int64_t due_ms;
+
+	fleet->due_ms = BROOD__NEVER;
+	for (unsigned i = 0; i < fleet->n_slots; i++) {
+		const struct brood__worker *worker = fleet->slots[i].worker;
+
+		if (worker == NULL || worker->state != BROOD__WORKER_DRAINING)
+			continue;
+		due_ms = fleet_retire_by(fleet, worker);
+		if (due_ms < fleet->due_ms)
+			fleet->due_ms = due_ms;
+	}
+}
+
+unsigned
+brood__fleet_reconcile(struct brood__fleet *fleet, int64_t now_ms)
+{
+	struct fleet_count n;
+
+	fleet->is_stale = false;
+	fleet->n_commands = 0;
+	while (fleet_choose(fleet))
+		continue;
+	for (unsigned i = 0; i < fleet->n_slots; i++)
+		fleet_direct(fleet, &fleet->slots[i], now_ms);
+	fleet_set_due(fleet);
+
+	n = fleet_count(fleet);
+	if (!brood__fleet_is_reloading(fleet) || n.n_below_floor > 0)
+		return 0;
+	fleet->done_floor = fleet->floor;
+	return BROOD__FLEET_RELOADED;
 }

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Requests and results: memory, and nothing of what is done with them.
+ * Requests and results as memory.
+ *
+ * Owns the copies of payloads and descriptors.  Must not know what is done with
+ * a request: that is decided in queue.c, worker.c and exchange.c.
  */
 
 #include "base/export.h"
@@ -13,80 +16,96 @@
 #include <string.h>
 
 static int
-brood__request_compare(const struct brood__request *a,
-    const struct brood__request *b)
+brood__pending_compare(const struct brood__pending *a,
+    const struct brood__pending *b)
 {
 	if (a->deadline_ms != b->deadline_ms)
 		return a->deadline_ms < b->deadline_ms ? -1 : 1;
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-RB_GENERATE(brood__deadlines, brood__request, by_deadline,
-    brood__request_compare)
+RB_GENERATE(brood__deadlines, brood__pending, by_deadline,
+    brood__pending_compare)
 
-int
-brood__request_new(struct brood__request **ret_request,
+static int
+pending_copy_fds(struct brood__pending *pending,
     const struct brood_message *msg)
 {
-	struct brood__request *req;
-	int r = 0;
+	int r;
 
-	req = malloc(sizeof(*req) + msg->len);
-	if (req == NULL)
+	if (msg->n_fds == 0)
+		return 0;
+	pending->fds = reallocarray(NULL, msg->n_fds, sizeof(*pending->fds));
+	if (pending->fds == NULL)
 		return -ENOMEM;
-	memset(req, 0, sizeof(*req));
-	req->bare = calloc(1, sizeof(*req->bare));
-	if (req->bare == NULL)
-		r = -ENOMEM;
-	if (r == 0 && msg->n_fds > 0) {
-		req->fds = reallocarray(NULL, msg->n_fds, sizeof(*req->fds));
-		r = req->fds == NULL ? -ENOMEM :
-		    brood__fd_dup_all(req->fds, msg->fds, msg->n_fds);
-	}
+	r = brood__fd_dup_all(pending->fds, msg->fds, msg->n_fds);
+	if (r == 0)
+		pending->n_fds = msg->n_fds;
+	return r;
+}
+
+int
+brood__pending_new(struct brood__pending **ret_pending,
+    const struct brood_message *msg)
+{
+	struct brood__pending *pending;
+	int r;
+
+	pending = malloc(sizeof(*pending) + msg->len);
+	if (pending == NULL)
+		return -ENOMEM;
+	memset(pending, 0, sizeof(*pending));
+	pending->spare = calloc(1, sizeof(*pending->spare));
+	r = pending->spare == NULL ? -ENOMEM : pending_copy_fds(pending, msg);
 	if (r < 0) {
-		free(req->fds);
-		free(req->bare);
-		free(req);
+		(void)brood__pending_free(pending);
 		return r;
 	}
-	req->n_fds = msg->n_fds;
-	req->code = msg->code;
-	req->len = msg->len;
+	pending->code = msg->code;
+	pending->len = msg->len;
 	if (msg->len > 0)
-		memcpy(req->data, msg->data, msg->len);
-	*ret_request = req;
+		memcpy(pending->data, msg->data, msg->len);
+	*ret_pending = pending;
 	return 0;
 }
 
-struct brood__request *
-brood__request_free(struct brood__request *req)
+struct brood__pending *
+brood__pending_free(struct brood__pending *pending)
 {
-	brood__fd_close_all(req->fds, req->n_fds);
-	free(req->fds);
-	free(req->bare);
-	free(req->parts);
-	free(req);
+	brood__fd_close_all(pending->fds, pending->n_fds);
+	free(pending->fds);
+	free(pending->spare);
+	free(pending->parts);
+	free(pending);
 	return NULL;
 }
 
 int
-brood__request_keep_part(struct brood__request *req, const void *data,
-    size_t len, size_t max)
+brood__pending_keep_part(struct brood__pending *pending, const void *data,
+    size_t len)
 {
 	uint8_t *parts;
 
-	if (len > max - req->parts_len)
-		return -EMSGSIZE;
 	if (len == 0)
 		return 0;
-	parts = realloc(req->parts, req->parts_len + len);
+	parts = realloc(pending->parts, pending->parts_len + len);
 	if (parts == NULL)
-		return -EMSGSIZE;
-	memcpy(parts + req->parts_len, data, len);
-	req->parts = parts;
-	req->parts_len += len;
+		return -ENOMEM;
+	memcpy(parts + pending->parts_len, data, len);
+	pending->parts = parts;
+	pending->parts_len += len;
 	return 0;
 }
+
+void
+brood__pending_forget_parts(struct brood__pending *pending)
+{
+	free(pending->parts);
+	pending->parts = NULL;
+	pending->parts_len = 0;
+}
+
+/* Results */
 
 static void
 result_set_reply(struct brood__result *result, uint8_t *at, const void *head,
@@ -104,7 +123,7 @@ result_set_reply(struct brood__result *result, uint8_t *at, const void *head,
 		memcpy(at + head_len, reply->data, reply->len);
 }
 
-/* The block: the result, the descriptors, the reply, the text. */
+/* The order in the block: struct, descriptors, payload, text. */
 int
 brood__result_new(struct brood__result **ret_result,
     const struct brood_completion *done, const void *head, size_t head_len,
@@ -134,7 +153,10 @@ brood__result_new(struct brood__result **ret_result,
 	return 0;
 }
 
-/* The array is in the completion's own memory, const only for the program. */
+/*
+ * The descriptors of a completion, which programs see as const: they lie behind
+ * the struct in the same block of memory.
+ */
 static int *
 completion_fds(struct brood_completion *done)
 {

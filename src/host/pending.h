@@ -1,68 +1,95 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__REQUEST_H
-#define BROOD__REQUEST_H
+#ifndef BROOD__PENDING_H
+#define BROOD__PENDING_H
 
 /*
- * One request of a pool from submit to its completion, and the completion as it
- * waits to be taken.
+ * A request as the host keeps it, from submit to its last answer, and the
+ * result that the program takes.
  *
- * A request is in one list at a time: the pool's queue, or that of the worker
- * it was sent to.  It gets its completion once; if a worker still has it then,
- * it stays behind in the worker's list, abandoned, so that the answer is known
- * when it comes, and dropped.
+ * A request is in one list at a time: the waiting list of the queue, or the
+ * list of the worker that it was sent to.  It gets its completion exactly once.
+ * If a worker has it at that moment, the request stays in the worker's list, so
+ * that the answer is recognized when it comes, and is dropped.
+ *
+ *	QUEUED <---> SENT ---> DROPPED ---> OVERDUE
  */
 
 #include <brood/pool.h>
 #include <sys/queue.h>
 #include <sys/tree.h>
 
-struct brood__peer;
 struct brood__result;
+struct brood__worker;
 
-struct brood__request {
-	TAILQ_ENTRY(brood__request) next;
-	RB_ENTRY(brood__request) by_deadline;
+enum brood__pending_state {
+	BROOD__PENDING_QUEUED,		/* no worker has it */
+	BROOD__PENDING_SENT,		/* a worker has it */
+	BROOD__PENDING_DROPPED,		/* a worker has it, and its completion
+					   was given: canceled, say */
+	BROOD__PENDING_OVERDUE,		/* DROPPED, and its deadline passed: the
+					   worker is stopped as soon as this is
+					   the request that it runs */
+};
+
+struct brood__pending {
+	TAILQ_ENTRY(brood__pending) next;
+	RB_ENTRY(brood__pending) by_deadline;
 	uint64_t id;
 	void *tag;
 	unsigned flags;			/* enum brood_submit_flag */
-	uint32_t code;
-	int64_t deadline_ms;		/* BROOD__NEVER: none, in no tree */
-	struct brood__peer *peer;	/* that has it; NULL: the queue */
-	int64_t sent_ms;		/* since when */
-	uint64_t end;			/* where it ends in what was sent */
-	unsigned n_passed;		/* workers that died, it being next */
-	bool is_retried;
-	bool is_abandoned;
-	bool is_expired;		/* its deadline passed at the worker */
-	bool has_parts;			/* of the reply, given as they came */
-	struct brood__result *bare;	/* its completion, should there be no
-					   memory when it comes */
-	uint8_t *parts;			/* of the reply, without BROOD_STREAM */
+	uint32_t code;			/* the method */
+	enum brood__pending_state state;
+	int64_t deadline_ms;		/* BROOD__NEVER: in no deadline tree */
+
+	/* While a worker has it; set by brood__worker_send(). */
+	struct brood__worker *worker;
+	int64_t sent_ms;
+	uint64_t end;			/* position of the end of its frame in
+					   the stream to the worker */
+
+	unsigned n_passed;		/* workers that died before they began
+					   it, when it was next for them */
+	unsigned n_retries;		/* runs again after MAY_HAVE_RUN, of
+					   requests with BROOD_IDEMPOTENT */
+	unsigned n_streamed;		/* parts given to the program already */
+	uint8_t *parts;			/* without BROOD_STREAM: parts of the
+					   reply so far, put together */
 	size_t parts_len;
-	int *fds;
+	struct brood__result *spare;	/* memory for a result without payload,
+					   in case none is left at the end */
+	int *fds;			/* copies of the program's descriptors */
 	size_t n_fds;
 	size_t len;
 	uint8_t data[];
 };
 
-TAILQ_HEAD(brood__requests, brood__request);
-RB_HEAD(brood__deadlines, brood__request);
-RB_PROTOTYPE(brood__deadlines, brood__request, by_deadline,
-    brood__request_compare)
+TAILQ_HEAD(brood__pendings, brood__pending);
+RB_HEAD(brood__deadlines, brood__pending);
+RB_PROTOTYPE(brood__deadlines, brood__pending, by_deadline,
+    brood__pending_compare)
 
-/* Copies msg, descriptors included. */
-int	brood__request_new(struct brood__request **ret_request,
+/* Copies msg, descriptors included: 0, -ENOMEM, -EMFILE. */
+int	brood__pending_new(struct brood__pending **ret_pending,
 	    const struct brood_message *msg);
-struct brood__request *
-	brood__request_free(struct brood__request *request);
+struct brood__pending *
+	brood__pending_free(struct brood__pending *pending);
 
-/*
- * Keep a part of the reply.  -EMSGSIZE: more than max together, or no memory.
- */
-int	brood__request_keep_part(struct brood__request *request,
-	    const void *data, size_t len, size_t max);
+/* Has it no completion yet? */
+static inline bool
+brood__pending_is_open(const struct brood__pending *pending)
+{
+	return pending->state == BROOD__PENDING_QUEUED ||
+	    pending->state == BROOD__PENDING_SENT;
+}
 
-/* What waits to be taken: a completion or a part. */
+/* Append a part of the reply: 0 or -ENOMEM.  The caller has checked limits. */
+int	brood__pending_keep_part(struct brood__pending *pending,
+	    const void *data, size_t len);
+
+/* Forget the parts, because the request will run again. */
+void	brood__pending_forget_parts(struct brood__pending *pending);
+
+/* A completion or a part, waiting to be taken. */
 struct brood__result {
 	STAILQ_ENTRY(brood__result) next;
 	struct brood_completion done;
@@ -71,9 +98,10 @@ struct brood__result {
 STAILQ_HEAD(brood__results, brood__result);
 
 /*
- * Make a result of one block of memory, which brood_completion_fini() frees:
- * the reply is two pieces put together, text is copied.  fds are taken, on
- * success.
+ * Make a result: one block of memory, which brood_completion_fini() frees.  The
+ * payload is head followed by the payload of reply; done->text is copied.
+ *
+ * Takes fds, on success only.
  */
 int	brood__result_new(struct brood__result **ret_result,
 	    const struct brood_completion *done, const void *head,

@@ -1,186 +1,318 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What a pool owes its program: the requests that wait for a worker, and the
- * results that wait to be taken.
+ * The queue of a pool; see queue.h.
  *
- * A request is completed in one place, brood__queue_complete(), which puts a
- * result where the program takes it.  After that it is freed, or, if a worker
- * still has it, kept in the worker's list as abandoned: its deadline still
- * holds for that worker.
+ * Invariants: waiting is sorted by id; a request with a deadline is in the tree
+ * from the moment it is added until it is forgotten or due; n_outstanding
+ * counts each accepted request until its completion is taken, and so bounds
+ * waiting, workers' lists and results together.
  */
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "host/pool.h"
+#include "host/queue.h"
 
-#include <stdlib.h>
+#include <string.h>
 
-static void
-queue_put(struct brood_pool *pool, struct brood__result *result)
+enum {
+	QUEUE_STREAMED_MAX = 1 << 20,	/* streamed_size, where reading stops */
+	QUEUE_PART_COST = 256,		/* of one part besides its payload */
+};
+
+static const char queue_no_memory[] = "no memory for the reply";
+
+void
+brood__queue_init(struct brood__queue *queue)
 {
-	STAILQ_INSERT_TAIL(&pool->results, result, next);
-	pool->n_untaken++;
-}
-
-int
-brood__queue_put_part(struct brood_pool *pool,
-    const struct brood_completion *part, const struct brood_message *msg)
-{
-	struct brood__result *result;
-	int r;
-
-	r = brood__result_new(&result, part, NULL, 0, msg, NULL, 0);
-	if (r == 0)
-		queue_put(pool, result);
-	return r;
-}
-
-/* Without memory for the reply the result shrinks to the fact. */
-static void
-queue_put_bare(struct brood_pool *pool, struct brood__request *req,
-    struct brood_completion *done, const int *fds, size_t n_fds)
-{
-	struct brood__result *result = req->bare;
-
-	req->bare = NULL;
-	for (size_t i = 0; i < n_fds; i++)
-		(void)brood__fd_close(fds[i]);
-	done->fate = BROOD_FAILED;
-	done->text = "no memory for the reply";
-	result->done = *done;
-	result->done.memory = result;
-	queue_put(pool, result);
+	memset(queue, 0, sizeof(*queue));
+	TAILQ_INIT(&queue->waiting);
+	RB_INIT(&queue->deadlines);
+	STAILQ_INIT(&queue->results);
 }
 
 void
-brood__queue_complete(struct brood_pool *pool, struct brood__request *req,
-    struct brood_completion *done, const struct brood_message *reply,
-    const int *fds, size_t n_fds)
+brood__queue_fini(struct brood__queue *queue)
+{
+	struct brood_completion done;
+	struct brood__pending *pending;
+
+	while ((pending = TAILQ_FIRST(&queue->waiting)) != NULL) {
+		brood__queue_remove(queue, pending);
+		brood__queue_forget(queue, pending);
+	}
+	while (brood__queue_take(queue, NULL, &done) == 1)
+		brood_completion_fini(&done);
+}
+
+/* Results */
+
+static bool
+queue_is_part(const struct brood_completion *done)
+{
+	return done->fate == BROOD_PART || done->fate == BROOD_PROGRESS;
+}
+
+static void
+queue_put(struct brood__queue *queue, struct brood__result *result)
+{
+	STAILQ_INSERT_TAIL(&queue->results, result, next);
+	queue->n_untaken++;
+}
+
+/*
+ * There is no memory for the reply.  Its request brought the memory for a
+ * result that says so, so that a completion is never lost.
+ */
+static void
+queue_put_spare(struct brood__queue *queue, struct brood__pending *pending,
+    struct brood_completion *done, const int *fds, size_t n_fds)
+{
+	struct brood__result *result = pending->spare;
+
+	pending->spare = NULL;
+	for (size_t i = 0; i < n_fds; i++)
+		(void)brood__fd_close(fds[i]);
+	done->fate = BROOD_FAILED;
+	done->text = queue_no_memory;
+	result->done = *done;
+	result->done.memory = result;
+	queue_put(queue, result);
+}
+
+void
+brood__queue_complete(struct brood__queue *queue,
+    struct brood__pending *pending, struct brood_completion *done,
+    const struct brood_message *reply, const int *fds, size_t n_fds)
 {
 	static const struct brood_message nothing;
 	struct brood__result *result;
 	bool is_done = done->fate == BROOD_DONE;
 
-	done->id = req->id;
-	done->tag = req->tag;
+	done->id = pending->id;
+	done->tag = pending->tag;
 	if (done->text == NULL)
 		done->text = "";
-	if (brood__result_new(&result, done, req->parts,
-	    is_done ? req->parts_len : 0, reply != NULL ? reply : &nothing,
+	if (brood__result_new(&result, done, pending->parts,
+	    is_done ? pending->parts_len : 0, reply != NULL ? reply : &nothing,
 	    fds, n_fds) == 0)
-		queue_put(pool, result);
+		queue_put(queue, result);
 	else
-		queue_put_bare(pool, req, done, fds, n_fds);
-	pool->n_by_fate[done->fate]++;
+		queue_put_spare(queue, pending, done, fds, n_fds);
+	queue->n_by_fate[done->fate]++;
 }
 
-void
-brood__queue_forget_deadline(struct brood_pool *pool,
-    struct brood__request *req)
+int
+brood__queue_put_part(struct brood__queue *queue,
+    struct brood__pending *pending, const struct brood_completion *part,
+    const struct brood_message *msg)
 {
-	if (req->deadline_ms != BROOD__NEVER)
-		RB_REMOVE(brood__deadlines, &pool->deadlines, req);
-	req->deadline_ms = BROOD__NEVER;
+	struct brood__result *result;
+	int r;
+
+	r = brood__result_new(&result, part, NULL, 0, msg, NULL, 0);
+	if (r < 0)
+		return r;
+	queue_put(queue, result);
+	pending->n_streamed++;
+	queue->streamed_size += msg->len + QUEUE_PART_COST;
+	if (queue->streamed_size >= QUEUE_STREAMED_MAX)
+		queue->is_paused = true;
+	return 0;
 }
 
-void
-brood__queue_forget(struct brood_pool *pool, struct brood__request *req)
+struct brood__result *
+brood__queue_find_result(struct brood__queue *queue, uint64_t id)
 {
-	brood__queue_forget_deadline(pool, req);
-	(void)brood__request_free(req);
+	struct brood__result *result;
+
+	STAILQ_FOREACH(result, &queue->results, next)
+		if (result->done.id == id)
+			return result;
+	return NULL;
 }
 
-/*
- * Of one that no worker has: complete and free.  One that is there to run for
- * the second time may have run the first time.
- */
+int
+brood__queue_take(struct brood__queue *queue, struct brood__result *result,
+    struct brood_completion *ret_done)
+{
+	if (result == NULL)
+		result = STAILQ_FIRST(&queue->results);
+	if (result == NULL)
+		return 0;
+	STAILQ_REMOVE(&queue->results, result, brood__result, next);
+	queue->n_untaken--;
+	*ret_done = result->done;
+	if (queue_is_part(ret_done)) {
+		queue->streamed_size -= ret_done->reply.len + QUEUE_PART_COST;
+		if (queue->streamed_size <= QUEUE_STREAMED_MAX / 2)
+			queue->is_paused = false;
+	} else
+		queue->n_outstanding--;
+	return 1;
+}
+
+/* Requests */
+
+static void
+queue_forget_deadline(struct brood__queue *queue,
+    struct brood__pending *pending)
+{
+	if (pending->deadline_ms != BROOD__NEVER)
+		RB_REMOVE(brood__deadlines, &queue->deadlines, pending);
+	pending->deadline_ms = BROOD__NEVER;
+}
+
 void
-brood__queue_end(struct brood_pool *pool, struct brood__request *req,
+brood__queue_forget(struct brood__queue *queue, struct brood__pending *pending)
+{
+	queue_forget_deadline(queue, pending);
+	(void)brood__pending_free(pending);
+}
+
+/* A request that runs for the second time may have run the first time. */
+void
+brood__queue_end(struct brood__queue *queue, struct brood__pending *pending,
     enum brood_fate fate, const char *text)
 {
 	struct brood_completion done = {
 		.fate = fate,
-		.ran = req->is_retried ? BROOD_MAY_HAVE_RUN : BROOD_NOT_RUN,
+		.ran = pending->n_retries > 0 ? BROOD_MAY_HAVE_RUN :
+		    BROOD_NOT_RUN,
 		.text = text,
 	};
 
-	brood__queue_complete(pool, req, &done, NULL, NULL, 0);
-	brood__queue_forget(pool, req);
+	brood__queue_complete(queue, pending, &done, NULL, NULL, 0);
+	brood__queue_forget(queue, pending);
 }
 
-/* The queue */
-
-void
-brood__queue_remove(struct brood_pool *pool, struct brood__request *req)
+/* In a closed queue: REFUSED says that a request never ran at all. */
+static void
+queue_refuse(struct brood__queue *queue, struct brood__pending *pending)
 {
-	TAILQ_REMOVE(&pool->queue, req, next);
-	pool->n_queued--;
+	brood__queue_end(queue, pending, pending->n_retries > 0 ?
+	    queue->closed_fate : BROOD_REFUSED, queue->closed_text);
 }
 
 /*
- * No worker will come for it.  One that has been at a worker is not refused: a
- * stop cancels it, and if the pool is broken, its worker's death was its end.
+ * Insert by id, from the head: what is put back was sent before nearly all that
+ * waits.
  */
 static void
-queue_refuse(struct brood_pool *pool, struct brood__request *req,
+queue_insert(struct brood__queue *queue, struct brood__pending *pending)
+{
+	struct brood__pending *at;
+
+	pending->state = BROOD__PENDING_QUEUED;
+	queue->n_waiting++;
+	TAILQ_FOREACH(at, &queue->waiting, next)
+		if (at->id > pending->id) {
+			TAILQ_INSERT_BEFORE(at, pending, next);
+			return;
+		}
+	TAILQ_INSERT_TAIL(&queue->waiting, pending, next);
+}
+
+void
+brood__queue_add(struct brood__queue *queue, struct brood__pending *pending)
+{
+	pending->id = ++queue->last_id;
+	queue->n_submitted++;
+	queue->n_outstanding++;
+	if (pending->deadline_ms != BROOD__NEVER)
+		(void)RB_INSERT(brood__deadlines, &queue->deadlines, pending);
+	if (brood__queue_is_closed(queue)) {
+		queue_refuse(queue, pending);
+		return;
+	}
+	pending->state = BROOD__PENDING_QUEUED;
+	TAILQ_INSERT_TAIL(&queue->waiting, pending, next);
+	queue->n_waiting++;
+}
+
+struct brood__pending *
+brood__queue_next(struct brood__queue *queue)
+{
+	return TAILQ_FIRST(&queue->waiting);
+}
+
+struct brood__pending *
+brood__queue_find(struct brood__queue *queue, uint64_t id)
+{
+	struct brood__pending *pending;
+
+	TAILQ_FOREACH(pending, &queue->waiting, next)
+		if (pending->id == id)
+			return pending;
+	return NULL;
+}
+
+void
+brood__queue_remove(struct brood__queue *queue, struct brood__pending *pending)
+{
+	TAILQ_REMOVE(&queue->waiting, pending, next);
+	queue->n_waiting--;
+}
+
+void
+brood__queue_put_back(struct brood__queue *queue,
+    struct brood__pending *pending)
+{
+	queue_insert(queue, pending);
+}
+
+void
+brood__queue_restore(struct brood__queue *queue,
+    struct brood__pending *pending)
+{
+	if (brood__queue_is_closed(queue)) {
+		queue_refuse(queue, pending);
+		return;
+	}
+	brood__pending_forget_parts(pending);
+	queue_insert(queue, pending);
+	queue->n_restored++;
+}
+
+void
+brood__queue_close(struct brood__queue *queue, enum brood_fate closed_fate,
     const char *text)
 {
-	enum brood_fate fate = BROOD_REFUSED;
+	struct brood__pending *pending;
 
-	if (req->is_retried)
-		fate = pool->broken != NULL ? BROOD_CRASHED : BROOD_CANCELED;
-	brood__queue_end(pool, req, fate, text);
-}
-
-static const char *
-queue_refusal(const struct brood_pool *pool)
-{
-	if (pool->broken != NULL)
-		return pool->broken;
-	return pool->is_drained ? "the pool is stopping" : NULL;
-}
-
-void
-brood__queue_add(struct brood_pool *pool, struct brood__request *req)
-{
-	const char *refusal = queue_refusal(pool);
-
-	if (req->deadline_ms != BROOD__NEVER)
-		(void)RB_INSERT(brood__deadlines, &pool->deadlines, req);
-	if (refusal != NULL) {
-		queue_refuse(pool, req, refusal);
+	if (brood__queue_is_closed(queue))
 		return;
+	queue->closed_fate = closed_fate;
+	(void)strlcpy(queue->closed_text, text, sizeof(queue->closed_text));
+	while ((pending = TAILQ_FIRST(&queue->waiting)) != NULL) {
+		brood__queue_remove(queue, pending);
+		queue_refuse(queue, pending);
 	}
-	TAILQ_INSERT_TAIL(&pool->queue, req, next);
-	pool->n_queued++;
-}
-
-/* It was at a worker, and goes before those that were never sent. */
-void
-brood__queue_restore(struct brood_pool *pool, struct brood__request *req)
-{
-	const char *refusal = queue_refusal(pool);
-
-	if (refusal != NULL) {
-		queue_refuse(pool, req, refusal);
-		return;
-	}
-	free(req->parts);
-	req->parts = NULL;
-	req->parts_len = 0;
-	TAILQ_INSERT_HEAD(&pool->queue, req, next);
-	pool->n_queued++;
-	pool->n_resubmitted++;
 }
 
 void
-brood__queue_refuse(struct brood_pool *pool, const char *text)
+brood__queue_open(struct brood__queue *queue)
 {
-	struct brood__request *req;
+	queue->closed_fate = 0;
+}
 
-	while ((req = TAILQ_FIRST(&pool->queue)) != NULL) {
-		brood__queue_remove(pool, req);
-		queue_refuse(pool, req, text);
-	}
+struct brood__pending *
+brood__queue_due(struct brood__queue *queue, int64_t now_ms)
+{
+	struct brood__pending *pending =
+	    RB_MIN(brood__deadlines, &queue->deadlines);
+
+	if (pending == NULL || pending->deadline_ms > now_ms)
+		return NULL;
+	queue_forget_deadline(queue, pending);
+	return pending;
+}
+
+int64_t
+brood__queue_next_due(struct brood__queue *queue)
+{
+	const struct brood__pending *pending =
+	    RB_MIN(brood__deadlines, &queue->deadlines);
+
+	return pending != NULL ? pending->deadline_ms : BROOD__NEVER;
 }

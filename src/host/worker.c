@@ -1,164 +1,227 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The host's side of one worker: what was sent, and how much of it was read.
+ * One worker as the host knows it; see worker.h.
+ *
+ * Owns the channel, the kept end and the list of requests.  Must not know the
+ * queue, the fleet or the supervisor.
  */
 
 #include "base/clock.h"
 #include "base/fd.h"
 #include "host/worker.h"
 #include "wire/channel.h"
+#include "wire/frame.h"
 
-#include <sys/socket.h>
+#include <sys/ioctl.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { PEER_DRAIN = 64 << 10 };
+enum { WORKER_AHEAD = 64 << 10 };	/* bytes behind the oldest request */
 
 int
-brood__peer_new(struct brood__peer **ret_peer, const int fds[2],
+brood__worker_new(struct brood__worker **ret_worker, const int fds[2],
     const struct brood_channel_options *options, uint32_t peer_max)
 {
-	struct brood__peer *peer;
+	struct brood__worker *worker;
 	int r;
 
-	peer = calloc(1, sizeof(*peer));
-	r = peer == NULL ? -ENOMEM :
-	    brood_channel_new(&peer->channel, fds[0], options);
+	worker = calloc(1, sizeof(*worker));
+	r = worker == NULL ? -ENOMEM :
+	    brood_channel_new(&worker->channel, fds[0], options);
 	if (r < 0) {
 		(void)brood__fd_close(fds[0]);
 		(void)brood__fd_close(fds[1]);
-		free(peer);
+		free(worker);
 		return r;
 	}
 	if (options->max_fds == 0)
-		brood__channel_set_greedy(peer->channel);
-	peer->kept_fd = fds[1];
-	TAILQ_INIT(&peer->requests);
-	r = brood__channel_queue_hello(peer->channel, NULL);
+		brood__channel_set_greedy(worker->channel);
+	worker->kept_fd = fds[1];
+	worker->events = BROOD__WORKER_UNWATCHED;
+	TAILQ_INIT(&worker->requests);
+	r = brood__channel_queue_hello(worker->channel, NULL);
 	if (r < 0) {
-		(void)brood__peer_free(peer);
+		(void)brood__worker_free(worker);
 		return r;
 	}
-	brood__channel_set_peer_max(peer->channel, peer_max);
-	*ret_peer = peer;
+	brood__channel_set_peer_max(worker->channel, peer_max);
+	*ret_worker = worker;
 	return 0;
 }
 
-struct brood__peer *
-brood__peer_free(struct brood__peer *peer)
+struct brood__worker *
+brood__worker_free(struct brood__worker *worker)
 {
-	struct brood__request *req;
+	struct brood__pending *pending;
 
-	while ((req = TAILQ_FIRST(&peer->requests)) != NULL) {
-		brood__peer_remove(peer, req);
-		(void)brood__request_free(req);
+	while ((pending = TAILQ_FIRST(&worker->requests)) != NULL) {
+		brood__worker_remove(worker, pending);
+		(void)brood__pending_free(pending);
 	}
-	(void)brood_channel_free(peer->channel);
-	(void)brood__fd_close(peer->kept_fd);
-	free(peer);
+	(void)brood_channel_free(worker->channel);
+	(void)brood__fd_close(worker->kept_fd);
+	free(worker);
 	return NULL;
 }
 
-/* On the wire: at least 1, since 0 is none. */
-static uint32_t
-peer_timeout(const struct brood__request *req, int64_t now_ms)
+void
+brood__worker_blame(struct brood__worker *worker,
+    enum brood__worker_fault fault, const char *text)
 {
-	int left = brood__time_left(req->deadline_ms, now_ms);
+	if (worker->fault == BROOD__FAULT_NONE)
+		(void)snprintf(worker->why, sizeof(worker->why),
+		    "the worker broke the protocol: %s", text);
+	if (worker->fault < fault)
+		worker->fault = fault;
+}
+
+void
+brood__worker_watch(struct brood__worker *worker, struct brood__ready *ready,
+    short events)
+{
+	int fd = brood_channel_fd(worker->channel), r = 0;
+
+	if (events == worker->events)
+		return;
+	if (events == BROOD__WORKER_UNWATCHED)
+		brood__ready_remove(ready, fd);
+	else if (worker->events == BROOD__WORKER_UNWATCHED)
+		r = brood__ready_add(ready, fd, events,
+		    brood__worker_token(worker));
+	else
+		r = brood__ready_change(ready, fd, events,
+		    brood__worker_token(worker));
+	if (r == 0)
+		worker->events = events;
+}
+
+/* Requests */
+
+bool
+brood__worker_has_room(const struct brood__worker *worker,
+    const struct brood__pending *pending)
+{
+	const struct brood__pending *oldest = brood__worker_oldest(worker);
+
+	return oldest == NULL ||
+	    brood__channel_queued(worker->channel) - oldest->end +
+	    BROOD__FRAME_SIZE + pending->len <= WORKER_AHEAD;
+}
+
+/* What is left of the deadline, for the wire: 0 means none, so 1 at least. */
+static uint32_t
+worker_timeout(const struct brood__pending *pending, int64_t now_ms)
+{
+	int left = brood__time_left(pending->deadline_ms, now_ms);
 
 	return left < 0 ? 0 : left == 0 ? 1 : (uint32_t)left;
 }
 
 int
-brood__peer_send(struct brood__peer *peer, struct brood__request *req,
-    int64_t now_ms)
+brood__worker_send(struct brood__worker *worker,
+    struct brood__pending *pending, int64_t now_ms)
 {
 	struct brood_message msg = {
 		.kind = BROOD_KIND_REQUEST,
-		.id = req->id,
-		.code = req->code,
-		.data = req->data,
-		.len = req->len,
-		.fds = req->fds,
-		.n_fds = req->n_fds,
-		.timeout_ms = peer_timeout(req, now_ms),
+		.id = pending->id,
+		.code = pending->code,
+		.data = pending->data,
+		.len = pending->len,
+		.fds = pending->fds,
+		.n_fds = pending->n_fds,
+		.timeout_ms = worker_timeout(pending, now_ms),
 	};
 	int r;
 
-	r = brood__channel_queue(peer->channel, &msg);
+	r = brood__channel_queue(worker->channel, &msg);
 	if (r < 0)
 		return r;
-	req->end = brood__channel_queued(peer->channel);
-	req->peer = peer;
-	req->sent_ms = now_ms;
-	TAILQ_INSERT_TAIL(&peer->requests, req, next);
-	peer->load++;
+	pending->end = brood__channel_queued(worker->channel);
+	pending->worker = worker;
+	pending->sent_ms = now_ms;
+	pending->state = BROOD__PENDING_SENT;
+	TAILQ_INSERT_TAIL(&worker->requests, pending, next);
+	worker->load++;
 	return 0;
 }
 
 int
-brood__peer_send_kind(struct brood__peer *peer, enum brood_kind kind,
+brood__worker_send_kind(struct brood__worker *worker, enum brood_kind kind,
     uint64_t id)
 {
 	struct brood_message msg = { .kind = kind, .id = id };
 
-	return brood__channel_queue(peer->channel, &msg);
+	return brood__channel_queue(worker->channel, &msg);
 }
 
-struct brood__request *
-brood__peer_find(const struct brood__peer *peer, uint64_t id)
+struct brood__pending *
+brood__worker_find(const struct brood__worker *worker, uint64_t id)
 {
-	struct brood__request *req;
+	struct brood__pending *pending;
 
-	TAILQ_FOREACH(req, &peer->requests, next)
-		if (req->id == id)
-			return req;
+	TAILQ_FOREACH(pending, &worker->requests, next)
+		if (pending->id == id)
+			return pending;
 	return NULL;
 }
 
 void
-brood__peer_remove(struct brood__peer *peer, struct brood__request *req)
+brood__worker_remove(struct brood__worker *worker,
+    struct brood__pending *pending)
 {
-	TAILQ_REMOVE(&peer->requests, req, next);
-	req->peer = NULL;
-	peer->load--;
+	TAILQ_REMOVE(&worker->requests, pending, next);
+	pending->worker = NULL;
+	worker->load--;
 }
 
-/*
- * recv(2) without a control buffer: the kernel drops the descriptors of
- * requests that are sent again with copies of their own.  If the worker had
- * shut its end down, what was queued before is still given, then 0.
- */
-uint64_t
-brood__peer_consumed(struct brood__peer *peer)
-{
-	uint64_t n_left = 0;
-	char *bytes;
-	ssize_t n;
+/* The end */
 
-	bytes = malloc(PEER_DRAIN);
-	if (bytes == NULL)		/* unknown: it may have read all */
-		return brood__channel_sent(peer->channel);
-	do {
-		n = recv(peer->kept_fd, bytes, PEER_DRAIN, MSG_DONTWAIT);
-		if (n > 0)
-			n_left += (uint64_t)n;
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	free(bytes);
-	return brood__channel_sent(peer->channel) - n_left;
+/*
+ * FIONREAD on a stream socket counts all that is queued, frames with
+ * descriptors too.
+ */
+static uint64_t
+worker_n_unread(int fd)
+{
+	int n = 0;
+
+	return ioctl(fd, FIONREAD, &n) < 0 || n < 0 ? 0 : (unsigned)n;
 }
 
 void
-brood__peer_wait_gone(struct brood__peer *peer, int64_t deadline_ms)
+brood__worker_set_last_byte(struct brood__worker *worker)
+{
+	worker->last_byte = brood__channel_received(worker->channel) +
+	    worker_n_unread(brood_channel_fd(worker->channel));
+}
+
+bool
+brood__worker_is_read(const struct brood__worker *worker)
+{
+	return worker->fault == BROOD__FAULT_BROKEN ||
+	    brood__channel_received(worker->channel) >= worker->last_byte;
+}
+
+uint64_t
+brood__worker_consumed(const struct brood__worker *worker)
+{
+	return brood__channel_sent(worker->channel) -
+	    worker_n_unread(worker->kept_fd);
+}
+
+void
+brood__worker_wait_gone(struct brood__worker *worker, int64_t deadline_ms)
 {
 	struct brood_message msg;
 	int left_ms, r;
 
-	peer->kept_fd = brood__fd_close(peer->kept_fd);
+	worker->kept_fd = brood__fd_close(worker->kept_fd);
 	do {
 		left_ms = brood__time_left(deadline_ms, brood__now_ms());
-		r = brood__channel_recv(peer->channel, left_ms, &msg);
+		r = brood__channel_recv(worker->channel, left_ms, &msg);
 	} while (r > 0 && left_ms > 0);
 }

@@ -1,101 +1,182 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__PEER_H
-#define BROOD__PEER_H
+#ifndef BROOD__WORKER_H
+#define BROOD__WORKER_H
 
 /*
- * The host's side of one worker that is ready: its channel, and what was sent
- * to it and has no answer yet.
+ * One worker process as the host knows it, from READY until its end is settled:
+ * its channel, and the requests that it has.
  *
- * Both ends of the worker's socketpair are here.  After the worker's death, and
- * its replies read, the other end gives what the worker never took off the
- * socket: requests that end beyond it have provably not run.
+ *	READY ----> DRAINING ----> STOPPING ----> ENDED
+ *	  |             |		^	     ^
+ *	  +-------------+---------------+------------+
+ *
+ * The state only moves to the right, by brood__worker_enter().  Which list of
+ * the fleet the worker is in, and what its socket is polled for, are derived
+ * from the state, the fault and the load, and are kept nowhere else.
+ *
+ * Both ends of the worker's socketpair are here.  After the worker's death its
+ * last replies are read from one end; the other end then tells how much of the
+ * stream of requests the worker never took: requests that end in that rest have
+ * provably not run.
  */
 
+#include "base/ready.h"
 #include "host/pending.h"
 
 #include <brood/channel.h>
+#include <poll.h>
 #include <sys/types.h>
 
-struct brood__peer {
-	TAILQ_ENTRY(brood__peer) next;	/* in the pool's list for its load */
-	unsigned slot;
-	uint32_t generation;
-	pid_t pid;
-	struct brood_channel *channel;
-	int kept_fd;			/* the worker's end */
-	struct brood__requests requests;	/* the first is running */
-	unsigned load;			/* their number */
-	uint64_t n_served;
-	uint64_t max_served;		/* then it is replaced; 0 never ... */
-	uint64_t last_served;		/* ... and gets no more than this */
-	short events;			/* watched for, if ... */
-	bool is_watched;		/* ... it is: in the readiness set */
+enum { BROOD__IN_FLIGHT_MAX = 64 };	/* requests at one worker */
 
-	bool is_used;			/* the supervisor was told */
-	bool is_listed;			/* may be given requests: in the ... */
-	unsigned listed_load;		/* ... list for this load */
-	bool is_leaving;		/* finishes what it has, then goes */
-	bool is_stopping;		/* the supervisor is to stop it */
-	bool is_shut;			/* it will not receive any more */
-	bool is_broken;			/* it broke the protocol: not read */
-	char text[160];			/* how it broke it */
+enum brood__worker_state {
+	BROOD__WORKER_READY,		/* gets requests */
+	BROOD__WORKER_DRAINING,		/* unwanted: finishes what it has */
+	BROOD__WORKER_STOPPING,		/* the supervisor was told to stop it */
+	BROOD__WORKER_ENDED,		/* reaped, or out of reach for ever */
 };
 
-TAILQ_HEAD(brood__peers, brood__peer);
+enum brood__worker_fault {
+	BROOD__FAULT_NONE,
+	BROOD__FAULT_DEAF,		/* it receives no more: shutdown(2).
+					   Its replies are still read */
+	BROOD__FAULT_BROKEN,		/* it broke the protocol: not read */
+};
 
-/* What its events are known by; the control channel's fits no peer. */
-#define BROOD__CONTROL_TOKEN	((uint64_t)UINT32_MAX)
+struct brood__worker {
+	TAILQ_ENTRY(brood__worker) in_list;
+	TAILQ_ENTRY(brood__worker) in_touched;
+	struct brood__workers *list;	/* the one in_list belongs to, or NULL */
+	bool is_touched;		/* in the list of touched ones */
 
+	unsigned slot;
+	uint32_t generation;
+	uint32_t revision;		/* of FILL, when it was forked */
+	pid_t pid;
+	enum brood__worker_state state;
+	int64_t state_ms;		/* when the state was entered */
+	enum brood__worker_fault fault;
+	char why[256];			/* the fault, or else how it ended */
+	int status;			/* ENDED: of wait(2) */
+
+	struct brood_channel *channel;
+	int kept_fd;			/* the worker's end; see above */
+	short events;			/* polled for; WORKER_UNWATCHED: not in
+					   the readiness set */
+	uint64_t gate;			/* bytes of the control channel that the
+					   supervisor's kernel buffer must have
+					   before anything is sent to this
+					   worker; 0: USED was not said yet */
+	uint64_t last_byte;		/* ENDED: the end of what it sent, as a
+					   position in the stream from it */
+
+	struct brood__pendings requests; /* the oldest, which it runs, first */
+	unsigned load;			/* their number */
+	uint64_t served;		/* requests that it answered */
+	uint64_t served_limit;		/* then it is replaced; 0: never */
+	uint64_t served_max;		/* it gets no more than this; 0: any */
+};
+
+TAILQ_HEAD(brood__workers, brood__worker);
+
+#define BROOD__WORKER_UNWATCHED	((short)-1)
+
+/*
+ * What its events are known by in the readiness set: a number to be compared,
+ * so that an event of a worker that is gone reaches no other.
+ */
 static inline uint64_t
-brood__peer_token(const struct brood__peer *peer)
+brood__worker_token(const struct brood__worker *worker)
 {
-	return (uint64_t)peer->generation << 32 | peer->slot;
-}
-
-/* Is the request with this id the one it runs? */
-static inline bool
-brood__peer_runs(const struct brood__peer *peer, uint64_t id)
-{
-	const struct brood__request *req = TAILQ_FIRST(&peer->requests);
-
-	return req != NULL && req->id == id;
+	return (uint64_t)worker->generation << 32 | worker->slot;
 }
 
 /*
- * Takes both descriptors, on error too.  Queues this side's HELLO.
+ * Takes both descriptors, on error too: the host's end and the worker's.
+ * Queues this side's HELLO.  peer_max is the payload limit that the worker's
+ * HELLO named.
  */
-int	brood__peer_new(struct brood__peer **ret_peer, const int fds[2],
+int	brood__worker_new(struct brood__worker **ret_worker, const int fds[2],
 	    const struct brood_channel_options *options, uint32_t peer_max);
 
-/* Frees the requests that it still has. */
-struct brood__peer *
-	brood__peer_free(struct brood__peer *peer);
+/* Frees the requests that it still has, without a completion. */
+struct brood__worker *
+	brood__worker_free(struct brood__worker *worker);
+
+/* Change the state, unless the worker is there or further already. */
+static inline void
+brood__worker_enter(struct brood__worker *worker,
+    enum brood__worker_state state, int64_t now_ms)
+{
+	if (state <= worker->state)
+		return;
+	worker->state = state;
+	worker->state_ms = now_ms;
+}
 
 /*
- * Queue a request for it and add it to its list.  The errors are those of
+ * Have the readiness set poll for events, or WORKER_UNWATCHED.  Must be
+ * unwatched before it is freed.  If there is no memory nothing changes.
+ */
+void	brood__worker_watch(struct brood__worker *worker,
+	    struct brood__ready *ready, short events);
+
+/* Record a fault; the text of the first one stays. */
+void	brood__worker_blame(struct brood__worker *worker,
+	    enum brood__worker_fault fault, const char *text);
+
+/* The request that it runs, or NULL. */
+static inline const struct brood__pending *
+brood__worker_oldest(const struct brood__worker *worker)
+{
+	return TAILQ_FIRST(&worker->requests);
+}
+
+/*
+ * May this request be sent now?  At most 64 KiB go ahead of the request that
+ * the worker runs, so that a CANCEL that follows them reaches it; a longer
+ * request waits for an idle worker.
+ */
+bool	brood__worker_has_room(const struct brood__worker *worker,
+	    const struct brood__pending *pending);
+
+/*
+ * Queue a request for it and append it to its list.  The errors are those of
  * brood_channel_queue(); the request stays the caller's then.
  */
-int	brood__peer_send(struct brood__peer *peer,
-	    struct brood__request *request, int64_t now_ms);
+int	brood__worker_send(struct brood__worker *worker,
+	    struct brood__pending *pending, int64_t now_ms);
 
-int	brood__peer_send_kind(struct brood__peer *peer, enum brood_kind kind,
-	    uint64_t id);
+/* Queue a frame without payload: CANCEL, GOODBYE. */
+int	brood__worker_send_kind(struct brood__worker *worker,
+	    enum brood_kind kind, uint64_t id);
 
-struct brood__request *
-	brood__peer_find(const struct brood__peer *peer, uint64_t id);
-void	brood__peer_remove(struct brood__peer *peer,
-	    struct brood__request *request);
+struct brood__pending *
+	brood__worker_find(const struct brood__worker *worker, uint64_t id);
+void	brood__worker_remove(struct brood__worker *worker,
+	    struct brood__pending *pending);
 
 /*
- * How far the worker, which is dead, has read what was sent to it: a position,
- * to be compared with a request's end.
+ * After its death: look once how much it has sent that was not read, and set
+ * last_byte.  More may be written later, by processes that it left behind; that
+ * is not read.
  */
-uint64_t brood__peer_consumed(struct brood__peer *peer);
+void	brood__worker_set_last_byte(struct brood__worker *worker);
+
+/* ENDED: has everything been read up to last_byte? */
+bool	brood__worker_is_read(const struct brood__worker *worker);
 
 /*
- * Close the worker's end, and wait until no process holds it, or the deadline:
+ * After its death: how far it has read the stream of requests, as a position to
+ * compare with a request's end.
+ */
+uint64_t brood__worker_consumed(const struct brood__worker *worker);
+
+/*
+ * Close the worker's end and wait until no process holds it, or the deadline:
  * for when there is no supervisor left to say that it is dead.
  */
-void	brood__peer_wait_gone(struct brood__peer *peer, int64_t deadline_ms);
+void	brood__worker_wait_gone(struct brood__worker *worker,
+	    int64_t deadline_ms);
 
 #endif

@@ -28,6 +28,7 @@ enum { BROOD__TAIL_MAX = 4096 };	/* kept of what a child printed */
  * process is still there, the supervisor goes on to the next phase by itself.
  */
 enum brood__stop_phase {
+	BROOD__STOP_NONE,	/* not at all; in no command */
 	BROOD__STOP_GOODBYE,	/* the host says GOODBYE on its channel */
 	BROOD__STOP_TERM,	/* SIGTERM */
 	BROOD__STOP_KILL,	/* SIGKILL */

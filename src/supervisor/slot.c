@@ -431,6 +431,7 @@ slot_enter_phase(struct brood__slot *slot, enum brood__stop_phase phase,
 
 	slot->phase = phase;
 	switch (phase) {
+	case BROOD__STOP_NONE:
 	case BROOD__STOP_GOODBYE:
 		break;
 	case BROOD__STOP_TERM:

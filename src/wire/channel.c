@@ -52,6 +52,7 @@ struct brood_channel {
 	bool is_lost;			/* its descriptors did not all arrive */
 	int *fds;
 	size_t n_fds;
+	uint64_t n_received;
 	int recv_error;
 
 	struct brood__outbox out;
@@ -252,9 +253,9 @@ channel_check_msg(const struct brood_channel *ch,
 }
 
 int
-brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
+brood__channel_queue_own(struct brood_channel *ch,
+    const struct brood_message *msg)
 {
-	size_t pending = brood__outbox_len(&ch->out);
 	int r;
 
 	r = channel_check_msg(ch, msg);
@@ -262,10 +263,18 @@ brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
 		return r;
 	if (ch->send_error < 0)
 		return ch->send_error;
+	return brood__outbox_append(&ch->out, msg);
+}
+
+int
+brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
+{
+	size_t pending = brood__outbox_len(&ch->out);
+
 	if (pending > 0 &&
 	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued)
-		return -EAGAIN;
-	return brood__outbox_append(&ch->out, msg);
+		return ch->send_error < 0 ? ch->send_error : -EAGAIN;
+	return brood__channel_queue_own(ch, msg);
 }
 
 int
@@ -343,6 +352,12 @@ uint64_t
 brood__channel_queued(const struct brood_channel *ch)
 {
 	return ch->out.n_sent + brood__outbox_len(&ch->out);
+}
+
+uint64_t
+brood__channel_received(const struct brood_channel *ch)
+{
+	return ch->n_received;
 }
 
 uint64_t
@@ -448,6 +463,7 @@ channel_recv_some(struct brood_channel *ch, int flags)
 		return (int)n;
 	ch->is_drained = (size_t)n < room;
 	ch->in.end += (size_t)n;
+	ch->n_received += (uint64_t)n;
 	if (before > 0 && n_fds > 0)
 		brood__fd_close_all(late, n_fds);
 	r = channel_check_fds(ch, before, before > 0 ? 0 : n_fds,

@@ -78,6 +78,9 @@ int	brood__channel_recv(struct brood_channel *channel, int timeout_ms,
  * Positions in the stream of bytes sent, counted since the channel was made:
  * the end of what was queued, and of what the kernel has taken.
  */
+uint64_t brood__channel_received(const struct brood_channel *channel);
+int	brood__channel_queue_own(struct brood_channel *channel,
+	    const struct brood_message *msg);
 uint64_t brood__channel_queued(const struct brood_channel *channel);
 uint64_t brood__channel_sent(const struct brood_channel *channel);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__WORKER_H
-#define BROOD__WORKER_H
+#ifndef BROOD__SERVE_H
+#define BROOD__SERVE_H
 
 /*
  * The worker's loop, after HELLO: receive a request, call the handler, answer;

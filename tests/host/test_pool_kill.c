@@ -217,8 +217,7 @@ Test(pool_kill, supervisor_killed_shows_at_the_descriptor_and_can_be_stopped)
 	cr_assert(brood_pool_resize(pool, 4) == 0);
 	pfd.fd = brood_pool_fd(pool);
 	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
-	cr_assert(accounting_take(&accounting, pool) == 0);
-	cr_assert(accounting.n_done == 2);
+	cr_assert(accounting_await(&accounting, pool, 2));
 	cr_assert(brood_pool_stop(pool, -1) == 0);
 	cr_assert(brood_pool_cancel(pool, 1) == -ENOENT);
 	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);

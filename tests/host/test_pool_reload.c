@@ -134,22 +134,44 @@ Test(pool_reload, generation_that_cannot_start_leaves_the_old_one_serving)
 	reload_end(pool);
 }
 
-Test(pool_reload, worker_that_is_busy_finishes_first)
+/* The worker that has this request. */
+static struct brood_worker_info
+worker_of(struct brood_pool *pool, uint64_t id)
 {
-	struct brood_pool *pool = reload_pool((struct brood_pool_options){ 0 });
+	struct brood_worker_info info = { 0 };
+
+	for (unsigned i = 0; info.id != id; i++)
+		cr_assert(brood_pool_worker(pool, i, &info) == 1);
+	return info;
+}
+
+/*
+ * The other old workers are replaced, then there is one process too many, the
+ * busy one, and the reload waits for it until retire_ms is over.
+ */
+Test(pool_reload, ends_only_when_the_busy_old_worker_has_ended)
+{
+	struct brood_pool *pool = reload_pool((struct brood_pool_options){
+	    .retire_ms = 300 });
 	struct brood_message msg = { .code = METHOD_PAUSE };
-	struct brood_worker_info info;
+	struct brood_completion done;
 	struct brood_event event;
+	pid_t pid;
 	uint64_t id;
 
 	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, &id) == 0);
+	pid = worker_of(pool, id).pid;
 	cr_assert(brood_pool_reload(pool) == 0);
+	while (worker_of(pool, id).state != BROOD_WORKER_LEAVING)
+		cr_assert(brood_pool_wait(pool, DRAIN_MS) >= 0);
+	while (brood_pool_next_event(pool, &event) == 1)
+		cr_assert(event.kind != BROOD_EVENT_RELOADED);
+	cr_assert(support_is_alive(pid));
 	cr_assert(drain_event(pool, BROOD_EVENT_RELOADED, &event));
-	cr_assert(brood_pool_worker(pool, 0, &info) == 1);
-	for (unsigned i = 0; info.id != id; i++)
-		cr_assert(brood_pool_worker(pool, i, &info) == 1);
-	cr_assert(info.state == BROOD_WORKER_LEAVING);
-	cr_assert(support_is_alive(info.pid));
+	cr_assert_not(support_is_alive(pid));
+	cr_assert(drain_next(pool, &done));
+	cr_assert(done.fate == BROOD_CRASHED);
+	brood_completion_fini(&done);
 	reload_end(pool);
 }
 

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__CONFIG_H
+#define BROOD__CONFIG_H
+
+/*
+ * What the options of a pool and those of a supervisor have in common: the
+ * checks and the defaults, and how the supervisor process is told of them.
+ */
+
+#include "supervisor/main.h"
+
+#include <brood/pool.h>
+#include <brood/supervisor.h>
+
+enum { BROOD__CONFIG_SPARE_FDS = 8 };	/* of the host, besides two for each
+					   child */
+
+/* One kind of child: the fields of either kind of options. */
+struct brood__config_child {
+	const char *name;
+	brood_child_fn fn;		/* a function, or ... */
+	brood_setup_fn setup;
+	void *setup_arg;
+	void *fn_arg;
+	const char *const *argv;	/* ... a program */
+	const struct brood_child_options *options;
+	enum brood_restart restart;
+	int boot_ms;			/* 0: the default */
+	int shutdown_ms;
+};
+
+/*
+ * -EINVAL: neither or both of fn and argv, or what the other one of them has
+ * not: setup is for functions, env and chdir are for programs; a negative time.
+ */
+int	brood__config_check_child(const struct brood__config_child *child);
+
+/* For the supervisor process; points into child. */
+void	brood__config_set_kind(struct brood__kind *kind,
+	    const struct brood__config_child *child);
+
+/* The restart limits, 0 being the defaults: 0 or -EINVAL. */
+int	brood__config_set_limits(struct brood__supervisor_config *config,
+	    unsigned intensity, int period_ms);
+
+/* Where what children print goes: 0 or -EINVAL. */
+int	brood__config_set_sink(struct brood__supervisor_config *config,
+	    int stderr_fd, bool has_prefix);
+
+#endif

@@ -1,0 +1,392 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Requests on their way to workers, and answers on their way back.
+ *
+ * Owns no request: one is in the queue or in a worker's list, and queue.c
+ * completes it.  Must not decide which workers are wanted: a fault or an
+ * overdue request is recorded at the worker, and the fleet acts on it.
+ */
+
+#include "host/exchange.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/text.h"
+#include "host/reply.h"
+#include "wire/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	EXCHANGE_READS = 16,		/* of one worker in one turn */
+	EXCHANGE_RETRY_MS = 10,		/* after a shortage that passes */
+	EXCHANGE_BATCH = 16 << 10,	/* bytes that are sent without waiting
+					   for a busy worker to answer */
+};
+
+bool
+brood__exchange_may_read(const struct brood_pool *pool,
+    const struct brood__worker *worker)
+{
+	const struct brood__pending *oldest = brood__worker_oldest(worker);
+
+	return !pool->queue.is_paused || (oldest != NULL &&
+	    pool->called != 0 && oldest->id == pool->called);
+}
+
+/* Record a fault.  The fleet stops the worker in this turn or the next. */
+static void
+exchange_blame(struct brood_pool *pool, struct brood__worker *worker,
+    enum brood__worker_fault fault, const char *text)
+{
+	brood__worker_blame(worker, fault, text);
+	brood__lists_update(&pool->lists, worker, 0);
+	brood__lists_touch(&pool->lists, worker);
+	pool->fleet.is_stale = true;
+}
+
+/* Sending */
+
+/*
+ * The supervisor must know that a worker is given a request before the worker
+ * can die of it: say USED before the first one.  True if the worker may be sent
+ * something now; otherwise it waits in the fleet's list `gated` until the
+ * control channel has been sent so far.
+ */
+static bool
+exchange_use(struct brood_pool *pool, struct brood__worker *worker)
+{
+	struct brood__command command = {
+		.kind = BROOD__COMMAND_USED,
+		.slot = worker->slot,
+		.generation = worker->generation,
+	};
+	uint64_t sent;
+
+	if (worker->gate == 0) {
+		if (brood__control_send(pool->control, &command) < 0)
+			return false;
+		worker->gate = brood__control_queued(pool->control);
+	}
+	sent = brood__control_sent(pool->control);
+	brood__lists_update(&pool->lists, worker, sent);
+	return worker->gate <= sent;
+}
+
+/*
+ * Send one request.  0 if it is at the worker or has ended; -EAGAIN if it must
+ * wait, and with it those behind it.
+ */
+static int
+exchange_send(struct brood_pool *pool, struct brood__worker *worker,
+    struct brood__pending *pending, int64_t now_ms)
+{
+	int r;
+
+	brood__queue_remove(&pool->queue, pending);
+	r = brood__worker_send(worker, pending, now_ms);
+	if (r == 0) {
+		pool->n_in_flight++;
+		brood__lists_update(&pool->lists, worker,
+		    brood__control_sent(pool->control));
+		return 0;
+	}
+	if (r == -EMSGSIZE) {
+		brood__queue_end(&pool->queue, pending, BROOD_FAILED,
+		    "longer than the worker accepts");
+		return 0;
+	}
+	brood__queue_put_back(&pool->queue, pending);
+	if (r == -EPIPE) {
+		exchange_blame(pool, worker, BROOD__FAULT_DEAF,
+		    "it shut its channel down");
+		return 0;
+	}
+	brood__pool_wake(pool, EXCHANGE_RETRY_MS);
+	return -EAGAIN;
+}
+
+/*
+ * A worker with little to do gets its requests in this turn.  For a busy one
+ * they can wait: when it answers, all that has gathered leaves in one
+ * sendmsg(2).
+ */
+static bool
+exchange_is_urgent(const struct brood__worker *worker)
+{
+	return worker->load <= 2 || brood__channel_queued(worker->channel) -
+	    brood__channel_sent(worker->channel) >= EXCHANGE_BATCH;
+}
+
+/*
+ * What wakes a request that has to wait: an answer of a worker (room), a notice
+ * of a new worker, the control channel having room (a gate), or the alarm that
+ * exchange_send() sets.
+ */
+void
+brood__exchange_assign(struct brood_pool *pool, int64_t now_ms)
+{
+	struct brood__pending *pending;
+	struct brood__worker *worker;
+
+	while ((pending = brood__queue_next(&pool->queue)) != NULL &&
+	    (worker = brood__lists_pick(&pool->lists,
+	    brood__control_sent(pool->control))) != NULL) {
+		if (!brood__worker_has_room(worker, pending))
+			return;
+		if (!exchange_use(pool, worker)) {
+			if (worker->gate == 0) {
+				brood__pool_wake(pool, EXCHANGE_RETRY_MS);
+				return;
+			}
+			continue;
+		}
+		if (exchange_send(pool, worker, pending, now_ms) < 0)
+			return;
+		if (exchange_is_urgent(worker))
+			brood__lists_touch(&pool->lists, worker);
+	}
+}
+
+/* Completing */
+
+/*
+ * Complete a request that a worker has.  It stays with the worker, so that the
+ * answer is known when it comes, and is dropped.
+ */
+void
+brood__exchange_drop(struct brood_pool *pool, struct brood__worker *worker,
+    struct brood__pending *pending, enum brood_fate fate, const char *text)
+{
+	struct brood_completion done = {
+		.fate = fate,
+		.ran = BROOD_MAY_HAVE_RUN,
+		.pid = worker->pid,
+		.text = text,
+	};
+
+	brood__queue_complete(&pool->queue, pending, &done, NULL, NULL, 0);
+	pending->state = BROOD__PENDING_DROPPED;
+}
+
+/* The worker has answered this request for the last time. */
+static void
+exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
+    struct brood__pending *pending)
+{
+	const struct brood__pending *next;
+
+	brood__worker_remove(worker, pending);
+	pool->n_in_flight--;
+	worker->served++;
+	brood__queue_forget(&pool->queue, pending);
+	brood__lists_update(&pool->lists, worker,
+	    brood__control_sent(pool->control));
+
+	/* What the fleet acts on: overdue, idle and unwanted, outdated. */
+	next = brood__worker_oldest(worker);
+	if ((next != NULL && next->state == BROOD__PENDING_OVERDUE) ||
+	    (next == NULL && worker->state == BROOD__WORKER_DRAINING) ||
+	    (worker->served_limit > 0 &&
+	    worker->served == worker->served_limit))
+		pool->fleet.is_stale = true;
+}
+
+/* Take over the descriptors of the message that the channel gave last. */
+static size_t
+exchange_take_fds(struct brood__worker *worker,
+    const struct brood_message *msg, int *fds)
+{
+	size_t n_fds = 0;
+
+	for (size_t i = 0; i < msg->n_fds; i++) {
+		int fd = brood_channel_take_fd(worker->channel, i);
+
+		if (fd >= 0)
+			fds[n_fds++] = fd;
+	}
+	return n_fds;
+}
+
+static void
+exchange_done(struct brood_pool *pool, struct brood__worker *worker,
+    struct brood__pending *pending, const struct brood_message *msg)
+{
+	struct brood_completion done = {
+		.fate = BROOD_DONE,
+		.ran = BROOD_RAN,
+		.pid = worker->pid,
+	};
+	int fds[BROOD_MAX_FDS];
+	size_t n_fds;
+
+	if (pending->state != BROOD__PENDING_SENT)
+		return;
+	n_fds = exchange_take_fds(worker, msg, fds);
+	brood__queue_complete(&pool->queue, pending, &done, msg, fds, n_fds);
+}
+
+/* The text of an ERROR, for people; NULL without memory. */
+static char *
+exchange_text(const struct brood_message *msg)
+{
+	char *text = malloc(msg->len + 1);
+
+	if (text != NULL)
+		(void)brood__text_copy(text, msg->len + 1, msg->data,
+		    msg->len);
+	return text;
+}
+
+/* The worker says that the request has failed. */
+static void
+exchange_failed(struct brood_pool *pool, struct brood__worker *worker,
+    struct brood__pending *pending, const struct brood_message *msg)
+{
+	struct brood_message reply = { .kind = msg->kind, .code = msg->code };
+	char *text = exchange_text(msg);
+	struct brood_completion done = {
+		.fate = BROOD_FAILED,
+		.ran = BROOD_RAN,
+		.pid = worker->pid,
+		.text = text,
+	};
+
+	brood__queue_complete(&pool->queue, pending, &done, &reply, NULL, 0);
+	free(text);
+}
+
+/* A part of a reply, or progress. */
+static void
+exchange_part(struct brood_pool *pool, struct brood__worker *worker,
+    struct brood__pending *pending, const struct brood_message *msg)
+{
+	bool is_progress = msg->kind == BROOD_KIND_PROGRESS;
+	struct brood_completion part = {
+		.id = pending->id,
+		.tag = pending->tag,
+		.fate = is_progress ? BROOD_PROGRESS : BROOD_PART,
+		.ran = BROOD_RAN,
+		.pid = worker->pid,
+		.text = "",
+	};
+	int r = 0;
+
+	if (pending->state != BROOD__PENDING_SENT)
+		return;
+	if (pending->flags & BROOD_STREAM)
+		r = brood__queue_put_part(&pool->queue, pending, &part, msg);
+	else if (!is_progress)
+		r = brood__pending_keep_part(pending, msg->data, msg->len);
+	if (r < 0)
+		brood__exchange_drop(pool, worker, pending, BROOD_FAILED,
+		    "no memory for a part of the reply");
+}
+
+static void
+exchange_violation(struct brood_pool *pool, struct brood__worker *worker,
+    const struct brood_message *msg, const char *why)
+{
+	char *text = why != NULL ? NULL : exchange_text(msg);
+
+	exchange_blame(pool, worker, BROOD__FAULT_BROKEN, why != NULL ? why :
+	    text != NULL ? text : "it said why, but memory is short");
+	free(text);
+}
+
+static void
+exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
+    const struct brood_message *msg)
+{
+	struct brood__pending *pending = brood__worker_find(worker, msg->id);
+	const char *why;
+
+	switch (brood__reply_judge(pending, msg,
+	    brood__channel_sent(worker->channel), pool->max_payload, &why)) {
+	case BROOD__VERDICT_VIOLATION:
+		exchange_violation(pool, worker, msg, why);
+		return;
+	case BROOD__VERDICT_PART:
+		exchange_part(pool, worker, pending, msg);
+		break;
+	case BROOD__VERDICT_DONE:
+		exchange_done(pool, worker, pending, msg);
+		break;
+	case BROOD__VERDICT_FAILED:
+		if (pending->state != BROOD__PENDING_SENT)
+			break;
+		if (why != NULL)
+			brood__exchange_drop(pool, worker, pending, BROOD_FAILED,
+			    why);
+		else
+			exchange_failed(pool, worker, pending, msg);
+		break;
+	}
+	if (brood__reply_is_last(msg))
+		exchange_answered(pool, worker, pending);
+}
+
+/* Reading */
+
+static const char *
+exchange_describe(int error)
+{
+	switch (error) {
+	case -EPIPE:
+		return "it shut its channel down";
+	case -EMSGSIZE:
+		return "a payload over the limit";
+	case -EBADMSG:
+		return "descriptors that were not asked for, or missing ones";
+	case -EPROTO:
+		return "not a frame";
+	default:
+		return strerror(-error);
+	}
+}
+
+/* Nothing that was read stays unhandled: poll(2) would not tell of it. */
+static int
+exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
+{
+	struct brood_message msg;
+	int r = 0;
+
+	while (worker->fault != BROOD__FAULT_BROKEN &&
+	    (r = brood__channel_next(worker->channel, &msg)) == 1)
+		exchange_handle(pool, worker, &msg);
+	return r < 0 ? r : 0;
+}
+
+/* Of one that has ended, no more is read than it had sent when it ended. */
+bool
+brood__exchange_is_finished(const struct brood__worker *worker)
+{
+	return worker->fault == BROOD__FAULT_BROKEN ||
+	    (worker->state == BROOD__WORKER_ENDED &&
+	    brood__worker_is_read(worker));
+}
+
+void
+brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
+{
+	int r = 0, n_reads = 0;
+
+	while (n_reads++ < EXCHANGE_READS && !brood__exchange_is_finished(worker) &&
+	    brood__exchange_may_read(pool, worker)) {
+		r = brood__channel_fill(worker->channel);
+		if (r <= 0)
+			break;
+		r = exchange_handle_all(pool, worker);
+		if (r < 0 || (worker->state != BROOD__WORKER_ENDED &&
+		    brood__channel_is_drained(worker->channel)))
+			break;
+	}
+	if (r < 0)
+		exchange_blame(pool, worker, BROOD__FAULT_BROKEN,
+		    exchange_describe(r));
+	brood__lists_touch(&pool->lists, worker);
+}

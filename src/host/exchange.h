@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__EXCHANGE_H
+#define BROOD__EXCHANGE_H
+
+/*
+ * Requests on their way to workers, and answers on their way back: the only
+ * code that gives a request to a worker.
+ */
+
+#include "host/pool.h"
+
+/* Send waiting requests to workers with room, in order. */
+void	brood__exchange_assign(struct brood_pool *pool, int64_t now_ms);
+
+/* Read from a worker, a bounded amount, and handle what it says. */
+void	brood__exchange_read(struct brood_pool *pool,
+	    struct brood__worker *worker);
+
+/*
+ * Complete a request that a worker has, without an answer.  It stays with the
+ * worker, so that the answer is known when it comes, and is dropped.
+ */
+void	brood__exchange_drop(struct brood_pool *pool,
+	    struct brood__worker *worker, struct brood__pending *pending,
+	    enum brood_fate fate, const char *text);
+
+/*
+ * Has all been read of this worker that ever will be?  Of one that has ended,
+ * no more is read than it had sent when it ended.
+ */
+bool	brood__exchange_is_finished(const struct brood__worker *worker);
+
+/* May its answers be read, or have too many parts to be taken first? */
+bool	brood__exchange_may_read(const struct brood_pool *pool,
+	    const struct brood__worker *worker);
+
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The lists that workers are in; see lists.h.
+ */
+
+#include "host/lists.h"
+
+void
+brood__lists_init(struct brood__lists *lists, unsigned in_flight)
+{
+	lists->in_flight = in_flight;
+	for (unsigned i = 0; i < BROOD__IN_FLIGHT_MAX; i++)
+		TAILQ_INIT(&lists->by_load[i]);
+	TAILQ_INIT(&lists->gated);
+	TAILQ_INIT(&lists->ended);
+	TAILQ_INIT(&lists->lost);
+	TAILQ_INIT(&lists->touched);
+}
+
+/* Where does this worker belong? */
+static struct brood__workers *
+lists_find(struct brood__lists *lists, const struct brood__worker *worker,
+    uint64_t sent)
+{
+	switch (worker->state) {
+	case BROOD__WORKER_DRAINING:
+	case BROOD__WORKER_STOPPING:
+		return NULL;
+	case BROOD__WORKER_ENDED:
+		return &lists->ended;
+	case BROOD__WORKER_READY:
+		break;
+	}
+	if (worker->fault != BROOD__FAULT_NONE ||
+	    worker->load >= lists->in_flight || (worker->served_max > 0 &&
+	    worker->served + worker->load >= worker->served_max))
+		return NULL;
+	return worker->gate > sent ? &lists->gated :
+	    &lists->by_load[worker->load];
+}
+
+/* At the head: the worker that was busy last has the warmest caches. */
+static void
+lists_move(struct brood__workers *list, struct brood__worker *worker)
+{
+	if (worker->list == list)
+		return;
+	if (worker->list != NULL)
+		TAILQ_REMOVE(worker->list, worker, in_list);
+	if (list != NULL)
+		TAILQ_INSERT_HEAD(list, worker, in_list);
+	worker->list = list;
+}
+
+void
+brood__lists_update(struct brood__lists *lists, struct brood__worker *worker,
+    uint64_t sent)
+{
+	lists_move(lists_find(lists, worker, sent), worker);
+}
+
+bool
+brood__lists_open_gates(struct brood__lists *lists, uint64_t sent)
+{
+	struct brood__worker *worker, *next;
+	bool is_any = false;
+
+	TAILQ_FOREACH_SAFE(worker, &lists->gated, in_list, next)
+		if (worker->gate <= sent) {
+			brood__lists_update(lists, worker, sent);
+			is_any = true;
+		}
+	return is_any;
+}
+
+void
+brood__lists_remove(struct brood__lists *lists, struct brood__worker *worker)
+{
+	lists_move(NULL, worker);
+	brood__lists_untouch(lists, worker);
+}
+
+void
+brood__lists_set_lost(struct brood__lists *lists, struct brood__worker *worker)
+{
+	brood__lists_untouch(lists, worker);
+	lists_move(&lists->lost, worker);
+}
+
+void
+brood__lists_touch(struct brood__lists *lists, struct brood__worker *worker)
+{
+	if (!worker->is_touched)
+		TAILQ_INSERT_TAIL(&lists->touched, worker, in_touched);
+	worker->is_touched = true;
+}
+
+void
+brood__lists_untouch(struct brood__lists *lists, struct brood__worker *worker)
+{
+	if (worker->is_touched)
+		TAILQ_REMOVE(&lists->touched, worker, in_touched);
+	worker->is_touched = false;
+}
+
+/* One that the fleet has told to stop since is moved away when it is met. */
+struct brood__worker *
+brood__lists_pick(struct brood__lists *lists, uint64_t sent)
+{
+	struct brood__worker *worker;
+
+	for (unsigned load = 0; load < lists->in_flight; load++)
+		while ((worker = TAILQ_FIRST(&lists->by_load[load])) != NULL) {
+			brood__lists_update(lists, worker, sent);
+			if (worker->list == &lists->by_load[load])
+				return worker;
+		}
+	return NULL;
+}

@@ -1,0 +1,715 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The fleet: state in, commands out.  No process, no channel and no clock:
+ * workers here are structs, and the time is a number.
+ */
+
+#include "base/clock.h"
+#include "host/fleet.h"
+#include "support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+BROOD_SUITE(fleet);
+
+enum { MAX_WORKERS = 16 };
+
+/* A fleet, and the workers that its slots may have. */
+struct scenario {
+	struct brood__fleet fleet;
+	struct brood__worker workers[MAX_WORKERS];
+	uint32_t generations[MAX_WORKERS];
+	char said[512];			/* the commands of the last reconcile */
+	unsigned news;
+};
+
+static void
+begin(struct scenario *s, unsigned target)
+{
+	memset(s, 0, sizeof(*s));
+	cr_assert_eq(brood__fleet_init(&s->fleet, target), 0);
+	s->fleet.is_stale = true;
+}
+
+static void
+end(struct scenario *s)
+{
+	brood__fleet_fini(&s->fleet);
+}
+
+static void
+write_command(const struct brood__command *command, char *at, size_t size)
+{
+	static const char *const phases[] = { "none", "bye", "term", "kill" };
+
+	if (command->kind == BROOD__COMMAND_FILL)
+		(void)snprintf(at, size, "fill %u r%u; ", command->slot,
+		    command->revision);
+	else
+		(void)snprintf(at, size, "stop %u.%u %s%s; ", command->slot,
+		    command->generation, phases[command->phase],
+		    command->is_refill ? " refill" : "");
+}
+
+/* Reconcile, and write down the commands: "fill SLOT rREV", "stop SLOT.GEN". */
+static const char *
+reconcile(struct scenario *s, int64_t now_ms)
+{
+	size_t len = 0;
+
+	s->said[0] = '\0';
+	s->news = brood__fleet_reconcile(&s->fleet, now_ms);
+	for (unsigned i = 0; i < s->fleet.n_commands; i++) {
+		write_command(&s->fleet.commands[i], s->said + len,
+		    sizeof(s->said) - len);
+		len = strlen(s->said);
+	}
+	if (len >= 2)
+		s->said[len - 2] = '\0';
+	return s->said;
+}
+
+/* The supervisor says that a process is ready in this slot. */
+static struct brood__worker *
+ready(struct scenario *s, unsigned slot)
+{
+	struct brood__worker *worker = &s->workers[slot];
+
+	memset(worker, 0, sizeof(*worker));
+	TAILQ_INIT(&worker->requests);
+	worker->slot = slot;
+	worker->generation = ++s->generations[slot];
+	worker->revision = s->fleet.slots[slot].told_revision;
+	brood__fleet_adopt(&s->fleet, worker);
+	return worker;
+}
+
+/* The same for all slots that are told to be filled. */
+static void
+all_ready(struct scenario *s)
+{
+	for (unsigned i = 0; i < s->fleet.n_slots; i++)
+		if (s->fleet.slots[i].told_revision != 0 &&
+		    s->fleet.slots[i].worker == NULL &&
+		    s->fleet.slots[i].seen == BROOD__SEEN_FILLED)
+			(void)ready(s, i);
+}
+
+static void
+ended(struct scenario *s, unsigned slot, int delay_ms)
+{
+	struct brood__notice notice = {
+		.kind = BROOD__NOTICE_ENDED,
+		.slot = slot,
+		.generation = s->generations[slot],
+		.delay_ms = delay_ms,
+	};
+
+	brood__fleet_ended(&s->fleet, &notice, 0);
+}
+
+static void
+given_up(struct scenario *s, unsigned slot, uint32_t revision)
+{
+	struct brood__notice notice = {
+		.kind = BROOD__NOTICE_GIVEN_UP,
+		.slot = slot,
+		.revision = revision,
+	};
+
+	brood__fleet_given_up(&s->fleet, &notice);
+}
+
+static unsigned
+n_wanted(const struct scenario *s)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < s->fleet.n_slots; i++)
+		n += s->fleet.slots[i].is_wanted;
+	return n;
+}
+
+static void
+settled(struct scenario *s)
+{
+	cr_assert_str_eq(reconcile(s, 0), "");
+}
+
+/* A pool of n workers that are ready. */
+static void
+begin_ready(struct scenario *s, unsigned n)
+{
+	begin(s, n);
+	(void)reconcile(s, 0);
+	all_ready(s);
+	settled(s);
+}
+
+Test(fleet, new_one_fills_its_slots_once)
+{
+	struct scenario s;
+
+	begin(&s, 3);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r1; fill 1 r1; fill 2 r1");
+	settled(&s);
+	all_ready(&s);
+	settled(&s);
+	end(&s);
+}
+
+Test(fleet, idle_worker_too_many_is_told_goodbye_and_the_busy_one_stays)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	s.workers[0].load = 1;
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 1), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 1.1 bye");
+	cr_assert_eq(s.workers[1].state, BROOD__WORKER_STOPPING);
+	settled(&s);
+	ended(&s, 1, -1);
+	settled(&s);
+	cr_assert_not(s.fleet.slots[1].is_wanted);
+	cr_assert_eq(s.fleet.slots[1].seen, BROOD__SEEN_EMPTY);
+	end(&s);
+}
+
+Test(fleet, busy_worker_too_many_drains_and_is_terminated_after_retire_ms)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	s.workers[0].load = s.workers[1].load = 1;
+	s.fleet.retire_ms = 100;
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 1), 0);
+	cr_assert_str_eq(reconcile(&s, 1000), "");
+	cr_assert_eq(s.workers[0].state, BROOD__WORKER_DRAINING);
+	cr_assert_eq(s.fleet.due_ms, 1100);
+	cr_assert_str_eq(reconcile(&s, 1099), "");
+	cr_assert_str_eq(reconcile(&s, 1100), "stop 0.1 term");
+	end(&s);
+}
+
+Test(fleet, draining_worker_that_finished_is_told_goodbye)
+{
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	s.workers[0].load = 1;
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 0), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "");
+	s.workers[0].load = 0;
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	end(&s);
+}
+
+Test(fleet, draining_worker_that_died_is_not_replaced)
+{
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	s.workers[0].load = 1;
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 0), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "");
+	ended(&s, 0, 0);	/* the supervisor was not told, and refills */
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.0 term");
+	settled(&s);
+	brood__fleet_emptied(&s.fleet, 0);
+	cr_assert(brood__fleet_is_empty(&s.fleet));
+	end(&s);
+}
+
+Test(fleet, worker_that_became_ready_in_an_unwanted_slot_is_told_goodbye)
+{
+	struct scenario s;
+
+	begin(&s, 1);
+	(void)reconcile(&s, 0);
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 0), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.0 term");
+	(void)ready(&s, 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	end(&s);
+}
+
+Test(fleet, slot_is_not_wanted_again_before_it_is_empty)
+{
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 0), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 1), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 1 r1");
+	ended(&s, 0, -1);
+	settled(&s);
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 2), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r1");
+	end(&s);
+}
+
+Test(fleet, dead_worker_needs_no_command)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	ended(&s, 0, 0);
+	settled(&s);
+	(void)ready(&s, 0);
+	settled(&s);
+	end(&s);
+}
+
+/* Faults */
+
+Test(fleet, faulty_worker_is_killed_once_and_replaced)
+{
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	s.workers[0].fault = BROOD__FAULT_DEAF;
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 kill refill");
+	settled(&s);
+	ended(&s, 0, 0);
+	(void)ready(&s, 0);
+	settled(&s);
+	end(&s);
+}
+
+Test(fleet, worker_that_runs_an_overdue_request_is_terminated)
+{
+	struct brood__pending pending = { .state = BROOD__PENDING_OVERDUE };
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	TAILQ_INSERT_TAIL(&s.workers[0].requests, &pending, next);
+	s.workers[0].load = 1;
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 term refill");
+	settled(&s);
+	end(&s);
+}
+
+Test(fleet, overdue_request_that_is_not_the_oldest_stops_nobody)
+{
+	struct brood__pending first = { .state = BROOD__PENDING_SENT };
+	struct brood__pending second = { .state = BROOD__PENDING_OVERDUE };
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	TAILQ_INSERT_TAIL(&s.workers[0].requests, &first, next);
+	TAILQ_INSERT_TAIL(&s.workers[0].requests, &second, next);
+	s.workers[0].load = 2;
+	settled(&s);
+	TAILQ_REMOVE(&s.workers[0].requests, &first, next);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 term refill");
+	end(&s);
+}
+
+Test(fleet, stop_is_told_again_only_if_it_is_harder_or_for_good)
+{
+	struct brood__pending pending = { .state = BROOD__PENDING_OVERDUE };
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	TAILQ_INSERT_TAIL(&s.workers[0].requests, &pending, next);
+	s.workers[0].load = 1;
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 term refill");
+	s.workers[0].fault = BROOD__FAULT_BROKEN;
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 kill refill");
+	s.workers[0].fault = BROOD__FAULT_NONE;
+	settled(&s);
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 0), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 kill");
+	settled(&s);
+	end(&s);
+}
+
+Test(fleet, command_that_could_not_be_sent_is_written_again)
+{
+	struct scenario s;
+
+	begin(&s, 1);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r1");
+	brood__fleet_take_back(&s.fleet, &s.fleet.commands[0]);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r1");
+	(void)ready(&s, 0);
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 0), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	brood__fleet_take_back(&s.fleet, &s.fleet.commands[0]);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	settled(&s);
+	end(&s);
+}
+
+/* Reloading */
+
+Test(fleet, reload_replaces_one_by_one_and_never_has_more_than_one_too_many)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	brood__fleet_reload(&s.fleet);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r2; fill 1 r2; fill 2 r2");
+	settled(&s);			/* the new one is starting */
+	(void)ready(&s, 2);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	settled(&s);			/* the old one is leaving */
+	ended(&s, 0, -1);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r2");
+	(void)ready(&s, 0);
+	cr_assert_eq(s.news, 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 1.1 bye");
+	cr_assert_eq(s.news, 0);
+	ended(&s, 1, -1);
+	settled(&s);
+	cr_assert_eq(s.news, BROOD__FLEET_RELOADED);
+	cr_assert_not(brood__fleet_is_reloading(&s.fleet));
+	end(&s);
+}
+
+Test(fleet, reload_waits_for_a_busy_old_worker_before_the_next)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	s.workers[0].load = s.workers[1].load = 1;
+	brood__fleet_reload(&s.fleet);
+	(void)reconcile(&s, 0);
+	(void)ready(&s, 2);
+	cr_assert_str_eq(reconcile(&s, 0), "");
+	cr_assert_eq(s.workers[0].state, BROOD__WORKER_DRAINING);
+	cr_assert_str_eq(reconcile(&s, 0), "");
+	cr_assert_eq(n_wanted(&s), 2);
+	s.workers[0].load = 0;
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	ended(&s, 0, -1);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r2");
+	end(&s);
+}
+
+Test(fleet, reload_starts_a_slot_again_that_was_given_up)
+{
+	struct scenario s;
+
+	begin(&s, 1);
+	(void)reconcile(&s, 0);
+	given_up(&s, 0, 1);
+	settled(&s);
+	cr_assert(brood__fleet_is_broken(&s.fleet));
+	brood__fleet_reload(&s.fleet);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r2");
+	cr_assert_not(brood__fleet_is_broken(&s.fleet));
+	given_up(&s, 0, 1);		/* it crossed the FILL */
+	settled(&s);
+	cr_assert_not(brood__fleet_is_broken(&s.fleet));
+	(void)ready(&s, 0);
+	settled(&s);
+	cr_assert_eq(s.news, BROOD__FLEET_RELOADED);
+	end(&s);
+}
+
+Test(fleet, process_forked_before_the_reload_is_replaced_when_it_is_ready)
+{
+	struct scenario s;
+
+	begin(&s, 1);
+	(void)reconcile(&s, 0);
+	brood__fleet_reload(&s.fleet);
+	cr_assert_str_eq(reconcile(&s, 0), "fill 0 r2");
+	ready(&s, 0)->revision = 1;
+	cr_assert_str_eq(reconcile(&s, 0), "fill 1 r2");
+	(void)ready(&s, 1);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 0.1 bye");
+	ended(&s, 0, -1);
+	settled(&s);
+	cr_assert_eq(s.news, BROOD__FLEET_RELOADED);
+	end(&s);
+}
+
+Test(fleet, reload_that_is_given_up_keeps_the_old_and_drops_the_new_slot)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	brood__fleet_reload(&s.fleet);
+	(void)reconcile(&s, 0);
+	brood__fleet_keep_old(&s.fleet);	/* a start has failed */
+	cr_assert_str_eq(reconcile(&s, 0), "stop 2.0 term");
+	brood__fleet_emptied(&s.fleet, 2);
+	settled(&s);
+	cr_assert_eq(n_wanted(&s), 2);
+	cr_assert_eq(s.news, 0);
+	end(&s);
+}
+
+Test(fleet, old_worker_that_dies_during_a_reload_needs_no_replacement_of_its_own)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	brood__fleet_reload(&s.fleet);
+	(void)reconcile(&s, 0);		/* slot 2 is starting */
+	ended(&s, 0, 0);		/* and filled again, as revision 2 */
+	(void)ready(&s, 0);
+	settled(&s);			/* 1 is old still, 2 is for it */
+	(void)ready(&s, 2);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 1.1 bye");
+	ended(&s, 1, -1);
+	settled(&s);
+	cr_assert_eq(s.news, BROOD__FLEET_RELOADED);
+	end(&s);
+}
+
+/* Workers that have served their time */
+
+Test(fleet, worker_at_its_limit_leaves_when_its_replacement_is_ready)
+{
+	struct scenario s;
+
+	begin_ready(&s, 2);
+	s.workers[1].served = s.workers[1].served_limit = 10;
+	cr_assert_str_eq(reconcile(&s, 0), "fill 2 r1");
+	settled(&s);
+	(void)ready(&s, 2);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 1.1 bye");
+	ended(&s, 1, -1);
+	settled(&s);
+	end(&s);
+}
+
+Test(fleet, worker_whose_replacement_was_given_up_stays_with_a_new_limit)
+{
+	struct scenario s;
+
+	begin_ready(&s, 1);
+	s.fleet.max_requests = 10;
+	s.workers[0].served = s.workers[0].served_limit = 10;
+	cr_assert_str_eq(reconcile(&s, 0), "fill 1 r1");
+	given_up(&s, 1, 1);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 1.0 term");
+	cr_assert(s.fleet.slots[0].is_wanted);
+	cr_assert_gt(s.workers[0].served_limit, 10);
+	settled(&s);
+	cr_assert_not(brood__fleet_is_broken(&s.fleet));
+	end(&s);
+}
+
+/* Giving up, stopping, losing */
+
+Test(fleet, is_broken_when_every_wanted_slot_is_given_up)
+{
+	struct scenario s;
+
+	begin(&s, 2);
+	(void)reconcile(&s, 0);
+	given_up(&s, 0, 1);
+	settled(&s);
+	cr_assert_not(brood__fleet_is_broken(&s.fleet));
+	given_up(&s, 1, 1);
+	settled(&s);
+	cr_assert(brood__fleet_is_broken(&s.fleet));
+	end(&s);
+}
+
+Test(fleet, given_up_slots_go_first_when_there_are_too_many)
+{
+	struct scenario s;
+
+	begin(&s, 3);
+	(void)reconcile(&s, 0);
+	(void)ready(&s, 0);
+	given_up(&s, 2, 1);
+	settled(&s);
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 2), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 2.0 term");
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 1), 0);
+	cr_assert_str_eq(reconcile(&s, 0), "stop 1.0 term");
+	end(&s);
+}
+
+Test(fleet, stop_empties_every_kind_of_slot)
+{
+	struct scenario s;
+
+	begin(&s, 4);
+	(void)reconcile(&s, 0);
+	(void)ready(&s, 0);
+	ready(&s, 1)->load = 1;
+	given_up(&s, 2, 1);		/* and 3 is starting */
+	s.fleet.retire_ms = 0;
+	cr_assert_eq(brood__fleet_resize(&s.fleet, 0), 0);
+	cr_assert_str_eq(reconcile(&s, 0),
+	    "stop 0.1 bye; stop 1.1 term; stop 2.0 term; stop 3.0 term");
+	cr_assert_not(brood__fleet_is_empty(&s.fleet));
+	ended(&s, 0, -1);
+	ended(&s, 1, -1);
+	brood__fleet_emptied(&s.fleet, 3);
+	settled(&s);
+	cr_assert(brood__fleet_is_empty(&s.fleet));
+	end(&s);
+}
+
+Test(fleet, loss_of_the_supervisor_empties_all)
+{
+	struct scenario s;
+
+	begin_ready(&s, 3);
+	brood__fleet_lost(&s.fleet);
+	cr_assert(brood__fleet_is_empty(&s.fleet));
+	end(&s);
+}
+
+/*
+ * Every combination of what three slots may be, for every target, with a reload
+ * under way and without: reconciling twice says nothing new, no more than one
+ * slot too many is wanted, and the fleet comes to rest with the target's number
+ * of new workers if from now on every start succeeds and everyone told to stop
+ * ends.
+ */
+enum kind {
+	KIND_EMPTY,
+	KIND_STARTING,
+	KIND_IDLE,
+	KIND_BUSY,
+	KIND_OLD,
+	KIND_SERVED,
+	KIND_FAULTY,
+	KIND_GIVEN_UP,
+	KIND_DEAD,			/* ended, and to be filled again */
+	N_KINDS,
+};
+
+static void
+make(struct scenario *s, unsigned slot, enum kind kind)
+{
+	struct brood__worker *worker;
+
+	switch (kind) {
+	case KIND_EMPTY:
+	case KIND_STARTING:
+		return;
+	case KIND_GIVEN_UP:
+		given_up(s, slot, s->fleet.slots[slot].told_revision);
+		return;
+	case KIND_DEAD:
+		(void)ready(s, slot);
+		ended(s, slot, 0);
+		return;
+	case KIND_IDLE:
+	case KIND_BUSY:
+	case KIND_OLD:
+	case KIND_SERVED:
+	case KIND_FAULTY:
+	case N_KINDS:
+		break;
+	}
+	worker = ready(s, slot);
+	worker->load = kind == KIND_BUSY;
+	worker->fault = kind == KIND_FAULTY ? BROOD__FAULT_BROKEN :
+	    BROOD__FAULT_NONE;
+	if (kind == KIND_OLD)
+		worker->revision = s->fleet.last_revision - 1;
+	if (kind == KIND_SERVED)
+		worker->served = worker->served_limit = 1;
+}
+
+/* What a supervisor would do with the commands, and workers with requests. */
+static void
+play_along(struct scenario *s)
+{
+	for (unsigned i = 0; i < s->fleet.n_slots; i++) {
+		struct brood__fleet_slot *slot = &s->fleet.slots[i];
+
+		if (slot->worker != NULL &&
+		    slot->worker->state == BROOD__WORKER_STOPPING)
+			ended(s, i, slot->told_revision != 0 ? 0 : -1);
+		else if (slot->worker != NULL)
+			slot->worker->load = 0;
+		else if (slot->told_revision == 0 &&
+		    slot->seen == BROOD__SEEN_FILLED)
+			brood__fleet_emptied(&s->fleet, i);
+		else if (slot->seen == BROOD__SEEN_FILLED)
+			(void)ready(s, i);
+	}
+}
+
+static void
+check_bounds(const struct scenario *s)
+{
+	unsigned n_present = 0;
+
+	for (unsigned i = 0; i < s->fleet.n_slots; i++)
+		n_present += s->fleet.slots[i].seen == BROOD__SEEN_FILLED &&
+		    s->fleet.slots[i].is_wanted;
+	cr_assert_leq(n_wanted(s), s->fleet.target + 1);
+	cr_assert_leq(n_present, s->fleet.target + 1);
+}
+
+static void
+check_rest(const struct scenario *s, const char *what)
+{
+	unsigned n_ready = 0, n_given_up = 0;
+
+	for (unsigned i = 0; i < s->fleet.n_slots; i++) {
+		const struct brood__fleet_slot *slot = &s->fleet.slots[i];
+
+		n_given_up += slot->is_wanted &&
+		    slot->seen == BROOD__SEEN_GIVEN_UP;
+		if (slot->worker == NULL)
+			continue;
+		cr_assert(slot->is_wanted, "%s: slot %u is too many", what, i);
+		cr_assert_eq(slot->worker->state, BROOD__WORKER_READY);
+		cr_assert_geq(slot->worker->revision, s->fleet.floor);
+		n_ready++;
+	}
+	cr_assert_eq(n_ready + n_given_up, s->fleet.target, "%s: %u ready",
+	    what, n_ready);
+	cr_assert_not(brood__fleet_is_reloading(&s->fleet), "%s", what);
+}
+
+static void
+run(const enum kind kinds[3], unsigned target, bool is_reloading)
+{
+	struct scenario s;
+	char what[96], first[512];
+	unsigned n = 0;
+
+	(void)snprintf(what, sizeof(what), "slots %d %d %d, target %u, %s",
+	    kinds[0], kinds[1], kinds[2], target,
+	    is_reloading ? "reloading" : "not reloading");
+	begin(&s, 3);
+	(void)reconcile(&s, 0);
+	for (unsigned i = 0; i < 3; i++)
+		make(&s, i, kinds[i]);
+	if (is_reloading)
+		brood__fleet_reload(&s.fleet);
+	cr_assert_eq(brood__fleet_resize(&s.fleet, target), 0);
+	do {
+		(void)strlcpy(first, reconcile(&s, 0), sizeof(first));
+		check_bounds(&s);
+		cr_assert_str_eq(reconcile(&s, 0), "", "%s: \"%s\" after "
+		    "\"%s\"", what, s.said, first);
+		play_along(&s);
+	} while (n++ < 40);
+	cr_assert_str_eq(first, "", "%s: no rest, but \"%s\"", what, first);
+	check_rest(&s, what);
+	end(&s);
+}
+
+Test(fleet, every_combination_comes_to_rest_with_the_target_reached)
+{
+	enum kind kinds[3];
+
+	for (int i = 0; i < N_KINDS * N_KINDS * N_KINDS; i++) {
+		kinds[0] = (enum kind)(i % N_KINDS);
+		kinds[1] = (enum kind)(i / N_KINDS % N_KINDS);
+		kinds[2] = (enum kind)(i / N_KINDS / N_KINDS);
+		for (unsigned target = 0; target <= 4; target++) {
+			run(kinds, target, false);
+			run(kinds, target, true);
+		}
+	}
+}

@@ -22,6 +22,12 @@ brood__now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+static inline int64_t
+brood__earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* The instant a timeout from now ends; a negative timeout never does. */
 static inline int64_t
 brood__deadline(int64_t now_ms, int timeout_ms)

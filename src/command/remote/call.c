@@ -8,8 +8,8 @@
  * stderr each.
  */
 
+#include "base/clock.h"
 #include "command/command.h"
-#include "command/instant.h"
 #include "command/remote/remote.h"
 
 #include <errno.h>
@@ -155,13 +155,14 @@ call_print(const struct brood_message *msg)
 static void
 call_follow(const struct call *call, const struct remote *remote)
 {
-	int64_t end_ms = call->timeout_ms < 0 ? INSTANT_NEVER :
-	    instant_now_ms() + call->timeout_ms + CALL_GRACE_MS;
+	int64_t end_ms = call->timeout_ms < 0 ? BROOD__NEVER :
+	    brood__now_ms() + call->timeout_ms + CALL_GRACE_MS;
 	struct brood_message msg;
 	bool is_over = false;
 
 	while (!is_over) {
-		remote_recv(remote, instant_left_ms(end_ms), &msg);
+		remote_recv(remote, brood__time_left(end_ms, brood__now_ms()),
+		    &msg);
 		if (msg.kind == BROOD_KIND_ERROR)
 			remote_refused(remote, &msg);
 		if (msg.kind == BROOD_KIND_PROGRESS)

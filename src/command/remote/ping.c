@@ -10,8 +10,8 @@
  * that comes later than that is as good as lost.
  */
 
+#include "base/clock.h"
 #include "command/command.h"
-#include "command/instant.h"
 #include "command/remote/remote.h"
 #include "command/signals.h"
 
@@ -204,7 +204,7 @@ static void
 ping_advance(struct ping *ping)
 {
 	bool is_busy = brood_channel_events(ping->channel) & POLLOUT;
-	int64_t now_ms = instant_now_ms();
+	int64_t now_ms = brood__now_ms();
 
 	if (ping_has_sent_all(ping) && ping->n_received == ping->n_sent)
 		ping->is_over = true;
@@ -234,7 +234,7 @@ ping_wait(struct ping *ping)
 	};
 	int r;
 
-	if (poll(pfds, 2, instant_left_ms(ping->due_ms)) < 0)
+	if (poll(pfds, 2, brood__time_left(ping->due_ms, brood__now_ms())) < 0)
 		return;
 	if (signals_next(ping->signals_fd) != 0)
 		ping->is_over = true;

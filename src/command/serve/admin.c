@@ -7,7 +7,7 @@
  * objects is described in methods.h.
  */
 
-#include "command/instant.h"
+#include "base/clock.h"
 #include "command/methods.h"
 #include "command/serve/admin.h"
 #include "command/serve/procstat.h"
@@ -155,7 +155,7 @@ control_status(struct job *job)
 	    "name", control_string(server->options.name),
 	    "pid", (int)getpid(), "version", PACKAGE_VERSION,
 	    "started", (json_int_t)server->started, "uptime",
-	    (double)(instant_now_ms() - server->started_ms) / 1000.0,
+	    (double)(brood__now_ms() - server->started_ms) / 1000.0,
 	    "socket", control_string(server->options.path),
 	    "program", control_program(server->options.argv),
 	    "pool", control_pool(server), "clients",

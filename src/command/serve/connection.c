@@ -16,7 +16,7 @@
  * holds one that vanishes.
  */
 
-#include "command/instant.h"
+#include "base/clock.h"
 #include "command/methods.h"
 #include "command/serve/admin.h"
 #include "command/serve/connection.h"
@@ -46,7 +46,7 @@ client_new(struct client **ret_client, struct server *server,
 	client->server = server;
 	client->channel = channel;
 	client->who = *who;
-	client->hello_ms = instant_now_ms() + CLIENT_HELLO_MS;
+	client->hello_ms = brood__now_ms() + CLIENT_HELLO_MS;
 	TAILQ_INIT(&client->jobs);
 	*ret_client = client;
 	return 0;
@@ -95,13 +95,13 @@ client_flush(struct client *client)
 {
 	int r = 0;
 
-	if (client->is_gone || instant_now_ms() < client->retry_ms)
+	if (client->is_gone || brood__now_ms() < client->retry_ms)
 		return;
 	client->retry_ms = 0;
 	if (client_has_queued(client))
 		r = brood_channel_flush(client->channel, 0);
 	if (r == -ETOOMANYREFS)
-		client->retry_ms = instant_now_ms() + CLIENT_RETRY_MS;
+		client->retry_ms = brood__now_ms() + CLIENT_RETRY_MS;
 	else if (r < 0 && r != -EAGAIN)
 		client->is_gone = true;
 	if (client->is_leaving && client->n_jobs == 0 &&
@@ -303,7 +303,7 @@ client_close_fds(struct client *client, size_t n_fds)
 static bool
 client_is_read(const struct client *client)
 {
-	if (client->hello_ms != INSTANT_NEVER)
+	if (client->hello_ms != BROOD__NEVER)
 		return true;
 	return client->n_jobs < client->server->max_jobs &&
 	    client->n_fds < BROOD_MAX_FDS && !client_has_queued(client);
@@ -323,7 +323,7 @@ int64_t
 client_due_ms(const struct client *client)
 {
 	return client->retry_ms != 0 ?
-	    instant_earlier(client->hello_ms, client->retry_ms) :
+	    brood__earlier(client->hello_ms, client->retry_ms) :
 	    client->hello_ms;
 }
 
@@ -334,10 +334,10 @@ client_greet(struct client *client)
 	    client->server->options.name, 0);
 
 	if (r == 0)
-		client->hello_ms = INSTANT_NEVER;
+		client->hello_ms = BROOD__NEVER;
 	else if (r != -ETIMEDOUT)
 		client->is_gone = true;
-	else if (instant_now_ms() >= client->hello_ms)
+	else if (brood__now_ms() >= client->hello_ms)
 		client_drop(client, "no HELLO in time");
 }
 
@@ -364,9 +364,9 @@ client_read(struct client *client)
 void
 client_ready(struct client *client, short events)
 {
-	if (client->hello_ms != INSTANT_NEVER)
+	if (client->hello_ms != BROOD__NEVER)
 		client_greet(client);
-	if (client->hello_ms == INSTANT_NEVER)
+	if (client->hello_ms == BROOD__NEVER)
 		client_read(client);
 	/* It has hung up, and is not read: there is no other sign. */
 	if ((events & (POLLHUP | POLLERR)) != 0 && !client_is_read(client))

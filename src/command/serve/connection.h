@@ -33,7 +33,7 @@ struct client {
 	struct jobs jobs;
 	unsigned n_jobs;
 	size_t n_fds;		/* of its requests */
-	int64_t hello_ms;	/* say HELLO before; or INSTANT_NEVER: said */
+	int64_t hello_ms;	/* say HELLO before; or BROOD__NEVER: said */
 	int64_t retry_ms;	/* do not send before; 0: send */
 	bool is_leaving;	/* said GOODBYE */
 	bool is_gone;		/* to be freed at the end of the turn */

@@ -11,8 +11,8 @@
  * a turn: whoever asked for them, a signal or a client.
  */
 
+#include "base/clock.h"
 #include "command/command.h"
-#include "command/instant.h"
 #include "command/serve/notify.h"
 #include "command/serve/report.h"
 #include "command/serve/server.h"
@@ -358,7 +358,7 @@ run_event(struct run *run, const struct brood_event *event)
 static void
 run_watchdog(struct run *run)
 {
-	int64_t now_ms = instant_now_ms();
+	int64_t now_ms = brood__now_ms();
 
 	if (now_ms < run->watchdog_ms)
 		return;
@@ -374,11 +374,11 @@ run_loop(struct run *run)
 	struct brood_event event;
 	int r, sig;
 
-	run->watchdog_ms = run->notify.watchdog_ms > 0 ? 0 : INSTANT_NEVER;
+	run->watchdog_ms = run->notify.watchdog_ms > 0 ? 0 : BROOD__NEVER;
 	while (!server_is_over(run->server)) {
 		run_watchdog(run);
 		r = server_turn(run->server, run->signals_fd,
-		    instant_left_ms(run->watchdog_ms));
+		    brood__time_left(run->watchdog_ms, brood__now_ms()));
 		if (r < 0)
 			command_warn(-r, "clients");
 		while ((sig = signals_next(run->signals_fd)) != 0)

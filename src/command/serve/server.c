@@ -12,7 +12,7 @@
  * client together.
  */
 
-#include "command/instant.h"
+#include "base/clock.h"
 #include "command/serve/admin.h"
 #include "command/serve/connection.h"
 #include "command/serve/server.h"
@@ -85,8 +85,8 @@ server_new(struct server **ret_server, const struct server_options *options)
 	server->options = *options;
 	server->pool = options->pool;
 	server->started = time(NULL);
-	server->started_ms = instant_now_ms();
-	server->end_ms = INSTANT_NEVER;
+	server->started_ms = brood__now_ms();
+	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->clients);
 	TAILQ_INIT(&server->orphans);
 	server_bound(server);
@@ -157,7 +157,7 @@ server_accept(struct server *server)
 		r = brood_accept_channel(server->options.listener, 0, &options,
 		    &channel, &who);
 		if (r < 0)
-			server->accept_ms = instant_now_ms() +
+			server->accept_ms = brood__now_ms() +
 			    SERVER_ACCEPT_MS;
 		if (r <= 0)
 			return;
@@ -213,7 +213,7 @@ server_is_accepting(const struct server *server)
 {
 	return server->options.listener != NULL &&
 	    server->n_clients < server->max_clients &&
-	    instant_now_ms() >= server->accept_ms;
+	    brood__now_ms() >= server->accept_ms;
 }
 
 /* Gives how many there are. */
@@ -248,13 +248,13 @@ server_wait_ms(const struct server *server, int timeout_ms)
 	int left_ms;
 
 	if (server->accept_ms != 0)
-		due_ms = instant_earlier(due_ms, server->accept_ms);
+		due_ms = brood__earlier(due_ms, server->accept_ms);
 	TAILQ_FOREACH(client, &server->clients, next)
-		due_ms = instant_earlier(due_ms, client_due_ms(client));
+		due_ms = brood__earlier(due_ms, client_due_ms(client));
 	if (brood_pool_fd(server->pool) < 0)
-		due_ms = instant_earlier(due_ms,
-		    instant_now_ms() + SERVER_POLL_MS);
-	left_ms = instant_left_ms(due_ms);
+		due_ms = brood__earlier(due_ms,
+		    brood__now_ms() + SERVER_POLL_MS);
+	left_ms = brood__time_left(due_ms, brood__now_ms());
 	if (timeout_ms >= 0 && (left_ms < 0 || left_ms > timeout_ms))
 		return timeout_ms;
 	return left_ms;
@@ -267,11 +267,11 @@ server_serve(struct server *server, size_t n)
 
 	for (size_t i = SERVER_CLIENTS; i < n; i++) {
 		if (server->pfds[i].revents != 0 ||
-		    client->hello_ms != INSTANT_NEVER)
+		    client->hello_ms != BROOD__NEVER)
 			client_ready(client, server->pfds[i].revents);
 		client = TAILQ_NEXT(client, next);
 	}
-	if (server->accept_ms != 0 && instant_now_ms() >= server->accept_ms)
+	if (server->accept_ms != 0 && brood__now_ms() >= server->accept_ms)
 		server->accept_ms = 0;
 	if (server->pfds[SERVER_LISTENER].revents != 0)
 		server_accept(server);
@@ -308,7 +308,7 @@ server_event(struct server *server, const struct brood_event *event)
 	control_event(server, event);
 	if (event->kind == BROOD_EVENT_STOPPED) {
 		server->is_stopped = true;
-		server->end_ms = instant_now_ms() + SERVER_FLUSH_MS;
+		server->end_ms = brood__now_ms() + SERVER_FLUSH_MS;
 		server_take(server);
 		control_end(server);
 	}
@@ -354,7 +354,7 @@ server_is_over(const struct server *server)
 
 	if (!server->is_stopped)
 		return false;
-	if (instant_now_ms() >= server->end_ms)
+	if (brood__now_ms() >= server->end_ms)
 		return true;
 	TAILQ_FOREACH(client, &server->clients, next)
 		if (brood_channel_events(client->channel) & POLLOUT)

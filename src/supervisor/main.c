@@ -19,6 +19,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/self_pipe.h"
 #include "supervisor/main.h"
 #include "wire/channel.h"
 
@@ -52,28 +53,16 @@ struct supervisor {
 	unsigned n_slots;
 	bool is_sink_watched;
 	bool is_stopping;	/* all of them, for good */
+	int signal_fd;		/* tells of SIGCHLD */
 	short control_events;
 	int64_t retry_ms;	/* to flush; BROOD__NEVER: when there is room */
 };
 
-/* SIGCHLD writes here; both ends belong to this process alone. */
-static int supervisor_signal_fds[2];
-
-static void
-supervisor_on_sigchld(int sig)
-{
-	int saved = errno;
-
-	(void)sig;
-	/* Full means that a wake-up is under way already. */
-	if (write(supervisor_signal_fds[1], "", 1) < 0)
-		errno = saved;
-	errno = saved;
-}
-
 /* The process itself */
 
 /*
+ * Signals are blocked still, as they were around the fork.
+ *
  * The program decides what a signal from outside means, and tells: a terminal's
  * and a shutting system's go to every process at once, and so do those that are
  * sent by the program's name, which is this process's too.  SIGXFSZ would come
@@ -87,26 +76,24 @@ supervisor_set_signals(void)
 		SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGXFSZ,
 	};
 	struct sigaction sa = { .sa_handler = SIG_DFL };
-	sigset_t none;
 
 	for (int sig = 1; sig < NSIG; sig++)
 		(void)sigaction(sig, &sa, NULL);
 	sa.sa_handler = SIG_IGN;
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)sigaction(ignored[i], &sa, NULL);
-	sa.sa_handler = supervisor_on_sigchld;
-	sa.sa_flags = SA_RESTART | SA_NOCLDSTOP;
-	(void)sigaction(SIGCHLD, &sa, NULL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
 static int
-supervisor_open_signal(void)
+supervisor_catch_sigchld(struct supervisor *sup)
 {
-	if (pipe2(supervisor_signal_fds, O_CLOEXEC | O_NONBLOCK) < 0)
-		return -errno;
-	return 0;
+	static const int signals[] = { SIGCHLD, 0 };
+	sigset_t none;
+
+	sup->signal_fd = brood__self_pipe_open(signals);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	return sup->signal_fd < 0 ? sup->signal_fd : 0;
 }
 
 /* Descriptors 0 to 2 are never free: others would be given their numbers. */
@@ -178,7 +165,7 @@ supervisor_init(struct supervisor *sup,
 		r = supervisor_set_stdio();
 	brood__sink_init(&sup->nest.sink, config->sink_fd);
 	if (r == 0)
-		r = supervisor_open_signal();
+		r = supervisor_catch_sigchld(sup);
 	if (r == 0)
 		r = brood_channel_new(&sup->nest.control, control_fd, &options);
 	if (r == 0)
@@ -187,7 +174,7 @@ supervisor_init(struct supervisor *sup,
 		r = brood__ready_add(sup->nest.ready, control_fd, POLLIN,
 		    (uint64_t)TOKEN_CONTROL << 32);
 	if (r == 0)
-		r = brood__ready_add(sup->nest.ready, supervisor_signal_fds[0],
+		r = brood__ready_add(sup->nest.ready, sup->signal_fd,
 		    POLLIN, (uint64_t)TOKEN_SIGNAL << 32);
 	if (r == 0 && config->host_fd >= 0)
 		r = brood__ready_add(sup->nest.ready, config->host_fd, POLLIN,
@@ -379,11 +366,10 @@ supervisor_read_control(struct supervisor *sup, int64_t now_ms)
 static void
 supervisor_collect(struct supervisor *sup)
 {
-	char bytes[64];
 	int status;
 	pid_t pid;
 
-	while (read(supervisor_signal_fds[0], bytes, sizeof(bytes)) > 0)
+	while (brood__self_pipe_next(sup->signal_fd) != 0)
 		continue;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (unsigned i = 0; i < sup->n_slots; i++)
@@ -622,10 +608,10 @@ brood__supervisor_run(const struct brood__supervisor_config *config,
 	struct supervisor sup;
 
 	(void)setpgid(0, 0);
+	supervisor_set_signals();
 	if (supervisor_init(&sup, config, control_fd) < 0)
 		_exit(EXIT_FAILURE);
 	supervisor_raise_nofile(&sup.nest.nofile);
-	supervisor_set_signals();
 	while (!supervisor_is_done(&sup))
 		supervisor_turn(&sup);
 	supervisor_say_goodbye(&sup);

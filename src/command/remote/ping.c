@@ -11,9 +11,9 @@
  */
 
 #include "base/clock.h"
+#include "base/self_pipe.h"
 #include "command/command.h"
 #include "command/remote/remote.h"
-#include "command/signals.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -236,7 +236,7 @@ ping_wait(struct ping *ping)
 
 	if (poll(pfds, 2, brood__time_left(ping->due_ms, brood__now_ms())) < 0)
 		return;
-	if (signals_next(ping->signals_fd) != 0)
+	if (brood__self_pipe_next(ping->signals_fd) != 0)
 		ping->is_over = true;
 	r = pfds[1].revents & POLLOUT ?
 	    brood_channel_flush(ping->channel, 0) : 0;
@@ -315,7 +315,7 @@ ping_run(const struct command *command, int argc, char **argv)
 	ping.data = calloc(1, ping.size + 1);
 	if (ping.data == NULL)
 		command_die(COMMAND_UNUSABLE, ENOMEM, "%zu bytes", ping.size);
-	ping.signals_fd = signals_open(signals);
+	ping.signals_fd = brood__self_pipe_open(signals);
 	if (ping.signals_fd < 0)
 		command_die(COMMAND_UNUSABLE, -ping.signals_fd, "signals");
 	printf("PING %s: %zu bytes of data\n", ping.peer, ping.size);

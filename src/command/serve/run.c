@@ -12,11 +12,11 @@
  */
 
 #include "base/clock.h"
+#include "base/self_pipe.h"
 #include "command/command.h"
 #include "command/serve/notify.h"
 #include "command/serve/report.h"
 #include "command/serve/server.h"
-#include "command/signals.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -229,7 +229,7 @@ run_start(struct run *run)
 	run_listen(run);
 	/* A log that nobody reads any more is no reason to end. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	run->signals_fd = signals_open(signals);
+	run->signals_fd = brood__self_pipe_open(signals);
 	if (run->signals_fd < 0)
 		run_die(run, -run->signals_fd, "signals");
 	run_start_pool(run);
@@ -381,7 +381,7 @@ run_loop(struct run *run)
 		    brood__time_left(run->watchdog_ms, brood__now_ms()));
 		if (r < 0)
 			command_warn(-r, "clients");
-		while ((sig = signals_next(run->signals_fd)) != 0)
+		while ((sig = brood__self_pipe_next(run->signals_fd)) != 0)
 			if (!run_signal(run, sig)) {
 				run->status = COMMAND_FAILED;
 				return;

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 /*
@@ -33,6 +34,22 @@ brood__fd_close_all(int *fds, size_t n_fds)
 {
 	for (size_t i = 0; i < n_fds; i++)
 		fds[i] = brood__fd_close(fds[i]);
+}
+
+/*
+ * How many bytes wait in a stream socket to be received, frames with descriptors
+ * included.  There may be fewer: Linux goes on counting bytes of out-of-band
+ * data after it has thrown them away.
+ */
+static inline int
+brood__fd_unread(int fd, size_t *ret_n)
+{
+	int n;
+
+	if (ioctl(fd, FIONREAD, &n) < 0)
+		return -errno;
+	*ret_n = (size_t)n;
+	return 0;
 }
 
 /* Gives a copy, or a negative errno. */

@@ -40,6 +40,7 @@ struct brood_channel {
 	bool is_greedy;
 	bool is_lossy;
 	bool is_drained;		/* the last receive left room */
+	uint64_t n_received;
 	size_t max_queued;
 	uint32_t max_payload;
 	uint32_t max_send;
@@ -52,7 +53,6 @@ struct brood_channel {
 	bool is_lost;			/* its descriptors did not all arrive */
 	int *fds;
 	size_t n_fds;
-	uint64_t n_received;
 	int recv_error;
 
 	struct brood__outbox out;
@@ -270,10 +270,14 @@ int
 brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
 {
 	size_t pending = brood__outbox_len(&ch->out);
+	int r;
 
-	if (pending > 0 &&
+	r = channel_check_msg(ch, msg);
+	if (r < 0)
+		return r;
+	if (ch->send_error == 0 && pending > 0 &&
 	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued)
-		return ch->send_error < 0 ? ch->send_error : -EAGAIN;
+		return -EAGAIN;
 	return brood__channel_queue_own(ch, msg);
 }
 
@@ -352,12 +356,6 @@ uint64_t
 brood__channel_queued(const struct brood_channel *ch)
 {
 	return ch->out.n_sent + brood__outbox_len(&ch->out);
-}
-
-uint64_t
-brood__channel_received(const struct brood_channel *ch)
-{
-	return ch->n_received;
 }
 
 uint64_t
@@ -462,8 +460,8 @@ channel_recv_some(struct brood_channel *ch, int flags)
 	if (n < 0)
 		return (int)n;
 	ch->is_drained = (size_t)n < room;
-	ch->in.end += (size_t)n;
 	ch->n_received += (uint64_t)n;
+	ch->in.end += (size_t)n;
 	if (before > 0 && n_fds > 0)
 		brood__fd_close_all(late, n_fds);
 	r = channel_check_fds(ch, before, before > 0 ? 0 : n_fds,
@@ -481,6 +479,12 @@ brood__channel_fill(struct brood_channel *ch)
 	channel_end_msg(ch);
 	r = channel_recv_some(ch, MSG_DONTWAIT);
 	return r == -EAGAIN ? 0 : r;
+}
+
+uint64_t
+brood__channel_received(const struct brood_channel *ch)
+{
+	return ch->n_received;
 }
 
 bool
@@ -622,5 +626,6 @@ brood__channel_accept(struct brood_channel *ch, enum brood_kind kind,
 	do {
 		n = recv(ch->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
 	} while (n < 0 && errno == EINTR);
+	ch->n_received += n > 0 ? (uint64_t)n : 0;
 	return n == (ssize_t)sizeof(bytes);
 }

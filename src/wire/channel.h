@@ -75,12 +75,23 @@ int	brood__channel_recv(struct brood_channel *channel, int timeout_ms,
 	    struct brood_message *ret_msg);
 
 /*
+ * Queue a message of brood's own, whether or not max_queued is reached: HELLO,
+ * CANCEL, LINK and GOODBYE must not be lost because the program has filled the
+ * queue.  The caller sees to it that there are few of them.
+ */
+int	brood__channel_queue_own(struct brood_channel *channel,
+	    const struct brood_message *msg);
+
+/*
+ * Position in the stream of bytes received, counted since the channel was made:
+ * how many were taken off the socket.
+ */
+uint64_t brood__channel_received(const struct brood_channel *channel);
+
+/*
  * Positions in the stream of bytes sent, counted since the channel was made:
  * the end of what was queued, and of what the kernel has taken.
  */
-uint64_t brood__channel_received(const struct brood_channel *channel);
-int	brood__channel_queue_own(struct brood_channel *channel,
-	    const struct brood_message *msg);
 uint64_t brood__channel_queued(const struct brood_channel *channel);
 uint64_t brood__channel_sent(const struct brood_channel *channel);
 

@@ -18,8 +18,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "support/support.h"
 #include "support/wire.h"
+#include "wire/channel.h"
 
 BROOD_SUITE(channel_queue);
 
@@ -134,6 +136,49 @@ Test(channel_queue, full_queue_refuses_until_it_is_flushed)
 	for (int i = 0; i < n + 1; i++)
 		cr_assert(wire_recv(half.raw, &frame));
 	cr_assert(wire_is_silent(half.raw));
+	wire_half_free(&half);
+}
+
+Test(channel_queue, brood_s_own_message_is_queued_even_if_the_queue_is_full)
+{
+	struct wire_half half = wire_half_new(&(struct brood_channel_options){
+	    .max_queued = 1 });
+	struct brood_message own = { .kind = BROOD_KIND_GOODBYE, .id = 2 };
+	struct wire_frame frame;
+
+	cr_assert_eq(brood_channel_queue(half.channel,
+	    &(struct brood_message){ .id = 1 }), 0);
+	cr_assert_eq(brood__channel_queue(half.channel, &own), -EAGAIN);
+	cr_assert_eq(brood__channel_queue_own(half.channel, &own), 0);
+	cr_assert_eq(brood_channel_flush(half.channel, 0), 0);
+	for (uint64_t id = 1; id <= 2; id++) {
+		cr_assert(wire_recv(half.raw, &frame));
+		cr_assert_eq(frame.header.id, id);
+	}
+	own.timeout_ms = 1;
+	cr_assert_eq(brood__channel_queue_own(half.channel, &own), -EINVAL);
+	wire_half_free(&half);
+}
+
+Test(channel_queue, bytes_received_and_bytes_to_be_received_are_counted)
+{
+	struct wire_half half = wire_half_new(NULL);
+	struct brood_message got;
+	size_t n_unread;
+
+	cr_assert_eq(brood__channel_received(half.channel), 0);
+	for (unsigned i = 1; i <= 3; i++)
+		wire_send(half.raw, &(struct wire_header){ .kind = 2,
+		    .length = 5 }, "12345");
+	for (unsigned i = 1; i <= 3; i++) {
+		cr_assert_eq(brood_channel_recv(half.channel, 0, &got), 1);
+		cr_assert_eq(brood__channel_received(half.channel),
+		    i * (WIRE_HEADER + 5));
+		cr_assert_eq(brood__fd_unread(brood_channel_fd(half.channel),
+		    &n_unread), 0);
+		cr_assert_eq(n_unread, (3 - i) * (WIRE_HEADER + 5));
+	}
+	cr_assert_eq(brood__fd_unread(-1, &n_unread), -EBADF);
 	wire_half_free(&half);
 }
 

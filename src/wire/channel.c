@@ -282,6 +282,30 @@ brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
 }
 
 int
+brood__channel_reserve(struct brood_channel *ch, size_t n, size_t len)
+{
+	return brood__outbox_reserve(&ch->out, n * BROOD__FRAME_SIZE + len);
+}
+
+int
+brood__channel_try(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int r;
+
+	r = channel_check_msg(ch, msg);
+	if (r < 0)
+		return r;
+	if (ch->send_error < 0)
+		return ch->send_error;
+	if (brood__outbox_len(&ch->out) > 0)
+		return -EAGAIN;
+	r = brood__outbox_try(&ch->out, msg, ch->fd);
+	if (r == -ECONNRESET || r == -EPIPE)
+		return ch->send_error = -EPIPE;
+	return r;
+}
+
+int
 brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 {
 	int64_t deadline = channel_deadline(timeout_ms);

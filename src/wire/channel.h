@@ -89,6 +89,26 @@ int	brood__channel_queue_own(struct brood_channel *channel,
 uint64_t brood__channel_received(const struct brood_channel *channel);
 
 /*
+ * Make room for n messages without descriptors, whose payloads have len bytes
+ * together: brood__channel_queue() cannot fail for want of memory with those,
+ * until something is flushed.  0 or -ENOMEM.
+ */
+int	brood__channel_reserve(struct brood_channel *channel, size_t n,
+	    size_t len);
+
+/*
+ * Send a message now, descriptors and all, or do nothing.  Its descriptors are
+ * not copied, and it never waits in the queue, where it would hold back what
+ * comes after it.
+ *
+ *   -EAGAIN	something is queued, or the socket is full
+ *   -ENOMEM, -ENOBUFS, -ETOOMANYREFS	not now: try again after some time
+ *   -EPIPE	the peer is gone
+ */
+int	brood__channel_try(struct brood_channel *channel,
+	    const struct brood_message *msg);
+
+/*
  * Positions in the stream of bytes sent, counted since the channel was made:
  * the end of what was queued, and of what the kernel has taken.
  */

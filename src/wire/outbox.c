@@ -12,6 +12,9 @@
 #include "wire/frame.h"
 #include "wire/outbox.h"
 
+#include <sys/socket.h>
+
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 
@@ -67,8 +70,8 @@ outbox_add_mark(struct brood__outbox *outbox, const struct brood_message *msg)
 	return 0;
 }
 
-int
-brood__outbox_append(struct brood__outbox *outbox,
+static void
+outbox_encode(uint8_t header[BROOD__FRAME_SIZE],
     const struct brood_message *msg)
 {
 	struct brood__frame frame = {
@@ -81,6 +84,20 @@ brood__outbox_append(struct brood__outbox *outbox,
 		.code = msg->code,
 		.timeout_ms = msg->timeout_ms,
 	};
+
+	brood__frame_encode(header, &frame);
+}
+
+int
+brood__outbox_reserve(struct brood__outbox *outbox, size_t n)
+{
+	return brood__buffer_reserve(&outbox->buffer, n);
+}
+
+int
+brood__outbox_append(struct brood__outbox *outbox,
+    const struct brood_message *msg)
+{
 	uint8_t header[BROOD__FRAME_SIZE];
 	int r;
 
@@ -89,9 +106,39 @@ brood__outbox_append(struct brood__outbox *outbox,
 		r = outbox_add_mark(outbox, msg);
 	if (r < 0)
 		return r;
-	brood__frame_encode(header, &frame);
+	outbox_encode(header, msg);
 	brood__buffer_append(&outbox->buffer, header, sizeof(header));
 	brood__buffer_append(&outbox->buffer, msg->data, msg->len);
+	return 0;
+}
+
+int
+brood__outbox_try(struct brood__outbox *outbox,
+    const struct brood_message *msg, int socket)
+{
+	struct brood__buffer *buffer = &outbox->buffer;
+	uint8_t header[BROOD__FRAME_SIZE];
+	struct iovec iov;
+	ssize_t n;
+	int r;
+
+	assert(brood__outbox_len(outbox) == 0);
+	r = brood__buffer_reserve(buffer, sizeof(header) + msg->len);
+	if (r < 0)
+		return r;
+	outbox_encode(header, msg);
+	brood__buffer_append(buffer, header, sizeof(header));
+	brood__buffer_append(buffer, msg->data, msg->len);
+	iov.iov_base = buffer->bytes + buffer->start;
+	iov.iov_len = brood__buffer_len(buffer);
+	n = brood__fdpass_send(socket, &iov, 1, msg->fds, msg->n_fds,
+	    MSG_DONTWAIT);
+	if (n < 0) {
+		brood__buffer_consume(buffer, brood__buffer_len(buffer));
+		return (int)n;
+	}
+	outbox->n_sent += (uint64_t)n;
+	brood__buffer_consume(buffer, (size_t)n);
 	return 0;
 }
 

@@ -37,6 +37,22 @@ int	brood__outbox_append(struct brood__outbox *outbox,
 	    const struct brood_message *msg);
 
 /*
+ * Make room for n bytes of frames and headers: appending so many, without
+ * descriptors, cannot fail until something is sent.  0 or -ENOMEM.
+ */
+int	brood__outbox_reserve(struct brood__outbox *outbox, size_t n);
+
+/*
+ * Send a frame whose descriptors go with it now, or do nothing; the message has
+ * been checked.  The outbox must be empty.  If the kernel takes only the
+ * beginning, the rest is appended, without descriptors: those have gone.
+ *
+ * 0, -ENOMEM or an errno of sendmsg(2).
+ */
+int	brood__outbox_try(struct brood__outbox *outbox,
+	    const struct brood_message *msg, int socket);
+
+/*
  * Send once.  Gives the count of bytes taken; flags are those of sendmsg(2).
  */
 ssize_t	brood__outbox_send(struct brood__outbox *outbox, int socket,

@@ -19,7 +19,7 @@
  * Colours, bars and progress are for terminals (isatty(3)) alone.
  */
 
-#include <stdint.h>
+#include <stdbool.h>
 #include <stdnoreturn.h>
 
 enum command_status {
@@ -34,8 +34,13 @@ enum command_status {
 struct command {
 	const char *name;
 	const char *summary;	/* a line of brood --help */
-	const char *usage;	/* what follows "usage: brood ", lines by \n */
-	const char *help;	/* the options, a line each */
+	const char *operands;	/* what follows the options: "SOCKET [DATA]" */
+	int min_operands;
+	int max_operands;	/* INT_MAX: any number */
+	bool options_first;	/* the first operand ends the options: what
+				   follows it may begin with '-' */
+	const char *help;	/* --help prints it after the options */
+	const char *usage;	/* instead of operands: not from a table yet */
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 

@@ -11,10 +11,11 @@
 
 #include "base/text.h"
 #include "command/command.h"
+#include "command/options.h"
+
 #include "wire/frame.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ struct decode {
 	const char *name;
 	uint64_t offset;	/* of the frame at hand */
 	bool is_full;
-	size_t width;
+	unsigned width;		/* where payloads are cut; not if is_full */
 };
 
 static const char *
@@ -212,38 +213,6 @@ decode_frame(struct decode *d)
 	return r;
 }
 
-static void
-decode_options(const struct command *command, int argc, char **argv,
-    struct decode *d)
-{
-	static const struct option options[] = {
-		{ "full", no_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "width", required_argument, NULL, 'w' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int c;
-
-	while ((c = getopt_long(argc, argv, "fhw:", options, NULL)) != -1) {
-		switch (c) {
-		case 'f':
-			d->is_full = true;
-			break;
-		case 'h':
-			command_help(command);
-		case 'w':
-			d->width = (size_t)command_number(command, "--width",
-			    optarg, 1, DECODE_CHUNK);
-			break;
-		default:
-			command_misuse(command, "wrong option");
-		}
-	}
-	if (argc - optind > 1)
-		command_misuse(command, "%s: one file at a time",
-		    argv[optind + 1]);
-}
-
 static int
 decode_run(const struct command *command, int argc, char **argv)
 {
@@ -252,11 +221,19 @@ decode_run(const struct command *command, int argc, char **argv)
 		.name = "standard input",
 		.width = DECODE_WIDTH,
 	};
+	const struct option_spec options[] = {
+		{ 'f', "full", NULL, "show payloads whole",
+		    .flag = &d.is_full },
+		{ 'w', "width", "COLUMNS", "cut payloads after so many "
+		    "columns; default: 60",
+		    .number = &d.width, .min = 1, .max = DECODE_CHUNK },
+		{ .name = NULL },
+	};
 	int r;
 
-	decode_options(command, argc, argv, &d);
-	if (optind < argc && strcmp(argv[optind], "-") != 0) {
-		d.name = argv[optind];
+	argv = options_parse(command, options, argc, argv);
+	if (argv[0] != NULL && strcmp(argv[0], "-") != 0) {
+		d.name = argv[0];
 		d.file = fopen(d.name, "re");
 		if (d.file == NULL)
 			command_die(COMMAND_UNUSABLE, errno, "%s", d.name);
@@ -273,12 +250,9 @@ decode_run(const struct command *command, int argc, char **argv)
 const struct command command_decode = {
 	.name = "decode",
 	.summary = "Show recorded frames of the protocol as lines",
-	.usage = "decode [--full | --width COLUMNS] [FILE]",
+	.operands = "[FILE]",
+	.max_operands = 1,
 	.help =
-	    "  -f, --full           show payloads whole\n"
-	    "  -w, --width COLUMNS  cut payloads there (60)\n"
-	    "  -h, --help           show this\n"
-	    "\n"
 	    "Without FILE, or when it is -, standard input is read.\n"
 	    "The exit status is 1 when input is cut short or is no frame.\n",
 	.run = decode_run,

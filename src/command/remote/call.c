@@ -10,11 +10,11 @@
 
 #include "base/clock.h"
 #include "command/command.h"
+#include "command/options.h"
 #include "command/remote/remote.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,57 +33,19 @@ struct call {
 	struct brood_message request;
 };
 
-static void
-call_open(struct call *call, const struct command *command, const char *path)
+static const char *
+call_add_fd(void *arg, const char *path)
 {
+	struct call *call = arg;
 	int fd;
 
 	if (call->request.n_fds == BROOD_MAX_FDS)
-		command_misuse(command, "--fd %s: more than %d descriptors",
-		    path, BROOD_MAX_FDS);
+		return "too many descriptors (at most 253)";
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		command_die(COMMAND_UNUSABLE, errno, "%s", path);
 	call->fds[call->request.n_fds++] = fd;
-}
-
-static void
-call_parse(struct call *call, const struct command *command, int argc,
-    char **argv)
-{
-	static const struct option options[] = {
-		{ "fd", required_argument, NULL, 'f' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "method", required_argument, NULL, 'c' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:ht:", options, NULL)) !=
-	    -1)
-		switch (option) {
-		case 'c':
-			call->request.code = (uint32_t)command_number(command,
-			    "-c", optarg, 0, UINT32_MAX);
-			break;
-		case 'f':
-			call_open(call, command, optarg);
-			break;
-		case 'h':
-			command_help(command);
-		case 't':
-			call->timeout_ms = command_seconds_ms(command, "-t",
-			    optarg);
-			break;
-		default:
-			command_die(COMMAND_USAGE, 0, "see brood call --help");
-		}
-	if (argc - optind < 1 || argc - optind > 2)
-		command_misuse(command, "a socket is needed, and at most "
-		    "one piece of data");
-	call->path = argv[optind];
-	call->operand = argv[optind + 1];
+	return NULL;
 }
 
 /* Read all of a file, one byte more at most than can be sent. */
@@ -161,8 +123,7 @@ call_follow(const struct call *call, const struct remote *remote)
 	bool is_over = false;
 
 	while (!is_over) {
-		remote_recv(remote, brood__time_left(end_ms, brood__now_ms()),
-		    &msg);
+		remote_recv(remote, brood__time_left(end_ms, brood__now_ms()), &msg);
 		if (msg.kind == BROOD_KIND_ERROR)
 			remote_refused(remote, &msg);
 		if (msg.kind == BROOD_KIND_PROGRESS)
@@ -178,10 +139,22 @@ static int
 call_run(const struct command *command, int argc, char **argv)
 {
 	struct call call = { .timeout_ms = -1 };
+	const struct option_spec options[] = {
+		{ 'c', "method", "NUMBER", "the method to call; default: 0",
+		    .number = &call.request.code, .max = UINT32_MAX },
+		{ 't', "timeout", "SECONDS", "give up after this time; "
+		    "default: never", .seconds_ms = &call.timeout_ms },
+		{ .name = "fd", .argument = "FILE", .help = "open FILE for "
+		    "reading and send its descriptor;\nmay be repeated",
+		    .set = call_add_fd, .set_arg = &call },
+		{ .name = NULL },
+	};
 	struct remote remote;
 
 	call.request.fds = call.fds;
-	call_parse(&call, command, argc, argv);
+	argv = options_parse(command, options, argc, argv);
+	call.path = argv[0];
+	call.operand = argv[1];
 	call_fill(&call);
 	/* 0 is "none" to the protocol. */
 	if (call.timeout_ms >= 0)
@@ -201,16 +174,13 @@ call_run(const struct command *command, int argc, char **argv)
 const struct command command_call = {
 	.name = "call",
 	.summary = "Send one request to a brood run",
-	.usage = "call SOCKET [-c METHOD] [-t SECONDS] [--fd FILE]... "
-	    "[DATA | @FILE | -]",
+	.operands = "SOCKET [DATA | @FILE | -]",
+	.min_operands = 1,
+	.max_operands = 2,
 	.help =
-"  -c, --method METHOD  its number; 0\n"
-"  -t, --timeout S      give up after so many seconds\n"
-"  --fd FILE            open FILE and pass the descriptor; may be repeated\n"
-"  DATA                 the payload; that of @FILE, or of standard input (-)\n"
-"\n"
-"The reply goes to standard output, progress to standard error.  Exit status:\n"
-"0 replied, 1 failed or refused, 3 no such server, 124 time ran out, 125 the\n"
-"worker crashed.\n",
+"The request is DATA, or the contents of FILE, or standard input for '-', or\n"
+"empty.  The reply goes to standard output, progress to standard error.\n"
+"Exit status: 0 replied, 1 failed or refused, 3 no such server, 124 time ran\n"
+"out, 125 the worker crashed.\n",
 	.run = call_run,
 };

@@ -7,9 +7,9 @@
  */
 
 #include "command/command.h"
+#include "command/options.h"
 #include "command/remote/query.h"
 
-#include <getopt.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -94,34 +94,24 @@ events_follow(struct brood_channel *channel, bool is_json)
 static int
 events_run(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "json", no_argument, NULL, 'j' },
-		{ NULL, 0, NULL, 0 },
-	};
 	bool is_json = false;
-	int c;
+	const struct option_spec options[] = {
+		{ 'j', "json", NULL, "print one JSON object per line",
+		    .flag = &is_json },
+		{ .name = NULL },
+	};
 
-	while ((c = getopt_long(argc, argv, "hj", options, NULL)) != -1) {
-		if (c == 'h')
-			command_help(command);
-		if (c == '?')
-			command_misuse(command, "wrong option");
-		is_json = true;
-	}
-	if (argc - optind != 1)
-		command_misuse(command, "one socket is to be named");
-	events_follow(inquiry_open(argv[optind]), is_json);
+	argv = options_parse(command, options, argc, argv);
+	events_follow(inquiry_open(argv[0]), is_json);
 }
 
 const struct command command_events = {
 	.name = "events",
 	.summary = "Follow the starts and deaths of a server's workers",
-	.usage = "events [--json] SOCKET",
+	.operands = "SOCKET",
+	.min_operands = 1,
+	.max_operands = 1,
 	.help =
-	    "  -j, --json  one JSON object per line\n"
-	    "  -h, --help  show this\n"
-	    "\n"
 	    "Ends with status 3 when the server is gone.\n",
 	.run = events_run,
 };

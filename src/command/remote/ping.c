@@ -13,10 +13,10 @@
 #include "base/clock.h"
 #include "base/self_pipe.h"
 #include "command/command.h"
+#include "command/options.h"
 #include "command/remote/remote.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <math.h>
 #include <poll.h>
@@ -39,8 +39,8 @@ struct ping {
 	struct brood_channel *channel;
 	char peer[128];
 	char *data;
-	size_t size;
-	uint64_t count;			/* 0: until a signal */
+	unsigned size;
+	unsigned count;			/* 0: until a signal */
 	int interval_ms;
 	int signals_fd;
 	int64_t due_ms;			/* the next one; or the end */
@@ -142,7 +142,7 @@ ping_send(struct ping *ping)
 		r = brood_channel_flush(ping->channel, 0);
 	if (r == -EMSGSIZE)
 		command_die(COMMAND_FAILED, 0,
-		    "%s: %zu bytes are more than it accepts", ping->peer,
+		    "%s: %u bytes are more than it accepts", ping->peer,
 		    ping->size);
 	if (r < 0 && r != -EAGAIN) {
 		ping_lose(ping, r);
@@ -267,58 +267,31 @@ ping_summarize(const struct ping *ping)
 	command_close_stdout();
 }
 
-static const char *
-ping_parse(struct ping *ping, const struct command *command, int argc,
-    char **argv)
-{
-	static const struct option options[] = {
-		{ "count", required_argument, NULL, 'c' },
-		{ "help", no_argument, NULL, 'h' },
-		{ "interval", required_argument, NULL, 'i' },
-		{ "size", required_argument, NULL, 's' },
-		{ NULL, 0, NULL, 0 },
-	};
-	int option;
-
-	while ((option = getopt_long(argc, argv, "c:hi:s:", options, NULL)) !=
-	    -1)
-		switch (option) {
-		case 'c':
-			ping->count = (uint64_t)command_number(command, "-c",
-			    optarg, 1, INT_MAX);
-			break;
-		case 'h':
-			command_help(command);
-		case 'i':
-			ping->interval_ms = command_seconds_ms(command, "-i",
-			    optarg);
-			break;
-		case 's':
-			ping->size = (size_t)command_number(command, "-s",
-			    optarg, 0, BROOD_MAX_PAYLOAD);
-			break;
-		default:
-			command_die(COMMAND_USAGE, 0, "see brood ping --help");
-		}
-	if (argc - optind > 1)
-		command_misuse(command, "one socket at most");
-	return argv[optind];
-}
-
 static int
 ping_run(const struct command *command, int argc, char **argv)
 {
 	static const int signals[] = { SIGINT, SIGTERM, 0 };
 	struct ping ping = { .size = PING_SIZE, .interval_ms = 1000 };
+	const struct option_spec options[] = {
+		{ 'c', "count", "N", "stop after N answers; default: until "
+		    "Ctrl-C", .number = &ping.count, .min = 1, .max = INT_MAX },
+		{ 's', "size", "BYTES", "size of the payload; default: 56",
+		    .number = &ping.size, .max = BROOD_MAX_PAYLOAD },
+		{ 'i', "interval", "SECONDS", "time from one PING to the next; "
+		    "default: 1;\n0: send each when the one before is answered",
+		    .seconds_ms = &ping.interval_ms },
+		{ .name = NULL },
+	};
 
-	ping_open(&ping, ping_parse(&ping, command, argc, argv));
+	argv = options_parse(command, options, argc, argv);
+	ping_open(&ping, argv[0]);
 	ping.data = calloc(1, ping.size + 1);
 	if (ping.data == NULL)
-		command_die(COMMAND_UNUSABLE, ENOMEM, "%zu bytes", ping.size);
+		command_die(COMMAND_UNUSABLE, ENOMEM, "%u bytes", ping.size);
 	ping.signals_fd = brood__self_pipe_open(signals);
 	if (ping.signals_fd < 0)
 		command_die(COMMAND_UNUSABLE, -ping.signals_fd, "signals");
-	printf("PING %s: %zu bytes of data\n", ping.peer, ping.size);
+	printf("PING %s: %u bytes of data\n", ping.peer, ping.size);
 	command_close_stdout();
 	while (!ping.is_over) {
 		ping_advance(&ping);
@@ -334,11 +307,10 @@ ping_run(const struct command *command, int argc, char **argv)
 const struct command command_ping = {
 	.name = "ping",
 	.summary = "Measure how long a frame takes to a worker and back",
-	.usage = "ping [-c COUNT] [-s SIZE] [-i SECONDS] [SOCKET]",
+	.operands = "[SOCKET]",
+	.max_operands = 1,
 	.help =
-"  -c, --count N     so many; until Ctrl-C\n"
-"  -s, --size N      bytes of payload; 56\n"
-"  -i, --interval S  between two, in seconds; 1.  0: as fast as answered\n"
-"  SOCKET            of a brood run; else a worker of its own answers\n",
+"The server at SOCKET answers.  Without SOCKET, ping starts a worker that\n"
+"answers: nothing else is needed to try it.\n",
 	.run = ping_run,
 };

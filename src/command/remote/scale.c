@@ -6,9 +6,9 @@
 
 #include "command/command.h"
 #include "command/methods.h"
+#include "command/options.h"
 #include "command/remote/remote.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdio.h>
 
@@ -45,25 +45,14 @@ scale_print(const struct remote *remote, const struct brood_message *reply)
 static int
 scale_run(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
+	const struct option_spec none[] = { { .name = NULL } };
 	struct brood_message reply;
 	struct remote remote;
 	char json[64];
-	int option;
 
-	/* '+': "-1" behind the socket is a number, not an option. */
-	while ((option = getopt_long(argc, argv, "+h", options, NULL)) != -1) {
-		if (option == 'h')
-			command_help(command);
-		command_die(COMMAND_USAGE, 0, "see brood scale --help");
-	}
-	if (argc - optind != 2)
-		command_misuse(command, "a socket and a number are needed");
-	scale_request(command, argv[optind + 1], json, sizeof(json));
-	remote_control(&remote, argv[optind], BROOD_METHOD_SCALE, json,
+	argv = options_parse(command, none, argc, argv);
+	scale_request(command, argv[1], json, sizeof(json));
+	remote_control(&remote, argv[0], BROOD_METHOD_SCALE, json,
 	    &reply);
 	scale_print(&remote, &reply);
 	remote_close(&remote);
@@ -74,8 +63,12 @@ scale_run(const struct command *command, int argc, char **argv)
 const struct command command_scale = {
 	.name = "scale",
 	.summary = "Change how many workers a brood run keeps",
-	.usage = "scale SOCKET N | +N | -N",
+	.operands = "SOCKET N|+N|-N",
+	.min_operands = 2,
+	.max_operands = 2,
+	.options_first = true,
 	.help =
-"N is how many there shall be; with a sign, how many more or fewer.\n",
+"N is the number of workers to have; with a sign, how many more or fewer.\n"
+"Workers that are too many finish the requests that they have.\n",
 	.run = scale_run,
 };

@@ -8,12 +8,12 @@
  */
 
 #include "command/command.h"
+#include "command/options.h"
 #include "command/remote/metrics.h"
 #include "command/remote/query.h"
 
 #include <curses.h>
 #include <errno.h>
-#include <getopt.h>
 #include <locale.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -134,31 +134,15 @@ top_show(struct top *top)
 static int
 top_run(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "delay", required_argument, NULL, 'd' },
-		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct top top = { .interval_ms = TOP_INTERVAL_MS };
-	int c;
+	const struct option_spec options[] = {
+		{ 'd', "delay", "SECONDS", "time from one look to the next; "
+		    "default: 1", .seconds_ms = &top.interval_ms, .min = 10 },
+		{ .name = NULL },
+	};
 
-	while ((c = getopt_long(argc, argv, "d:h", options, NULL)) != -1) {
-		switch (c) {
-		case 'd':
-			top.interval_ms = command_seconds_ms(command,
-			    "--delay", optarg);
-			break;
-		case 'h':
-			command_help(command);
-		default:
-			command_misuse(command, "wrong option");
-		}
-	}
-	if (argc - optind != 1)
-		command_misuse(command, "one socket is to be named");
-	if (top.interval_ms < 10)
-		command_misuse(command, "--delay: at least 0.01");
-	top.channel = inquiry_open(argv[optind]);
+	argv = options_parse(command, options, argc, argv);
+	top.channel = inquiry_open(argv[0]);
 	top_show(&top);
 	(void)brood_channel_free(top.channel);
 	return COMMAND_OK;
@@ -167,11 +151,9 @@ top_run(const struct command *command, int argc, char **argv)
 const struct command command_top = {
 	.name = "top",
 	.summary = "Watch a server's workers, live",
-	.usage = "top [--delay SECONDS] SOCKET",
-	.help =
-	    "  -d, --delay SECONDS  look again after this long (1)\n"
-	    "  -h, --help           show this\n"
-	    "\n"
-	    "q quits.\n",
+	.operands = "SOCKET",
+	.min_operands = 1,
+	.max_operands = 1,
+	.help = "q quits.\n",
 	.run = top_run,
 };

@@ -14,12 +14,12 @@
 #include "base/clock.h"
 #include "base/self_pipe.h"
 #include "command/command.h"
+#include "command/options.h"
 #include "command/serve/notify.h"
 #include "command/serve/report.h"
 #include "command/serve/server.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -49,34 +49,10 @@ static const char run_socket[] = "./brood.sock";
 
 /* Options */
 
-enum {
-	RUN_CHDIR = 256,
-	RUN_ENV,
-	RUN_FDS,
-	RUN_MAX_REQUESTS,
-	RUN_NAME,
-	RUN_QUEUE,
-	RUN_TIMEOUT,
-};
-
-static const struct option run_options[] = {
-	{ "chdir", required_argument, NULL, RUN_CHDIR },
-	{ "env", required_argument, NULL, RUN_ENV },
-	{ "fds-from-worker", no_argument, NULL, RUN_FDS },
-	{ "help", no_argument, NULL, 'h' },
-	{ "listen", required_argument, NULL, 'l' },
-	{ "max-requests", required_argument, NULL, RUN_MAX_REQUESTS },
-	{ "mode", required_argument, NULL, 'm' },
-	{ "name", required_argument, NULL, RUN_NAME },
-	{ "queue", required_argument, NULL, RUN_QUEUE },
-	{ "timeout", required_argument, NULL, RUN_TIMEOUT },
-	{ "workers", required_argument, NULL, 'n' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static void
-run_set_mode(struct run *run, const struct command *command, const char *value)
+static const char *
+run_set_mode(void *arg, const char *value)
 {
+	struct run *run = arg;
 	unsigned long mode;
 	char *end;
 
@@ -84,88 +60,74 @@ run_set_mode(struct run *run, const struct command *command, const char *value)
 	mode = strtoul(value, &end, 8);
 	if (value[0] < '0' || value[0] > '7' || *end != '\0' || errno != 0 ||
 	    mode > 0777)
-		command_misuse(command, "-m %s: not a mode (0 to 777, octal)",
-		    value);
+		return "not a mode (0 to 777, octal)";
 	run->listen.has_mode = true;
 	run->listen.mode = (mode_t)mode;
+	return NULL;
 }
 
-/* The workers get what this process has: it has no use for more. */
-static void
-run_set_env(const struct command *command, const char *value)
+/* The workers inherit the environment of this process. */
+static const char *
+run_set_env(void *arg, const char *value)
 {
 	const char *equals = strchr(value, '=');
 	char *name;
 
+	(void)arg;
 	if (equals == NULL || equals == value)
-		command_misuse(command, "--env %s: not NAME=VALUE", value);
+		return "not NAME=VALUE";
 	name = strndup(value, (size_t)(equals - value));
 	if (name == NULL || setenv(name, equals + 1, 1) < 0)
 		command_die(COMMAND_UNUSABLE, errno, "--env %s", value);
 	free(name);
-}
-
-static void
-run_set(struct run *run, const struct command *command, int option,
-    const char *value)
-{
-	struct brood_pool_options *pool = &run->pool_options;
-
-	switch (option) {
-	case 'h':
-		command_help(command);
-	case 'l':
-		run->path = value;
-		break;
-	case 'm':
-		run_set_mode(run, command, value);
-		break;
-	case 'n':
-		pool->workers = (unsigned)command_number(command, "-n", value,
-		    1, 1 << 18);
-		break;
-	case RUN_CHDIR:
-		pool->chdir = value;
-		break;
-	case RUN_ENV:
-		run_set_env(command, value);
-		break;
-	case RUN_FDS:
-		pool->fds_from_worker = true;
-		break;
-	case RUN_MAX_REQUESTS:
-		pool->max_requests = (unsigned)command_number(command,
-		    "--max-requests", value, 1, INT_MAX);
-		break;
-	case RUN_NAME:
-		pool->name = value;
-		break;
-	case RUN_QUEUE:
-		pool->queue = (unsigned)command_number(command, "--queue",
-		    value, 1, 1 << 20);
-		break;
-	case RUN_TIMEOUT:
-		run->timeout_ms = command_seconds_ms(command, "--timeout",
-		    value);
-		break;
-	default:
-		command_die(COMMAND_USAGE, 0, "see brood %s --help",
-		    command->name);
-	}
+	return NULL;
 }
 
 static void
 run_parse(struct run *run, const struct command *command, int argc,
     char **argv)
 {
-	int option;
+	struct brood_pool_options *pool = &run->pool_options;
+	const struct option_spec options[] = {
+		{ 'n', "workers", "N", "how many workers; default: one for "
+		    "each processor",
+		    .number = &pool->workers, .min = 1, .max = 1 << 18 },
+		{ 'l', "listen", "SOCKET", "serve on this file; default: the "
+		    "first socket\nof LISTEN_FDS, else ./brood.sock",
+		    .text = &run->path },
+		{ 'm', "mode", "MODE", "permissions of the socket, in octal; "
+		    "default: 600;\nwho may connect needs permission to write",
+		    .set = run_set_mode, .set_arg = run },
+		{ .name = "timeout", .argument = "SECONDS",
+		    .help = "the longest that one request may take, its wait "
+		    "for\na worker included; default: no limit",
+		    .seconds_ms = &run->timeout_ms },
+		{ .name = "max-requests", .argument = "N",
+		    .help = "replace a worker after about N requests; "
+		    "default: never",
+		    .number = &pool->max_requests, .min = 1, .max = INT_MAX },
+		{ .name = "queue", .argument = "N",
+		    .help = "how many requests may wait for a worker; default: "
+		    "twice\nthe workers, at least 64",
+		    .number = &pool->queue, .min = 1, .max = 1 << 20 },
+		{ .name = "env", .argument = "NAME=VALUE",
+		    .help = "set this in the workers' environment; may be "
+		    "repeated", .set = run_set_env },
+		{ .name = "chdir", .argument = "DIRECTORY",
+		    .help = "the working directory of the workers",
+		    .text = &pool->chdir },
+		{ .name = "name", .argument = "NAME",
+		    .help = "what messages call the workers; default: worker",
+		    .text = &pool->name },
+		{ .name = "fds-from-worker",
+		    .help = "pass on descriptors that come with replies: only "
+		    "for\nworkers that are trusted",
+		    .flag = &pool->fds_from_worker },
+		{ .name = NULL },
+	};
 
-	while ((option = getopt_long(argc, argv, "+hl:m:n:", run_options,
-	    NULL)) != -1)
-		run_set(run, command, option, optarg);
-	if (optind == argc)
-		command_misuse(command, "a program is missing");
-	run->pool_options.argv = (const char *const *)argv + optind;
+	argv = options_parse(command, options, argc, argv);
+	pool->argv = (const char *const *)argv;
 }
 
 /* Beginning */
@@ -413,21 +375,11 @@ run_run(const struct command *command, int argc, char **argv)
 const struct command command_run = {
 	.name = "run",
 	.summary = "Keep workers running and serve them on a socket",
-	.usage = "run [OPTION...] -- PROGRAM [ARG...]",
+	.operands = "-- PROGRAM [ARG...]",
+	.min_operands = 1,
+	.max_operands = INT_MAX,
+	.options_first = true,
 	.help =
-"  -n, --workers N     so many workers; as many as there are processors\n"
-"  -l, --listen SOCKET serve on this file; ./brood.sock, or the first socket\n"
-"                      of LISTEN_FDS\n"
-"  -m, --mode MODE     who may connect, in octal; 600\n"
-"  --timeout S         for a request at most, in seconds; none\n"
-"  --max-requests N    then a worker is replaced; never\n"
-"  --queue N           requests that wait; twice the workers, at least 64\n"
-"  --env NAME=VALUE    in the workers' environment; may be repeated\n"
-"  --chdir DIR         where the workers run\n"
-"  --name NAME         in messages; worker\n"
-"  --fds-from-worker   pass descriptors of replies on: only from workers\n"
-"                      that are trusted\n"
-"\n"
 "Signals: TERM and INT finish what was accepted and end, a second one ends at\n"
 "once; HUP replaces the workers by new ones; TTIN and TTOU make them one more\n"
 "and one fewer.\n",

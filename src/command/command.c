@@ -14,9 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+void (*command_before_error)(void);
+
 static void
 command_vwarn(int error, const char *format, va_list ap)
 {
+	if (command_before_error != NULL)
+		command_before_error();
 	fputs("brood: ", stderr);
 	(void)vfprintf(stderr, format, ap);
 	if (error != 0)

@@ -57,6 +57,12 @@ extern const struct command command_status;
 extern const struct command command_stop;
 extern const struct command command_top;
 
+/*
+ * Called, unless NULL, before an error is printed: brood top gives the screen
+ * back.
+ */
+extern void (*command_before_error)(void);
+
 /* "brood: what: why", why being strerror(3) of error, or text; then exit. */
 noreturn void
 	command_die(enum command_status status, int error, const char *format,

@@ -3,7 +3,10 @@
 
 import json
 import os
+import re
+import select
 import signal
+import subprocess
 
 from served import *
 
@@ -163,6 +166,25 @@ def test_events_are_followed_to_the_end():
             last, frame = frame, client.recv()
         check(json.loads(last.payload)["event"] == "stopped", last)
         check(frame.kind == REPLY, frame)
+        check(run.wait() == 0)
+
+
+def test_events_command_prints_nothing_but_events():
+    with Run("-n", "1") as run, subprocess.Popen(
+            [BROOD, "events", run.path], stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as events:
+        # A line says that the server has begun to send events.
+        until(lambda: run.command("scale", "+1").returncode == 0 and
+              select.select([events.stdout], [], [], 0.005)[0])
+        run.kill(signal.SIGTERM)
+        output, errors = events.communicate(timeout=PATIENCE)
+        lines = output.decode().splitlines()
+        check(" stopped worker " in lines[-1], lines)
+        for line in lines:
+            check(re.match(r"[-\d]{10} [:\d]{8} [a-z_]+ worker "
+                           r"slot \d+ generation \d+", line), lines)
+        check(b"closed the connection" in errors, errors)
+        check(events.returncode == 3, events.returncode)
         check(run.wait() == 0)
 
 

@@ -130,7 +130,7 @@ cat >"$tmp/want" <<'EOF'
 EOF
 expect 3 events "$tmp/s"
 same events
-grep -q 'the server is gone' "$tmp/errors" ||
+grep -q 'the server closed the connection' "$tmp/errors" ||
     fail "a server that goes is told as: $(cat "$tmp/errors")"
 expect 3 events --json "$tmp/s"
 test "$(wc -l <"$tmp/out")" -eq 2 || fail "events --json: not a line each"

@@ -1,35 +1,36 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood call: one request to a brood run.
+ * brood call: send one request to a brood run and print the reply.
  *
- * Owns what is sent: the payload and the descriptors.  The reply goes to stdout
- * byte for byte, its parts as they come; progress is for people, a line of
- * stderr each.
+ * The parts of the reply go to standard output as they come, unchanged;
+ * progress goes to standard error, one line each.
  */
 
-#include "base/clock.h"
-#include "command/command.h"
 #include "command/options.h"
 #include "command/remote/remote.h"
 
+#include "base/buffer.h"
+#include "base/clock.h"
+
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-/* What a server is given to say itself that the time is over. */
-enum { CALL_GRACE_MS = 1000 };
+enum {
+	CALL_READ = 1 << 16,
+	CALL_GRACE_MS = 1000,	/* for the server itself to answer that the
+				   time is over */
+};
 
 struct call {
-	const char *path;
-	const char *operand;		/* DATA, @FILE, - or NULL */
-	char *data;			/* read, or NULL */
-	int fds[BROOD_MAX_FDS];
 	int timeout_ms;			/* -1: none */
+	int fds[BROOD_MAX_FDS];		/* of the request; they are open until
+					   the process ends */
+	struct brood__buffer data;	/* what was read for the request */
 	struct brood_message request;
 };
 
@@ -48,69 +49,62 @@ call_add_fd(void *arg, const char *path)
 	return NULL;
 }
 
-/* Read all of a file, one byte more at most than can be sent. */
+/* Read all of a file, at most one byte more than can be sent. */
 static void
 call_read(struct call *call, FILE *file, const char *name)
 {
-	size_t size = 0, len = 0, n;
+	struct brood__buffer *data = &call->data;
+	size_t n;
 
 	do {
-		if (len == size) {
-			size = size == 0 ? 1 << 16 : 2 * size;
-			call->data = realloc(call->data, size);
-			if (call->data == NULL)
-				command_die(COMMAND_UNUSABLE, ENOMEM, "%s",
-				    name);
-		}
-		n = fread(call->data + len, 1, size - len, file);
-		len += n;
-	} while (n > 0 && len <= BROOD_MAX_PAYLOAD);
+		if (brood__buffer_reserve(data, CALL_READ) < 0)
+			command_die(COMMAND_UNUSABLE, ENOMEM, "%s", name);
+		n = fread(data->bytes + data->end, 1, CALL_READ, file);
+		data->end += n;
+	} while (n > 0 && brood__buffer_len(data) <= BROOD_MAX_PAYLOAD);
 	if (ferror(file))
 		command_die(COMMAND_UNUSABLE, errno, "%s", name);
-	if (len > BROOD_MAX_PAYLOAD)
+	if (brood__buffer_len(data) > BROOD_MAX_PAYLOAD)
 		command_die(COMMAND_FAILED, 0, "%s: more than %u bytes", name,
 		    BROOD_MAX_PAYLOAD);
-	call->request.data = call->data;
-	call->request.len = len;
+	call->request.data = data->bytes + data->start;
+	call->request.len = brood__buffer_len(data);
 }
 
 static void
-call_fill(struct call *call)
+call_set_data(struct call *call, const char *operand)
 {
 	FILE *file;
 
-	if (call->operand == NULL)
-		return;
-	if (strcmp(call->operand, "-") == 0)
+	if (strcmp(operand, "-") == 0)
 		call_read(call, stdin, "standard input");
-	else if (call->operand[0] != '@') {
-		call->request.data = call->operand;
-		call->request.len = strlen(call->operand);
+	else if (operand[0] != '@') {
+		call->request.data = operand;
+		call->request.len = strlen(operand);
 	} else {
-		file = fopen(call->operand + 1, "re");
+		file = fopen(operand + 1, "re");
 		if (file == NULL)
 			command_die(COMMAND_UNUSABLE, errno, "%s",
-			    call->operand + 1);
-		call_read(call, file, call->operand + 1);
+			    operand + 1);
+		call_read(call, file, operand + 1);
 		(void)fclose(file);
 	}
 }
 
 static void
-call_progress(const struct brood_message *msg)
+call_print_progress(const struct brood_message *msg)
 {
-	char *text = remote_text(msg);
+	char *text = remote_text(msg->data, msg->len);
 
 	fprintf(stderr, "%s\n", text);
 	free(text);
 }
 
-/* A part is worth something now: whoever reads need not wait for the rest. */
+/* Each part is flushed: its reader need not wait for the rest. */
 static void
-call_print(const struct brood_message *msg)
+call_print_reply(const struct brood_message *msg)
 {
-	if (fwrite(msg->data, 1, msg->len, stdout) != msg->len)
-		command_die(COMMAND_UNUSABLE, errno, "standard output");
+	(void)fwrite(msg->data, 1, msg->len, stdout);
 	command_close_stdout();
 }
 
@@ -120,19 +114,14 @@ call_follow(const struct call *call, const struct remote *remote)
 	int64_t end_ms = call->timeout_ms < 0 ? BROOD__NEVER :
 	    brood__now_ms() + call->timeout_ms + CALL_GRACE_MS;
 	struct brood_message msg;
-	bool is_over = false;
 
-	while (!is_over) {
-		remote_recv(remote, brood__time_left(end_ms, brood__now_ms()), &msg);
-		if (msg.kind == BROOD_KIND_ERROR)
-			remote_refused(remote, &msg);
+	do {
+		remote_answer(remote, end_ms, &msg);
 		if (msg.kind == BROOD_KIND_PROGRESS)
-			call_progress(&msg);
-		if (msg.kind == BROOD_KIND_REPLY) {
-			call_print(&msg);
-			is_over = !msg.more;
-		}
-	}
+			call_print_progress(&msg);
+		else
+			call_print_reply(&msg);
+	} while (msg.kind == BROOD_KIND_PROGRESS || msg.more);
 }
 
 static int
@@ -151,23 +140,20 @@ call_run(const struct command *command, int argc, char **argv)
 	};
 	struct remote remote;
 
-	call.request.fds = call.fds;
 	argv = options_parse(command, options, argc, argv);
-	call.path = argv[0];
-	call.operand = argv[1];
-	call_fill(&call);
-	/* 0 is "none" to the protocol. */
+	if (argv[1] != NULL)
+		call_set_data(&call, argv[1]);
+	call.request.fds = call.fds;
+	/* In the protocol 0 means no timeout: the shortest is 1 ms. */
 	if (call.timeout_ms >= 0)
 		call.request.timeout_ms = call.timeout_ms == 0 ? 1 :
 		    (uint32_t)call.timeout_ms;
-	remote_open(&remote, call.path, call.timeout_ms > 0 ?
-	    call.timeout_ms : -1);
+	remote_open(&remote, argv[0], call.timeout_ms > 0 ?
+	    call.timeout_ms : REMOTE_TIMEOUT_MS);
 	remote_request(&remote, &call.request);
 	call_follow(&call, &remote);
 	remote_close(&remote);
-	for (size_t i = 0; i < call.request.n_fds; i++)
-		(void)close(call.fds[i]);
-	free(call.data);
+	brood__buffer_fini(&call.data);
 	return COMMAND_OK;
 }
 

@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood events: what happens to a server's workers, as it happens, until the
- * server goes.  A line per event; what a worker said last on standard error is
- * shown below it.
+ * brood events: print what happens to a server's workers, until the server
+ * closes the connection.  One line per event; below it, indented, what the
+ * worker printed last on standard error.
  */
 
-#include "command/command.h"
+#include "command/methods.h"
 #include "command/options.h"
-#include "command/remote/query.h"
+#include "command/remote/fields.h"
+
+#include "base/clock.h"
 
 #include <math.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void
 events_print_time(const json_t *event)
 {
-	double seconds = inquiry_number(event, "time");
+	double seconds = fields_number(event, "time");
 	time_t at = fabs(seconds) < 1e11 ? (time_t)seconds : 0;
 	struct tm tm;
 	char text[32];
@@ -31,23 +31,19 @@ events_print_time(const json_t *event)
 	fputs(text, stdout);
 }
 
-/* Newlines are kept here as lines; all else was made printable. */
 static void
-events_print_tail(const json_t *event)
+events_print_stderr(const json_t *event)
 {
 	const char *tail =
 	    json_string_value(json_object_get(event, "stderr"));
-	json_t *line;
 	char *text;
 	size_t len;
 
 	for (; tail != NULL && *tail != '\0'; tail += len) {
 		len = strcspn(tail, "\n");
-		line = json_pack("{s:s%}", "line", tail, len);
-		text = inquiry_text(line, "line");
+		text = remote_text(tail, len);
 		printf("    %s\n", text);
 		free(text);
-		json_decref(line);
 		len += tail[len] == '\n';
 	}
 }
@@ -55,39 +51,43 @@ events_print_tail(const json_t *event)
 static void
 events_print(const json_t *event)
 {
-	char *kind = inquiry_text(event, "event");
-	char *name = inquiry_text(event, "name");
-	char *text = inquiry_text(event, "text");
+	char *kind = fields_text(event, "event");
+	char *name = fields_text(event, "name");
+	char *text = fields_text(event, "text");
 
 	events_print_time(event);
 	printf(" %s %s slot %.0f generation %.0f", kind, name,
-	    inquiry_number(event, "slot"),
-	    inquiry_number(event, "generation"));
-	if (inquiry_number(event, "pid") != 0)
-		printf(" pid %.0f", inquiry_number(event, "pid"));
+	    fields_number(event, "slot"), fields_number(event, "generation"));
+	if (fields_number(event, "pid") != 0)
+		printf(" pid %.0f", fields_number(event, "pid"));
 	printf("%s%s\n", *text != '\0' ? ": " : "", text);
-	events_print_tail(event);
+	events_print_stderr(event);
 	free(kind);
 	free(name);
 	free(text);
 }
 
+/* remote_answer() ends the command when the server is gone. */
 static noreturn void
-events_follow(struct brood_channel *channel, bool is_json)
+events_follow(struct remote *remote, bool is_json)
 {
-	uint64_t id = inquiry_ask(channel, BROOD_METHOD_EVENTS);
+	struct brood_message msg = { .code = BROOD_METHOD_EVENTS };
 	json_t *event;
 
+	remote_request(remote, &msg);
 	for (;;) {
-		event = inquiry_answer(channel, id, -1);
+		remote_answer(remote, BROOD__NEVER, &msg);
+		/* Events are parts of a reply; the last part holds none. */
+		if (!msg.more)
+			continue;
+		event = fields_parse(remote, &msg);
 		if (is_json)
-			inquiry_print(event, JSON_COMPACT);
+			fields_print(event, JSON_COMPACT);
 		else
 			events_print(event);
 		json_decref(event);
-		/* Whoever reads a pipe waits for this line. */
-		if (fflush(stdout) != 0)
-			command_close_stdout();
+		/* A program that reads from a pipe waits for this line. */
+		command_close_stdout();
 	}
 }
 
@@ -100,9 +100,11 @@ events_run(const struct command *command, int argc, char **argv)
 		    .flag = &is_json },
 		{ .name = NULL },
 	};
+	struct remote remote;
 
 	argv = options_parse(command, options, argc, argv);
-	events_follow(inquiry_open(argv[0]), is_json);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	events_follow(&remote, is_json);
 }
 
 const struct command command_events = {
@@ -111,7 +113,6 @@ const struct command command_events = {
 	.operands = "SOCKET",
 	.min_operands = 1,
 	.max_operands = 1,
-	.help =
-	    "Ends with status 3 when the server is gone.\n",
+	.help = "Ends with status 3 when the server is gone.\n",
 	.run = events_run,
 };

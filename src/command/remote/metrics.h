@@ -1,21 +1,26 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__VITALS_H
-#define BROOD__VITALS_H
+#ifndef BROOD__METRICS_H
+#define BROOD__METRICS_H
 
 /*
- * A server's status, as people read it and as Prometheus does.
+ * The status of a server: asked for, and written for people or for Prometheus.
  */
 
-#include <jansson.h>
+#include "command/remote/fields.h"
+
 #include <stdio.h>
 
-/*
- * Lines and a table of workers.  With the status of `before`, CPU is the share
- * since then in percent; with NULL it is the time used, in seconds.
- */
-void	vitals_write(FILE *out, const json_t *status, const json_t *before);
+/* Ask the server; the caller owns the answer. */
+json_t	*metrics_fetch(struct remote *remote);
 
-/* The text format, version 0.0.4. */
-void	vitals_write_prometheus(FILE *out, const json_t *status);
+/*
+ * Lines, and a table of the workers.  If before, an earlier status, is not
+ * NULL, the table shows the processor time used since then in percent of the
+ * time passed; otherwise the time used in seconds.
+ */
+void	metrics_write(FILE *out, const json_t *status, const json_t *before);
+
+/* The text format of Prometheus, version 0.0.4. */
+void	metrics_write_prometheus(FILE *out, const json_t *status);
 
 #endif

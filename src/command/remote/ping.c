@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood ping: how long a frame takes there and back; see ping(8).
+ * brood ping: measure how long a frame takes there and back; see ping(8).
  *
- * Owns the child that answers where no socket is named.  Never waits but in
- * poll(2): a peer that stops reading shows as loss.
+ * Owns the child that answers where no socket is named.  Waits in poll(2)
+ * alone, so that a peer which stops reading is shown as loss.
  *
- * When a PING left is remembered for the last PING_WINDOW of them: an answer
- * that comes later than that is as good as lost.
+ * The last PING_WINDOW sending times are remembered: an answer that comes after
+ * that many further PINGs counts as lost.
  */
 
 #include "base/clock.h"
 #include "base/self_pipe.h"
-#include "command/command.h"
 #include "command/options.h"
 #include "command/remote/remote.h"
 
@@ -21,34 +20,36 @@
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 enum {
 	PING_SIZE = 56,
 	PING_WINDOW = 1024,
-	PING_LINGER_MS = 2000,		/* for the answers to the last ones */
+	PING_LINGER_MS = 2000,		/* to wait for the last answer */
+};
+
+enum ping_state {
+	PING_RUNNING,
+	PING_OVER,			/* all answered, or a signal came */
+	PING_LOST,			/* the channel is of no use any more */
 };
 
 struct ping {
 	struct brood_child *child;	/* NULL with a socket */
-	struct remote remote;
-	struct brood_channel *channel;
-	char peer[128];
+	struct remote remote;		/* with a child: its name and channel */
+	char name[32];			/* "worker PID" */
 	char *data;
-	unsigned size;
-	unsigned count;			/* 0: until a signal */
+	unsigned size;			/* of data */
+	unsigned count;			/* how many to send; 0: no end */
 	int interval_ms;
 	int signals_fd;
-	int64_t due_ms;			/* the next one; or the end */
-	bool is_over;
-	bool is_gone;			/* the peer */
+	enum ping_state state;
 
 	uint64_t n_sent;
 	uint64_t n_received;
+	int64_t last_ms;		/* when the last PING was due */
 	int64_t sent_us[PING_WINDOW];	/* by id; 0: answered */
 	double min_us;
 	double max_us;
@@ -65,7 +66,7 @@ ping_now_us(void)
 	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
 }
 
-/* The peer of one's own: runs in the child. */
+/* Runs in the child, which answers where no socket is named. */
 static int
 ping_answer(struct brood_channel *channel, void *arg)
 {
@@ -73,7 +74,7 @@ ping_answer(struct brood_channel *channel, void *arg)
 	int r;
 
 	(void)arg;
-	/* Ctrl-C is for the parent, which then says when it is over. */
+	/* Ctrl-C signals both; the parent prints the statistics and ends. */
 	(void)signal(SIGINT, SIG_IGN);
 	while ((r = brood_channel_recv(channel, -1, &msg)) == 1) {
 		if (msg.kind != BROOD_KIND_PING)
@@ -92,17 +93,16 @@ ping_open(struct ping *ping, const char *path)
 	int r;
 
 	if (path != NULL) {
-		remote_open(&ping->remote, path, -1);
-		ping->channel = ping->remote.channel;
-		(void)snprintf(ping->peer, sizeof(ping->peer), "%s", path);
+		remote_open(&ping->remote, path, REMOTE_TIMEOUT_MS);
 		return;
 	}
 	r = brood_child_fork(&ping->child, NULL, ping_answer, NULL);
 	if (r < 0)
 		command_die(COMMAND_UNUSABLE, -r, "a worker");
-	ping->channel = brood_child_channel(ping->child);
-	(void)snprintf(ping->peer, sizeof(ping->peer), "worker %d",
+	(void)snprintf(ping->name, sizeof(ping->name), "worker %d",
 	    (int)brood_child_pid(ping->child));
+	ping->remote.path = ping->name;
+	ping->remote.channel = brood_child_channel(ping->child);
 }
 
 static void
@@ -119,10 +119,19 @@ static void
 ping_lose(struct ping *ping, int error)
 {
 	if (error == -EPIPE)
-		command_warn(0, "%s: it is gone", ping->peer);
+		command_warn(0, "%s: it is gone", ping->remote.path);
 	else
-		command_warn(-error, "%s", ping->peer);
-	ping->is_over = ping->is_gone = true;
+		command_warn(-error, "%s", ping->remote.path);
+	ping->state = PING_LOST;
+}
+
+static void
+ping_flush(struct ping *ping)
+{
+	int r = brood_channel_flush(ping->remote.channel, 0);
+
+	if (r < 0 && r != -EAGAIN)
+		ping_lose(ping, r);
 }
 
 static void
@@ -137,18 +146,17 @@ ping_send(struct ping *ping)
 	int r;
 
 	ping->sent_us[msg.id % PING_WINDOW] = ping_now_us();
-	r = brood_channel_queue(ping->channel, &msg);
-	if (r == 0)
-		r = brood_channel_flush(ping->channel, 0);
+	r = brood_channel_queue(ping->remote.channel, &msg);
 	if (r == -EMSGSIZE)
 		command_die(COMMAND_FAILED, 0,
-		    "%s: %u bytes are more than it accepts", ping->peer,
-		    ping->size);
-	if (r < 0 && r != -EAGAIN) {
+		    "%s: %u bytes are more than it accepts",
+		    ping->remote.path, ping->size);
+	if (r < 0) {
 		ping_lose(ping, r);
 		return;
 	}
 	ping->n_sent++;
+	ping_flush(ping);
 }
 
 static void
@@ -177,7 +185,7 @@ ping_receive(struct ping *ping, const struct brood_message *msg)
 	*sent_us = 0;
 	ping_count(ping, (double)us);
 	printf("%zu bytes from %s: seq=%llu time=%lld us\n", msg->len,
-	    ping->peer, (unsigned long long)msg->id, (long long)us);
+	    ping->remote.path, (unsigned long long)msg->id, (long long)us);
 	command_close_stdout();
 }
 
@@ -187,41 +195,41 @@ ping_read(struct ping *ping)
 	struct brood_message msg;
 	int r;
 
-	while ((r = brood_channel_recv(ping->channel, 0, &msg)) == 1)
+	while ((r = brood_channel_recv(ping->remote.channel, 0, &msg)) == 1)
 		ping_receive(ping, &msg);
 	if (r < 0)
 		ping_lose(ping, r);
 }
 
-static bool
-ping_has_sent_all(const struct ping *ping)
+/*
+ * The instant at which the next PING is due, or, when all were sent, the wait
+ * for the last answer ends.
+ */
+static int64_t
+ping_due_ms(const struct ping *ping)
 {
-	return ping->count > 0 && ping->n_sent == ping->count;
+	bool has_sent_all = ping->count > 0 && ping->n_sent == ping->count;
+
+	if (!has_sent_all && ping->interval_ms > 0)
+		return ping->last_ms + ping->interval_ms;
+	/* The last answer is what is waited for. */
+	return ping->n_received == ping->n_sent ? ping->last_ms :
+	    ping->last_ms + PING_LINGER_MS;
 }
 
-/* What is due: the next one, or the end. */
+/* While a PING is still queued none is added: it counts as the one due. */
 static void
 ping_advance(struct ping *ping)
 {
-	bool is_busy = brood_channel_events(ping->channel) & POLLOUT;
 	int64_t now_ms = brood__now_ms();
 
-	if (ping_has_sent_all(ping) && ping->n_received == ping->n_sent)
-		ping->is_over = true;
-	/* Without an interval the answer gives the next its turn. */
-	if (ping->interval_ms == 0 && !ping_has_sent_all(ping) &&
-	    ping->n_received == ping->n_sent)
-		ping->due_ms = now_ms;
-	if (ping->is_over || now_ms < ping->due_ms)
+	if (now_ms < ping_due_ms(ping))
 		return;
-	if (ping_has_sent_all(ping)) {
-		ping->is_over = true;
-		return;
-	}
-	if (!is_busy)
+	ping->last_ms = now_ms;
+	if (ping->count > 0 && ping->n_sent == ping->count)
+		ping->state = PING_OVER;
+	else if (!(brood_channel_events(ping->remote.channel) & POLLOUT))
 		ping_send(ping);
-	ping->due_ms = now_ms + (ping_has_sent_all(ping) ||
-	    ping->interval_ms == 0 ? PING_LINGER_MS : ping->interval_ms);
 }
 
 static void
@@ -229,20 +237,17 @@ ping_wait(struct ping *ping)
 {
 	struct pollfd pfds[] = {
 		{ ping->signals_fd, POLLIN, 0 },
-		{ brood_channel_fd(ping->channel),
-		    brood_channel_events(ping->channel), 0 },
+		{ brood_channel_fd(ping->remote.channel),
+		    brood_channel_events(ping->remote.channel), 0 },
 	};
-	int r;
 
-	if (poll(pfds, 2, brood__time_left(ping->due_ms, brood__now_ms())) < 0)
+	if (poll(pfds, 2, brood__time_left(ping_due_ms(ping), brood__now_ms())) < 0)
 		return;
 	if (brood__self_pipe_next(ping->signals_fd) != 0)
-		ping->is_over = true;
-	r = pfds[1].revents & POLLOUT ?
-	    brood_channel_flush(ping->channel, 0) : 0;
-	if (r < 0 && r != -EAGAIN)
-		ping_lose(ping, r);
-	else if (pfds[1].revents & (POLLIN | POLLHUP))
+		ping->state = PING_OVER;
+	if (pfds[1].revents & POLLOUT)
+		ping_flush(ping);
+	if (ping->state != PING_LOST && (pfds[1].revents & (POLLIN | POLLHUP)))
 		ping_read(ping);
 }
 
@@ -252,7 +257,7 @@ ping_summarize(const struct ping *ping)
 	double n = (double)ping->n_received, mean, variance;
 	double lost = (double)(ping->n_sent - ping->n_received);
 
-	printf("\n--- %s ping statistics ---\n", ping->peer);
+	printf("\n--- %s ping statistics ---\n", ping->remote.path);
 	printf("%llu transmitted, %llu received, %.0f%% loss\n",
 	    (unsigned long long)ping->n_sent,
 	    (unsigned long long)ping->n_received,
@@ -291,17 +296,19 @@ ping_run(const struct command *command, int argc, char **argv)
 	ping.signals_fd = brood__self_pipe_open(signals);
 	if (ping.signals_fd < 0)
 		command_die(COMMAND_UNUSABLE, -ping.signals_fd, "signals");
-	printf("PING %s: %u bytes of data\n", ping.peer, ping.size);
+	printf("PING %s: %u bytes of data\n", ping.remote.path, ping.size);
 	command_close_stdout();
-	while (!ping.is_over) {
+	/* The first PING is due at once. */
+	ping.last_ms = brood__now_ms() - ping.interval_ms;
+	while (ping.state == PING_RUNNING) {
 		ping_advance(&ping);
-		if (!ping.is_over)
+		if (ping.state == PING_RUNNING)
 			ping_wait(&ping);
 	}
 	ping_summarize(&ping);
 	ping_close(&ping);
-	return ping.n_received == 0 || ping.is_gone ? COMMAND_FAILED :
-	    COMMAND_OK;
+	return ping.n_received == 0 || ping.state == PING_LOST ?
+	    COMMAND_FAILED : COMMAND_OK;
 }
 
 const struct command command_ping = {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood reload: have a brood run replace its workers; wait for the outcome.
+ * brood reload: replace the workers of a brood run, and wait for the outcome.
  */
 
-#include "command/command.h"
 #include "command/methods.h"
 #include "command/options.h"
 #include "command/remote/remote.h"
@@ -19,7 +18,8 @@ reload_run(const struct command *command, int argc, char **argv)
 	struct remote remote;
 
 	argv = options_parse(command, none, argc, argv);
-	remote_control(&remote, argv[0], BROOD_METHOD_RELOAD, "", &reply);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	remote_call(&remote, BROOD_METHOD_RELOAD, "", -1, &reply);
 	remote_close(&remote);
 	printf("reloaded\n");
 	command_close_stdout();

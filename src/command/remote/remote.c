@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The client's side of a server's socket: what call, scale, reload and stop
- * have in common.  Owns the connection.
+ * The client's end of a server's socket, for all subcommands that ask a
+ * brood run for something.
  */
 
 #include "base/text.h"
+#include "command/methods.h"
 #include "command/remote/remote.h"
+
+#include "base/clock.h"
 
 #include <brood/socket.h>
 
@@ -15,21 +18,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	REMOTE_TIMEOUT_MS = 10000,
-	REMOTE_TEXT = 4096,		/* of a message: for people to read */
-};
+enum { REMOTE_TEXT = 4096 };
 
 char *
-remote_text(const struct brood_message *msg)
+remote_text(const void *data, size_t len)
 {
-	size_t len = msg->len < REMOTE_TEXT ? msg->len : REMOTE_TEXT;
-	char *text = calloc(1, len + 1);
+	char *text;
 
+	if (len > REMOTE_TEXT)
+		len = REMOTE_TEXT;
+	text = calloc(1, len + 1);
 	if (text == NULL)
 		command_die(COMMAND_UNUSABLE, ENOMEM, "a message");
 	if (len > 0)
-		memcpy(text, msg->data, len);
+		memcpy(text, data, len);
 	for (size_t i = 0; i < len; i++)
 		if (text[i] == '\0')
 			text[i] = '?';
@@ -41,7 +43,8 @@ static noreturn void
 remote_die(const struct remote *remote, int error)
 {
 	if (error == -ETIMEDOUT)
-		command_die(COMMAND_TIMEOUT, ETIMEDOUT, "%s", remote->path);
+		command_die(COMMAND_TIMEOUT, 0, "%s: no answer in time",
+		    remote->path);
 	if (error == -EPIPE)
 		command_die(COMMAND_UNUSABLE, 0,
 		    "%s: the server closed the connection", remote->path);
@@ -55,9 +58,7 @@ remote_open(struct remote *remote, const char *path, int timeout_ms)
 	char text[BROOD_SOCKET_TEXT];
 	int r;
 
-	if (timeout_ms < 0)
-		timeout_ms = REMOTE_TIMEOUT_MS;
-	remote->path = path;
+	*remote = (struct remote) { .path = path };
 	r = brood_connect_channel(path, timeout_ms, &options,
 	    &remote->channel, text);
 	if (r < 0)
@@ -75,14 +76,14 @@ remote_close(struct remote *remote)
 }
 
 void
-remote_request(const struct remote *remote,
-    const struct brood_message *request)
+remote_request(struct remote *remote, const struct brood_message *request)
 {
 	struct brood_message msg = *request;
 	int r;
 
 	msg.kind = BROOD_KIND_REQUEST;
-	msg.id = 1;
+	msg.id = ++remote->id;
+	remote->method = msg.code;
 	r = brood_channel_send(remote->channel, &msg);
 	if (r == -EMSGSIZE)
 		command_die(COMMAND_FAILED, 0,
@@ -90,16 +91,6 @@ remote_request(const struct remote *remote,
 		    request->len);
 	if (r < 0)
 		remote_die(remote, r);
-}
-
-void
-remote_recv(const struct remote *remote, int timeout_ms,
-    struct brood_message *ret_msg)
-{
-	int r = brood_channel_recv(remote->channel, timeout_ms, ret_msg);
-
-	if (r <= 0)
-		remote_die(remote, r < 0 ? r : -ETIMEDOUT);
 }
 
 static enum command_status
@@ -116,7 +107,7 @@ remote_status(uint32_t code)
 }
 
 static const char *
-remote_error_name(uint32_t code)
+remote_error_name(const struct remote *remote, uint32_t code)
 {
 	static const char *const names[] = {
 		[BROOD_ERROR_FAILED] = "failed",
@@ -131,20 +122,24 @@ remote_error_name(uint32_t code)
 		[BROOD_ERROR_PROTOCOL] = "protocol error",
 	};
 
+	/* The server does not say which of the two it is. */
+	if (code == BROOD_ERROR_NO_METHOD &&
+	    remote->method >= BROOD_METHOD_CONTROL)
+		return "not allowed, or no such method there";
 	if (code >= sizeof(names) / sizeof(names[0]) || names[code] == NULL)
 		return "failed";
 	return names[code];
 }
 
-noreturn void
+/* Neither the name nor the text is printed if the other one contains it. */
+static noreturn void
 remote_refused(const struct remote *remote, const struct brood_message *error)
 {
-	const char *name = remote_error_name(error->code);
-	char *text = remote_text(error);
+	const char *name = remote_error_name(remote, error->code);
+	char *text = remote_text(error->data, error->len);
 
-	if (text[0] == '\0')
+	if (strstr(name, text) != NULL)
 		command_warn(0, "%s: %s", remote->path, name);
-	/* Not "no such method: no such method". */
 	else if (strncmp(text, name, strlen(name)) == 0)
 		command_warn(0, "%s: %s", remote->path, text);
 	else
@@ -154,20 +149,37 @@ remote_refused(const struct remote *remote, const struct brood_message *error)
 }
 
 void
-remote_control(struct remote *remote, const char *path, uint32_t method,
-    const char *json, struct brood_message *ret_reply)
+remote_answer(const struct remote *remote, int64_t deadline_ms,
+    struct brood_message *ret_answer)
+{
+	int r;
+
+	do {
+		r = brood_channel_recv(remote->channel,
+		    brood__time_left(deadline_ms, brood__now_ms()), ret_answer);
+		if (r <= 0)
+			remote_die(remote, r < 0 ? r : -ETIMEDOUT);
+		if (ret_answer->kind == BROOD_KIND_ERROR)
+			remote_refused(remote, ret_answer);
+	} while (ret_answer->kind != BROOD_KIND_REPLY &&
+	    ret_answer->kind != BROOD_KIND_PROGRESS);
+	if (ret_answer->id != remote->id)
+		remote_die(remote, -EPROTO);
+}
+
+void
+remote_call(struct remote *remote, uint32_t method, const char *json,
+    int timeout_ms, struct brood_message *ret_reply)
 {
 	struct brood_message request = {
 		.code = method,
 		.data = json,
 		.len = strlen(json),
 	};
+	int64_t deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
 
-	remote_open(remote, path, -1);
 	remote_request(remote, &request);
 	do {
-		remote_recv(remote, -1, ret_reply);
-		if (ret_reply->kind == BROOD_KIND_ERROR)
-			remote_refused(remote, ret_reply);
+		remote_answer(remote, deadline_ms, ret_reply);
 	} while (ret_reply->kind != BROOD_KIND_REPLY);
 }

@@ -1,16 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood scale: how many workers a brood run keeps.
+ * brood scale: change how many workers a brood run keeps.
  */
 
-#include "command/command.h"
 #include "command/methods.h"
 #include "command/options.h"
-#include "command/remote/remote.h"
+#include "command/remote/fields.h"
 
-#include <jansson.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { SCALE_MAX = 1 << 18 };
 
@@ -18,28 +17,17 @@ static void
 scale_request(const struct command *command, const char *value, char *json,
     size_t size)
 {
-	if (value[0] == '+' || value[0] == '-')
-		(void)snprintf(json, size, "{\"change\":%lld}",
-		    command_number(command, "N", value, -SCALE_MAX,
-		    SCALE_MAX));
-	else
-		(void)snprintf(json, size, "{\"workers\":%lld}",
-		    command_number(command, "N", value, 1, SCALE_MAX));
-}
+	bool is_change = value[0] == '+' || value[0] == '-';
+	int min = is_change ? -SCALE_MAX : 1;
+	const char *error;
+	long long number;
 
-static void
-scale_print(const struct remote *remote, const struct brood_message *reply)
-{
-	json_t *object = json_loadb(reply->data, reply->len, 0, NULL);
-	json_t *workers = json_object_get(object, "workers");
-
-	if (!json_is_integer(workers))
-		command_die(COMMAND_UNUSABLE, 0,
-		    "%s: the answer is not understood", remote->path);
-	printf("%" JSON_INTEGER_FORMAT " worker%s\n",
-	    json_integer_value(workers),
-	    json_integer_value(workers) == 1 ? "" : "s");
-	json_decref(object);
+	number = strtonum(value, min, SCALE_MAX, &error);
+	if (error != NULL)
+		command_misuse(command, "N %s: %s (%d to %d)", value, error,
+		    min, SCALE_MAX);
+	(void)snprintf(json, size, "{\"%s\":%lld}",
+	    is_change ? "change" : "workers", number);
 }
 
 static int
@@ -48,13 +36,18 @@ scale_run(const struct command *command, int argc, char **argv)
 	const struct option_spec none[] = { { .name = NULL } };
 	struct brood_message reply;
 	struct remote remote;
-	char json[64];
+	char request[64];
+	json_t *answer;
+	double workers;
 
 	argv = options_parse(command, none, argc, argv);
-	scale_request(command, argv[1], json, sizeof(json));
-	remote_control(&remote, argv[0], BROOD_METHOD_SCALE, json,
-	    &reply);
-	scale_print(&remote, &reply);
+	scale_request(command, argv[1], request, sizeof(request));
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	remote_call(&remote, BROOD_METHOD_SCALE, request, -1, &reply);
+	answer = fields_parse(&remote, &reply);
+	workers = fields_number(answer, "workers");
+	printf("%.0f worker%s\n", workers, workers == 1 ? "" : "s");
+	json_decref(answer);
 	remote_close(&remote);
 	command_close_stdout();
 	return COMMAND_OK;

@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood status: one look at a server.
+ * brood status: print once what a server is doing.
  */
 
-#include "command/command.h"
+#include "command/methods.h"
 #include "command/options.h"
 #include "command/remote/metrics.h"
-#include "command/remote/query.h"
-
-#include <stdio.h>
-
-enum { STATUS_MS = 10000 };
-
-static void
-status_print(const json_t *status, bool is_json, bool is_prometheus)
-{
-	if (is_json)
-		inquiry_print(status, JSON_INDENT(2));
-	else if (is_prometheus)
-		vitals_write_prometheus(stdout, status);
-	else
-		vitals_write(stdout, status, NULL);
-}
 
 static int
 status_run(const struct command *command, int argc, char **argv)
@@ -35,20 +19,22 @@ status_run(const struct command *command, int argc, char **argv)
 		    "Prometheus", .flag = &is_prometheus },
 		{ .name = NULL },
 	};
-	struct brood_channel *channel;
+	struct remote remote;
 	json_t *status;
 
 	argv = options_parse(command, options, argc, argv);
 	if (is_json && is_prometheus)
 		command_misuse(command, "--json or --prometheus, not both");
-	channel = inquiry_open(argv[0]);
-	status = inquiry_answer(channel, inquiry_ask(channel,
-	    BROOD_METHOD_STATUS), STATUS_MS);
-	if (status == NULL)
-		command_die(COMMAND_TIMEOUT, 0, "%s: no answer", argv[0]);
-	status_print(status, is_json, is_prometheus);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	status = metrics_fetch(&remote);
+	if (is_json)
+		fields_print(status, JSON_INDENT(2));
+	else if (is_prometheus)
+		metrics_write_prometheus(stdout, status);
+	else
+		metrics_write(stdout, status, NULL);
 	json_decref(status);
-	(void)brood_channel_free(channel);
+	remote_close(&remote);
 	command_close_stdout();
 	return COMMAND_OK;
 }

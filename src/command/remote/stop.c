@@ -1,19 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood stop: have a brood run finish and end.
+ * brood stop: have a brood run finish its requests and end.
  *
- * The server closes the connections when its last worker has ended: that is
- * what --wait waits for.
+ * The server closes its connections when its last worker has ended: --wait
+ * waits for that.
  */
 
-#include "command/command.h"
 #include "command/methods.h"
 #include "command/options.h"
 #include "command/remote/remote.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 
 static void
@@ -50,7 +48,8 @@ stop_run(const struct command *command, int argc, char **argv)
 	if (drain_ms >= 0)
 		(void)snprintf(json, sizeof(json), "{\"drain\":%d.%03d}",
 		    drain_ms / 1000, drain_ms % 1000);
-	remote_control(&remote, argv[0], BROOD_METHOD_STOP, json, &reply);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	remote_call(&remote, BROOD_METHOD_STOP, json, -1, &reply);
 	if (is_waiting)
 		stop_wait(&remote);
 	remote_close(&remote);

@@ -50,13 +50,13 @@ class Frame:
 
 
 class Client:
-    def __init__(self, path, hello=True):
+    def __init__(self, path, hello=True, max_payload=1 << 24):
         self.socket = socket.socket(socket.AF_UNIX)
         self.socket.settimeout(PATIENCE)
         self.socket.connect(path)
         if hello:
             self.send(HELLO, payload=b"BROD" + struct.pack(
-                "<HHII", 1, 0, 0, 1 << 24))
+                "<HHII", 1, 0, 0, max_payload))
             check(self.recv().kind == HELLO)
 
     def __enter__(self):

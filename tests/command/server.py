@@ -155,6 +155,37 @@ def test_client_that_breaks_the_protocol_is_dropped_alone():
         run.stop()
 
 
+def test_request_with_id_0_is_a_protocol_error():
+    with Run("-n", "1") as run, Client(run.path) as client:
+        for method in ECHO, STATUS:
+            with Client(run.path) as bad:
+                bad.request(0, method)
+                frame = bad.recv()
+                check((frame.kind, frame.id, frame.code) ==
+                      (ERROR, 0, PROTOCOL), frame)
+                check(bad.ends())
+        check(run.status()["clients"]["dropped"] == 2)
+        check(run.status()["pool"]["submitted"] == 0)
+        check(client.call(1).kind == REPLY)
+        run.stop()
+
+
+def test_follower_that_got_an_error_gets_no_more_events():
+    with Run("-n", "1") as run, \
+            Client(run.path, max_payload=100) as client:
+        client.request(1, EVENTS)
+        frames = []
+        for _ in range(2):
+            check(run.command("scale", "+1").returncode == 0)
+            run.wait_for(r"\]: ready$")
+        client.send(PING, 9)
+        while not frames or frames[-1].kind != PONG:
+            frames.append(client.recv())
+        check([frame.kind for frame in frames] == [ERROR, PONG], frames)
+        check((frames[0].id, frames[0].code) == (1, TOO_LARGE), frames)
+        run.stop()
+
+
 def test_descriptors_of_requests_pass_and_of_replies_only_if_asked():
     with tempfile.TemporaryFile() as file:
         file.write(b"in the file")

@@ -124,7 +124,7 @@ remote_error_name(const struct remote *remote, uint32_t code)
 
 	/* The server does not say which of the two it is. */
 	if (code == BROOD_ERROR_NO_METHOD &&
-	    remote->method >= BROOD_METHOD_CONTROL)
+	    remote->method >= BROOD_METHOD_ADMIN)
 		return "not allowed, or no such method there";
 	if (code >= sizeof(names) / sizeof(names[0]) || names[code] == NULL)
 		return "failed";

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The control methods: who may call them, and their JSON.
- *
- * Owns nothing: a job that is answered later is the client's.  The text of the
- * objects is described in methods.h.
+ * The methods of methods.h, which describes their JSON: who may call them, and
+ * what they answer.
  */
 
-#include "base/clock.h"
 #include "command/methods.h"
 #include "command/serve/admin.h"
 #include "command/serve/procstat.h"
+#include "command/serve/report.h"
+
+#include "base/clock.h"
 
 #include <sys/wait.h>
 
@@ -20,9 +20,9 @@
 #include <string.h>
 #include <unistd.h>
 
-/* JSON is UTF-8; what a worker printed may be anything. */
+/* JSON is UTF-8, but what a worker printed may be any bytes. */
 static json_t *
-control_string(const char *text)
+admin_string(const char *text)
 {
 	json_t *string = json_string(text);
 	char *copy;
@@ -40,8 +40,14 @@ control_string(const char *text)
 	return string;
 }
 
-static void
-control_send(struct job *job, json_t *object, bool is_part)
+/* Answers */
+
+/*
+ * Queue an object, which stays the caller's, as a reply or a part of one.  False
+ * if the job was answered with an error instead, and has to be freed.
+ */
+static bool
+admin_send(const struct job *job, const json_t *object, bool is_part)
 {
 	char *text = json_dumps(object, JSON_COMPACT);
 	struct brood_message msg = {
@@ -51,30 +57,70 @@ control_send(struct job *job, json_t *object, bool is_part)
 		.len = text != NULL ? strlen(text) : 0,
 		.more = is_part,
 	};
+	bool is_sent = false;
 
 	if (text == NULL)
-		client_refuse(job->client, job->id, BROOD_ERROR_NO_CAPACITY,
-		    strerror(ENOMEM));
-	else if (client_answer(job->client, &msg) < 0)
-		client_refuse(job->client, job->id, BROOD_ERROR_TOO_LARGE,
+		connection_refuse(job->connection, job->id,
+		    BROOD_ERROR_NO_CAPACITY, strerror(ENOMEM));
+	else if (connection_answer(job->connection, &msg) < 0)
+		connection_refuse(job->connection, job->id,
+		    BROOD_ERROR_TOO_LARGE,
 		    "the answer is longer than this client accepts");
+	else
+		is_sent = true;
 	free(text);
+	return is_sent;
+}
+
+/* End the job with an object, which is taken. */
+static void
+admin_finish(struct job *job, json_t *object)
+{
+	(void)admin_send(job, object, false);
+	json_decref(object);
+	(void)job_free(job);
+}
+
+static void
+admin_fail(struct job *job, enum brood_error code, const char *text)
+{
+	connection_refuse(job->connection, job->id, code, text);
+	(void)job_free(job);
+}
+
+/* End all jobs of a kind: with an error, or with {} if code is 0. */
+static void
+admin_end_all(struct server *server, enum job_kind kind,
+    enum brood_error code, const char *text)
+{
+	struct connection *connection;
+	struct job *job, *next;
+
+	TAILQ_FOREACH(connection, &server->connections, next)
+		TAILQ_FOREACH_SAFE(job, &connection->jobs, next, next) {
+			if (job->kind != kind)
+				continue;
+			if (code != 0)
+				admin_fail(job, code, text);
+			else
+				admin_finish(job, json_object());
+		}
 }
 
 /* Status */
 
 static json_t *
-control_program(const char *const *argv)
+admin_program(const char *const *argv)
 {
 	json_t *program = json_array();
 
 	for (; *argv != NULL; argv++)
-		(void)json_array_append_new(program, control_string(*argv));
+		(void)json_array_append_new(program, admin_string(*argv));
 	return program;
 }
 
 static json_t *
-control_pool(const struct server *server)
+admin_pool(const struct server *server)
 {
 	struct brood_pool_stats stats;
 
@@ -99,7 +145,7 @@ control_pool(const struct server *server)
 }
 
 static const char *
-control_state(enum brood_worker_state state)
+admin_worker_state(enum brood_worker_state state)
 {
 	switch (state) {
 	case BROOD_WORKER_STARTING:
@@ -117,219 +163,154 @@ control_state(enum brood_worker_state state)
 }
 
 static json_t *
-control_worker(const struct brood_worker_info *info)
+admin_worker(const struct brood_worker_info *info)
 {
-	struct process_usage usage = { .rss = 0 };
+	struct procstat stat = { .rss = 0 };
 
 	if (info->pid > 0)
-		(void)process_usage(info->pid, &usage);
+		(void)procstat_read(info->pid, &stat);
 	return json_pack("{s:i,s:I,s:s,s:i,s:I,s:I,s:I,s:f,s:f,s:I}",
 	    "slot", (int)info->slot,
 	    "generation", (json_int_t)info->generation,
-	    "state", control_state(info->state), "pid", (int)info->pid,
+	    "state", admin_worker_state(info->state), "pid", (int)info->pid,
 	    "served", (json_int_t)info->served,
 	    "failures", (json_int_t)info->failures,
 	    "request", (json_int_t)info->id, "age", info->age_ms / 1000.0,
-	    "cpu", usage.cpu_s, "rss", (json_int_t)usage.rss);
+	    "cpu", stat.cpu_s, "rss", (json_int_t)stat.rss);
 }
 
 static json_t *
-control_workers(const struct server *server)
+admin_workers(const struct server *server)
 {
 	struct brood_worker_info info;
 	json_t *workers = json_array();
 
 	for (unsigned i = 0; brood_pool_worker(server->pool, i, &info); i++)
-		(void)json_array_append_new(workers, control_worker(&info));
+		(void)json_array_append_new(workers, admin_worker(&info));
 	return workers;
 }
 
-static void
-control_status(struct job *job)
+static json_t *
+admin_status(const struct server *server)
 {
-	const struct server *server = job->server;
-	json_t *status;
-
-	status = json_pack("{s:o,s:i,s:s,s:I,s:f,s:o,s:o,s:o,"
+	return json_pack("{s:o,s:i,s:s,s:I,s:f,s:o,s:o,s:o,"
 	    "s:{s:i,s:I,s:I},s:o}",
-	    "name", control_string(server->options.name),
+	    "name", admin_string(server->options.name),
 	    "pid", (int)getpid(), "version", PACKAGE_VERSION,
 	    "started", (json_int_t)server->started, "uptime",
 	    (double)(brood__now_ms() - server->started_ms) / 1000.0,
-	    "socket", control_string(server->options.path),
-	    "program", control_program(server->options.argv),
-	    "pool", control_pool(server), "clients",
-	    "connected", (int)server->n_clients,
+	    "socket", admin_string(server->options.path),
+	    "program", admin_program(server->options.argv),
+	    "pool", admin_pool(server), "clients",
+	    "connected", (int)server->n_connections,
 	    "accepted", (json_int_t)server->n_accepted,
 	    "dropped", (json_int_t)server->n_dropped,
-	    "workers", control_workers(server));
-	control_send(job, status, false);
-	json_decref(status);
-	(void)job_free(job);
+	    "workers", admin_workers(server));
 }
 
 /* Events */
 
-static const char *
-control_event_name(enum brood_event_kind kind)
+/* What every event has; the text is taken. */
+static json_t *
+admin_new_event(const char *kind, const char *name, json_t *text)
 {
-	switch (kind) {
-	case BROOD_EVENT_READY:
-		return "ready";
-	case BROOD_EVENT_ENDED:
-		return "ended";
-	case BROOD_EVENT_NOT_STARTED:
-		return "not_started";
-	case BROOD_EVENT_GIVEN_UP:
-		return "given_up";
-	case BROOD_EVENT_BROKEN:
-		return "broken";
-	case BROOD_EVENT_STOPPED:
-		return "stopped";
-	case BROOD_EVENT_RELOADED:
-		return "reloaded";
-	case BROOD_EVENT_NOT_RELOADED:
-		return "not_reloaded";
-	}
-	return "unknown";
-}
+	struct timespec now;
 
-/* Exit status and signal: a number where there is one, else null. */
-static void
-control_set_end(json_t *object, const struct brood_event *event)
-{
-	bool has_ended = event->kind == BROOD_EVENT_ENDED ||
-	    event->kind == BROOD_EVENT_NOT_STARTED;
-
-	(void)json_object_set_new(object, "status",
-	    has_ended && WIFEXITED(event->status) ?
-	    json_integer(WEXITSTATUS(event->status)) : json_null());
-	(void)json_object_set_new(object, "signal",
-	    has_ended && WIFSIGNALED(event->status) ?
-	    json_integer(WTERMSIG(event->status)) : json_null());
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return json_pack("{s:f,s:s,s:o,s:o}",
+	    "time", (double)now.tv_sec + (double)now.tv_nsec / 1e9,
+	    "event", kind, "name", admin_string(name), "text", text);
 }
 
 static json_t *
-control_event_object(const struct brood_event *event)
+admin_event_object(const struct brood_event *event)
 {
-	struct timespec now;
-	json_t *object;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	object = json_pack("{s:f,s:s,s:o,s:i,s:I,s:i,s:b,s:f,s:o,s:i,s:o,s:o}",
-	    "time", (double)now.tv_sec + (double)now.tv_nsec / 1e9,
-	    "event", control_event_name(event->kind),
-	    "name", control_string(event->name), "slot", (int)event->slot,
+	bool has_ended = event->kind == BROOD_EVENT_ENDED ||
+	    event->kind == BROOD_EVENT_NOT_STARTED;
+	json_t *object = admin_new_event(report_event_name(event->kind),
+	    event->name, admin_string(event->text));
+	json_t *more = json_pack("{s:i,s:I,s:i,s:b,s:f,s:o,s:i,s:o,s:o,s:o}",
+	    "slot", (int)event->slot,
 	    "generation", (json_int_t)event->generation,
 	    "pid", (int)event->pid, "asked", (int)event->is_asked, "delay",
 	    event->delay_ms < 0 ? -1.0 : event->delay_ms / 1000.0,
-	    "step", control_string(event->step), "error", event->error,
-	    "text", control_string(event->text),
-	    "stderr", control_string(event->stderr_tail));
-	if (object != NULL)
-		control_set_end(object, event);
+	    "step", admin_string(event->step), "error", event->error,
+	    "stderr", admin_string(event->stderr_tail),
+	    "status", has_ended && WIFEXITED(event->status) ?
+	    json_integer(WEXITSTATUS(event->status)) : json_null(),
+	    "signal", has_ended && WIFSIGNALED(event->status) ?
+	    json_integer(WTERMSIG(event->status)) : json_null());
+
+	(void)json_object_update(object, more);
+	json_decref(more);
 	return object;
 }
 
+/* Send an event, which is taken, to all that follow the events. */
 static void
-control_tell(struct server *server, json_t *object)
+admin_publish(struct server *server, json_t *object)
 {
-	struct client *client;
-	struct job *job;
+	struct connection *connection;
+	struct job *job, *next;
 
-	TAILQ_FOREACH(client, &server->clients, next)
-		TAILQ_FOREACH(job, &client->jobs, next)
-			if (job->kind == JOB_EVENTS)
-				control_send(job, object, true);
-}
-
-static void
-control_tell_lost(struct server *server, unsigned long n)
-{
-	struct timespec now;
-	json_t *object;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	object = json_pack("{s:f,s:s,s:o,s:o}",
-	    "time", (double)now.tv_sec + (double)now.tv_nsec / 1e9,
-	    "event", "lost", "name", control_string(server->options.name),
-	    "text", json_sprintf("%lu events came too fast to be kept", n));
-	control_tell(server, object);
+	TAILQ_FOREACH(connection, &server->connections, next)
+		TAILQ_FOREACH_SAFE(job, &connection->jobs, next, next)
+			if (job->kind == JOB_EVENTS &&
+			    !admin_send(job, object, true))
+				(void)job_free(job);
 	json_decref(object);
 }
 
-/* Reload */
-
-static void
-control_end_reload(struct job *job, enum brood_error code, const char *text)
+void
+admin_event(struct server *server, const struct brood_event *event)
 {
-	json_t *object;
-
-	if (code != 0)
-		client_refuse(job->client, job->id, code, text);
-	else {
-		object = json_object();
-		control_send(job, object, false);
-		json_decref(object);
-	}
-	(void)job_free(job);
+	if (event->n_lost > 0)
+		admin_publish(server, admin_new_event("lost",
+		    server->options.name,
+		    json_sprintf("%lu events came too fast to be kept",
+		    event->n_lost)));
+	admin_publish(server, admin_event_object(event));
+	if (event->kind == BROOD_EVENT_RELOADED)
+		admin_end_all(server, JOB_RELOAD, 0, NULL);
+	else if (event->kind == BROOD_EVENT_NOT_RELOADED)
+		admin_end_all(server, JOB_RELOAD, BROOD_ERROR_FAILED,
+		    event->text);
 }
 
-static void
-control_end_reloads(struct server *server, enum brood_error code,
-    const char *text)
+void
+admin_end(struct server *server)
 {
-	struct client *client;
-	struct job *job, *next;
-
-	TAILQ_FOREACH(client, &server->clients, next)
-		TAILQ_FOREACH_SAFE(job, &client->jobs, next, next)
-			if (job->kind == JOB_RELOAD)
-				control_end_reload(job, code, text);
+	admin_end_all(server, JOB_RELOAD, BROOD_ERROR_STOPPING,
+	    "the pool is stopping");
+	admin_end_all(server, JOB_EVENTS, 0, NULL);
 }
 
+/* Reload, scale and stop */
+
 static void
-control_reload(struct job *job)
+admin_reload(struct job *job)
 {
 	int r = server_reload(job->server);
 
 	if (r == -EALREADY)
-		control_end_reload(job, BROOD_ERROR_FAILED,
-		    "a reload is under way");
+		admin_fail(job, BROOD_ERROR_FAILED, "a reload is under way");
 	else if (r < 0)
-		control_end_reload(job, BROOD_ERROR_STOPPING,
-		    "the pool is stopping");
+		admin_fail(job, BROOD_ERROR_STOPPING, "the pool is stopping");
 	else
 		job->kind = JOB_RELOAD;
 }
 
-/* Scale and stop */
-
-static json_t *
-control_parse(const struct brood_message *msg)
-{
-	if (msg->len == 0)
-		return json_object();
-	return json_loadb(msg->data, msg->len, 0, NULL);
-}
-
-/* How many are wanted; 0 if that is not said, or makes no sense. */
+/* How many workers are asked for; 0 if none, or too many, or not said. */
 static unsigned
-control_wanted(const struct server *server, const json_t *object)
+admin_workers_wanted(const struct server *server, json_t *object)
 {
-	const json_t *number = json_object_get(object, "workers");
 	struct brood_pool_stats stats;
 	json_int_t wanted;
 
 	brood_pool_stats(server->pool, &stats);
-	if (json_is_integer(number))
-		wanted = json_integer_value(number);
-	else {
-		number = json_object_get(object, "change");
-		if (!json_is_integer(number))
-			return 0;
-		wanted = json_integer_value(number);
-		if (wanted > INT32_MAX || wanted < -INT32_MAX)
+	if (json_unpack(object, "{s:I}", "workers", &wanted) < 0) {
+		if (json_unpack(object, "{s:I}", "change", &wanted) < 0 ||
+		    wanted > INT32_MAX || wanted < -INT32_MAX)
 			return 0;
 		wanted += stats.workers;
 	}
@@ -337,129 +318,87 @@ control_wanted(const struct server *server, const json_t *object)
 }
 
 static void
-control_scale(struct job *job, const json_t *object)
+admin_scale(struct job *job, json_t *object)
 {
-	unsigned wanted = control_wanted(job->server, object);
-	json_t *reply;
-	int r = -EINVAL;
+	unsigned wanted = admin_workers_wanted(job->server, object);
+	int r = wanted > 0 ? server_resize(job->server, wanted) : -EINVAL;
 
-	if (wanted > 0)
-		r = server_resize(job->server, wanted);
-	if (r < 0)
-		client_refuse(job->client, job->id, r == -ESHUTDOWN ?
-		    BROOD_ERROR_STOPPING : BROOD_ERROR_FAILED,
-		    r == -EINVAL ? "no such number of workers" : strerror(-r));
-	else {
-		reply = json_pack("{s:i}", "workers", (int)wanted);
-		control_send(job, reply, false);
-		json_decref(reply);
-	}
-	(void)job_free(job);
+	if (r == 0)
+		admin_finish(job, json_pack("{s:i}", "workers", (int)wanted));
+	else if (r == -EINVAL)
+		admin_fail(job, BROOD_ERROR_FAILED, "no such number of workers");
+	else
+		admin_fail(job, r == -ESHUTDOWN ? BROOD_ERROR_STOPPING :
+		    BROOD_ERROR_FAILED, strerror(-r));
 }
 
 static void
-control_stop(struct job *job, const json_t *object)
+admin_stop(struct job *job, json_t *object)
 {
-	const json_t *drain = json_object_get(object, "drain");
-	double drain_s = json_number_value(drain);
-	json_t *reply = json_object();
+	double drain_s = -1;		/* the pool's default */
 	int drain_ms = -1;
 
-	if (json_is_number(drain) && drain_s >= 0)
+	(void)json_unpack(object, "{s?F}", "drain", &drain_s);
+	if (drain_s >= 0)
 		drain_ms = drain_s > INT32_MAX / 1000 ? INT32_MAX :
 		    (int)(drain_s * 1000);
 	server_stop(job->server, drain_ms);
-	control_send(job, reply, false);
-	json_decref(reply);
-	(void)job_free(job);
+	admin_finish(job, json_object());
 }
 
+/* Requests */
+
 static void
-control_call(struct job *job, uint32_t method, const json_t *object)
+admin_call(struct job *job, uint32_t method, json_t *object)
 {
 	switch (method) {
 	case BROOD_METHOD_STATUS:
-		control_status(job);
+		admin_finish(job, admin_status(job->server));
 		return;
 	case BROOD_METHOD_EVENTS:
-		job->kind = JOB_EVENTS;
+		/* It stays as it was made: a JOB_EVENTS. */
 		return;
 	case BROOD_METHOD_SCALE:
-		control_scale(job, object);
+		admin_scale(job, object);
 		return;
 	case BROOD_METHOD_RELOAD:
-		control_reload(job);
+		admin_reload(job);
 		return;
 	case BROOD_METHOD_STOP:
-		control_stop(job, object);
+		admin_stop(job, object);
 		return;
 	default:
-		client_refuse(job->client, job->id, BROOD_ERROR_NO_METHOD,
-		    "no such method");
-		(void)job_free(job);
+		admin_fail(job, BROOD_ERROR_NO_METHOD, "no such method");
 	}
 }
 
-/* What others may not call does not exist for them. */
+/* For other users these methods do not exist. */
 static bool
-control_is_allowed(const struct client *client)
+admin_is_allowed(const struct connection *connection)
 {
-	return client->who.uid == 0 || client->who.uid == geteuid();
+	return connection->who.uid == 0 || connection->who.uid == geteuid();
 }
 
 void
-control_request(struct client *client, const struct brood_message *msg)
+admin_request(struct connection *connection, const struct brood_message *msg)
 {
-	struct job *job;
 	json_t *object;
+	struct job *job;
 
-	if (!control_is_allowed(client)) {
-		client_refuse(client, msg->id, BROOD_ERROR_NO_METHOD,
+	if (!admin_is_allowed(connection)) {
+		connection_refuse(connection, msg->id, BROOD_ERROR_NO_METHOD,
 		    "no such method");
 		return;
 	}
-	object = control_parse(msg);
+	object = msg->len == 0 ? json_object() :
+	    json_loadb(msg->data, msg->len, 0, NULL);
 	if (!json_is_object(object))
-		client_refuse(client, msg->id, BROOD_ERROR_FAILED,
+		connection_refuse(connection, msg->id, BROOD_ERROR_FAILED,
 		    "the request is no object of JSON");
-	else if (job_new(&job, client, msg, JOB_EVENTS) < 0)
-		client_refuse(client, msg->id, BROOD_ERROR_NO_CAPACITY,
+	else if (job_new(&job, connection, msg, JOB_EVENTS) < 0)
+		connection_refuse(connection, msg->id, BROOD_ERROR_NO_CAPACITY,
 		    strerror(ENOMEM));
 	else
-		control_call(job, msg->code, object);
-	json_decref(object);
-}
-
-void
-control_event(struct server *server, const struct brood_event *event)
-{
-	json_t *object;
-
-	if (event->n_lost > 0)
-		control_tell_lost(server, event->n_lost);
-	object = control_event_object(event);
-	control_tell(server, object);
-	json_decref(object);
-	if (event->kind == BROOD_EVENT_RELOADED)
-		control_end_reloads(server, 0, NULL);
-	else if (event->kind == BROOD_EVENT_NOT_RELOADED)
-		control_end_reloads(server, BROOD_ERROR_FAILED, event->text);
-}
-
-void
-control_end(struct server *server)
-{
-	struct client *client;
-	struct job *job, *next;
-	json_t *object = json_object();
-
-	control_end_reloads(server, BROOD_ERROR_STOPPING,
-	    "the pool is stopping");
-	TAILQ_FOREACH(client, &server->clients, next)
-		TAILQ_FOREACH_SAFE(job, &client->jobs, next, next)
-			if (job->kind == JOB_EVENTS) {
-				control_send(job, object, false);
-				(void)job_free(job);
-			}
+		admin_call(job, msg->code, object);
 	json_decref(object);
 }

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__CONTROL_H
-#define BROOD__CONTROL_H
+#ifndef BROOD__ADMIN_H
+#define BROOD__ADMIN_H
 
 /*
- * The methods of methods.h.  control.c answers them with jansson;
- * control_none.c, where that is missing, says that there are none.
+ * The methods of methods.h, which control the server itself.  admin.c answers
+ * them with jansson; where that is missing, admin_none.c refuses them.
  */
 
-#include "command/serve/connection.h"
+#include "command/serve/job.h"
 
-/* Answer, now or when it is done; or refuse. */
-void	control_request(struct client *client,
+/* Answer, now or later; or refuse. */
+void	admin_request(struct connection *connection,
 	    const struct brood_message *msg);
 
-/* Tell those who follow the events, or wait for this one. */
-void	control_event(struct server *server, const struct brood_event *event);
+/* Tell an event to those who follow the events, or wait for this one. */
+void	admin_event(struct server *server, const struct brood_event *event);
 
-/* There will be no more events: answer whoever waits for some. */
-void	control_end(struct server *server);
+/* No more events will come: answer those who wait for some. */
+void	admin_end(struct server *server);
 
 #endif

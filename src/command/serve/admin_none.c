@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * control.h without jansson.
+ * admin.h where jansson is missing.
  */
 
 #include "command/serve/admin.h"
 
 void
-control_request(struct client *client, const struct brood_message *msg)
+admin_request(struct connection *connection, const struct brood_message *msg)
 {
-	client_refuse(client, msg->id, BROOD_ERROR_NO_METHOD,
+	connection_refuse(connection, msg->id, BROOD_ERROR_NO_METHOD,
 	    "no such method: brood was built without jansson");
 }
 
 void
-control_event(struct server *server, const struct brood_event *event)
+admin_event(struct server *server, const struct brood_event *event)
 {
 	(void)server;
 	(void)event;
 }
 
 void
-control_end(struct server *server)
+admin_end(struct server *server)
 {
 	(void)server;
 }

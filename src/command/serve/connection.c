@@ -1,71 +1,65 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * One client: its frames in, its answers out.
+ * One connection of a client; knows nothing of what requests mean.
  *
- * Owns the channel and the list of jobs, which are job.c's.  Knows the pool by
- * submit alone.
- *
- * What a client can cost is bounded.  It is read only while it has fewer jobs
- * than the server allows, no more descriptors under way than one frame may
- * carry, and takes its answers: whoever does not read is not read.  Answers
- * that the workers give all the same wait in the channel, up to its max_queued
- * bytes; beyond, the client is gone.
- *
- * A client that is gone is freed at the end of the turn, so that no caller
- * holds one that vanishes.
+ * What a client can cost is limited.  Its frames are read only while it has
+ * fewer unanswered requests than the server allows, these carry fewer
+ * descriptors than one frame may carry, and it takes its answers.  Workers may
+ * still answer what was requested before: such answers wait in the channel, up
+ * to its max_queued bytes; a client that lets more wait is dropped.
  */
 
-#include "base/clock.h"
-#include "command/methods.h"
-#include "command/serve/admin.h"
 #include "command/serve/connection.h"
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#include <sys/param.h>
 
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
-	CLIENT_READS = 16,		/* in one turn */
-	CLIENT_HELLO_MS = 5000,
-	CLIENT_RETRY_MS = 10,
+	CONNECTION_HELLO_MS = 5000,
+	CONNECTION_RETRY_MS = 10,	/* after -ETOOMANYREFS */
 };
 
-/* Making and freeing */
-
 int
-client_new(struct client **ret_client, struct server *server,
+connection_new(struct connection **ret_connection, struct server *server,
     struct brood_channel *channel, const struct brood_credentials *who)
 {
-	struct client *client = calloc(1, sizeof(*client));
+	struct connection *connection = calloc(1, sizeof(*connection));
 
-	if (client == NULL)
+	if (connection == NULL)
 		return -ENOMEM;
-	client->server = server;
-	client->channel = channel;
-	client->who = *who;
-	client->hello_ms = brood__now_ms() + CLIENT_HELLO_MS;
-	TAILQ_INIT(&client->jobs);
-	*ret_client = client;
+	connection->server = server;
+	connection->channel = channel;
+	connection->who = *who;
+	connection->hello_ms = brood__now_ms() + CONNECTION_HELLO_MS;
+	TAILQ_INIT(&connection->jobs);
+	TAILQ_INSERT_TAIL(&server->connections, connection, next);
+	server->n_connections++;
+	server->n_accepted++;
+	*ret_connection = connection;
 	return 0;
 }
 
-struct client *
-client_free(struct client *client)
+void
+connection_free(struct connection *connection)
 {
-	struct job *job;
+	struct server *server = connection->server;
 
-	while ((job = TAILQ_FIRST(&client->jobs)) != NULL)
-		job_abandon(job);
-	client->channel = brood_channel_free(client->channel);
-	free(client);
-	return NULL;
+	TAILQ_REMOVE(&server->connections, connection, next);
+	server->n_connections--;
+	(void)brood_channel_free(connection->channel);
+	free(connection);
 }
 
 void
-client_drop(struct client *client, const char *text)
+connection_drop(struct connection *connection, const char *text)
 {
 	struct brood_message msg = {
 		.kind = BROOD_KIND_ERROR,
@@ -74,67 +68,68 @@ client_drop(struct client *client, const char *text)
 		.len = strlen(text),
 	};
 
-	if (client->is_gone)
+	if (connection->state == CONNECTION_GONE)
 		return;
-	client->is_gone = true;
-	client->server->n_dropped++;
-	if (brood_channel_queue(client->channel, &msg) == 0)
-		(void)brood_channel_flush(client->channel, 0);
+	connection->state = CONNECTION_GONE;
+	connection->server->n_dropped++;
+	if (brood_channel_queue(connection->channel, &msg) == 0)
+		(void)brood_channel_flush(connection->channel, 0);
 }
 
 /* Answers */
 
 static bool
-client_has_queued(const struct client *client)
+connection_has_queued(const struct connection *connection)
 {
-	return (brood_channel_events(client->channel) & POLLOUT) != 0;
+	return (brood_channel_events(connection->channel) & POLLOUT) != 0;
 }
 
 void
-client_flush(struct client *client)
+connection_flush(struct connection *connection)
 {
 	int r = 0;
 
-	if (client->is_gone || brood__now_ms() < client->retry_ms)
+	if (connection->state == CONNECTION_GONE ||
+	    brood__now_ms() < connection->retry_ms)
 		return;
-	client->retry_ms = 0;
-	if (client_has_queued(client))
-		r = brood_channel_flush(client->channel, 0);
+	connection->retry_ms = 0;
+	if (connection_has_queued(connection))
+		r = brood_channel_flush(connection->channel, 0);
 	if (r == -ETOOMANYREFS)
-		client->retry_ms = brood__now_ms() + CLIENT_RETRY_MS;
+		connection->retry_ms = brood__now_ms() + CONNECTION_RETRY_MS;
 	else if (r < 0 && r != -EAGAIN)
-		client->is_gone = true;
-	if (client->is_leaving && client->n_jobs == 0 &&
-	    !client_has_queued(client))
-		client->is_gone = true;
+		connection->state = CONNECTION_GONE;
+	if (connection->state == CONNECTION_LEAVING &&
+	    connection->n_jobs == 0 && !connection_has_queued(connection))
+		connection->state = CONNECTION_GONE;
 }
 
 int
-client_answer(struct client *client, const struct brood_message *msg)
+connection_answer(struct connection *connection,
+    const struct brood_message *msg)
 {
 	int r;
 
-	if (client->is_gone)
+	if (connection->state == CONNECTION_GONE)
 		return 0;
-	r = brood_channel_queue(client->channel, msg);
+	r = brood_channel_queue(connection->channel, msg);
 	if (r == -EAGAIN) {
-		client_flush(client);
-		r = brood_channel_queue(client->channel, msg);
-	}
-	if (r == -EAGAIN) {
-		client_drop(client, "the answers are not read");
-		return 0;
+		connection_flush(connection);
+		r = brood_channel_queue(connection->channel, msg);
 	}
 	if (r == -EMSGSIZE || r == -EMFILE)
 		return r;
-	if (r < 0)
-		client->is_gone = true;
+	if (r == -EAGAIN)
+		connection_drop(connection, "the answers are not read");
+	else if (r < 0)
+		connection->state = CONNECTION_GONE;
 	return 0;
 }
 
+/* A client that accepts no text of this length gets none. */
 void
-client_refuse(struct client *client, uint64_t id, enum brood_error code,
-    const char *text)
+connection_refuse(struct connection *connection, uint64_t id,
+    enum brood_error code, const char *text)
 {
 	struct brood_message msg = {
 		.kind = BROOD_KIND_ERROR,
@@ -144,231 +139,93 @@ client_refuse(struct client *client, uint64_t id, enum brood_error code,
 		.len = strlen(text),
 	};
 
-	if (client_answer(client, &msg) == 0)
+	if (connection_answer(connection, &msg) == 0)
 		return;
 	msg.len = 0;
-	if (client_answer(client, &msg) < 0)
-		client->is_gone = true;
+	(void)connection_answer(connection, &msg);
 }
 
-/* Requests */
-
-/* The smaller of the two; the protocol's "none" is 0, the pool's -1. */
-static int
-client_timeout_ms(const struct client *client, uint32_t asked_ms)
-{
-	int most_ms = client->server->options.timeout_ms;
-
-	if (asked_ms == 0 || asked_ms > INT32_MAX)
-		return most_ms;
-	if (most_ms >= 0 && (int)asked_ms > most_ms)
-		return most_ms;
-	return (int)asked_ms;
-}
-
-static void
-client_refuse_error(struct client *client, uint64_t id, int error)
-{
-	if (error == -EAGAIN)
-		client_refuse(client, id, BROOD_ERROR_NO_CAPACITY,
-		    "the queue is full");
-	else if (error == -EMSGSIZE)
-		client_refuse(client, id, BROOD_ERROR_TOO_LARGE,
-		    "longer than the workers accept");
-	else if (error == -ESHUTDOWN)
-		client_refuse(client, id, BROOD_ERROR_STOPPING,
-		    "the pool is stopping");
-	else
-		client_refuse(client, id, BROOD_ERROR_NO_CAPACITY,
-		    strerror(-error));
-}
-
-static void
-client_submit(struct client *client, const struct brood_message *msg)
-{
-	struct brood_message request = {
-		.data = msg->data,
-		.len = msg->len,
-		.fds = msg->fds,
-		.n_fds = msg->n_fds,
-		.code = msg->code,
-	};
-	struct server *server = client->server;
-	struct job *job;
-	int r;
-
-	if (msg->n_fds > 0 && server->n_fds + msg->n_fds > server->max_fds) {
-		client_refuse(client, msg->id, BROOD_ERROR_NO_CAPACITY,
-		    "too many descriptors are under way");
-		return;
-	}
-	r = job_new(&job, client, msg, JOB_POOL);
-	if (r == 0) {
-		r = brood_pool_submit(server->pool, &request, BROOD_STREAM,
-		    client_timeout_ms(client, msg->timeout_ms), job,
-		    &job->pool_id);
-		if (r < 0)
-			job = job_free(job);
-	}
-	if (r < 0)
-		client_refuse_error(client, msg->id, r);
-}
-
-static void
-client_request(struct client *client, const struct brood_message *msg)
-{
-	if (client->is_leaving)
-		client_drop(client, "a request after GOODBYE");
-	else if (job_find(client, msg->id) != NULL)
-		client_drop(client, "the id of a request that is not answered");
-	else if (msg->code >= BROOD_METHOD_CONTROL)
-		control_request(client, msg);
-	else
-		client_submit(client, msg);
-}
-
-static void
-client_cancel(struct client *client, uint64_t id)
-{
-	struct job *job = job_find(client, id);
-
-	/* Answered already, the answer under way: nothing to say. */
-	if (job == NULL)
-		return;
-	if (job->kind == JOB_POOL) {
-		(void)brood_pool_cancel(client->server->pool, job->pool_id);
-		return;
-	}
-	client_refuse(client, id, BROOD_ERROR_CANCELED, "canceled");
-	(void)job_free(job);
-}
-
-static void
-client_pong(struct client *client, const struct brood_message *ping)
-{
-	struct brood_message pong = {
-		.kind = BROOD_KIND_PONG,
-		.id = ping->id,
-		.data = ping->data,
-		.len = ping->len,
-	};
-
-	if (client_answer(client, &pong) < 0)
-		client_drop(client, "a PING longer than its sender accepts");
-}
-
-static void
-client_handle(struct client *client, const struct brood_message *msg)
-{
-	switch (msg->kind) {
-	case BROOD_KIND_REQUEST:
-		client_request(client, msg);
-		break;
-	case BROOD_KIND_CANCEL:
-		client_cancel(client, msg->id);
-		break;
-	case BROOD_KIND_PING:
-		client_pong(client, msg);
-		break;
-	case BROOD_KIND_GOODBYE:
-		client->is_leaving = true;
-		break;
-	case BROOD_KIND_PONG:
-		break;
-	case BROOD_KIND_HELLO:
-	case BROOD_KIND_REPLY:
-	case BROOD_KIND_ERROR:
-	case BROOD_KIND_PROGRESS:
-	case BROOD_KIND_LINK:
-		client_drop(client, "a frame that a client does not send");
-		break;
-	}
-}
-
-/* The pool has copies; the channel would keep these until the next frame. */
-static void
-client_close_fds(struct client *client, size_t n_fds)
-{
-	int fd;
-
-	for (size_t i = 0; i < n_fds; i++) {
-		fd = brood_channel_take_fd(client->channel, i);
-		if (fd >= 0)
-			(void)close(fd);
-	}
-}
-
-/* The loop's side */
+/* Messages */
 
 static bool
-client_is_read(const struct client *client)
+connection_is_read(const struct connection *connection)
 {
-	if (client->hello_ms != BROOD__NEVER)
-		return true;
-	return client->n_jobs < client->server->max_jobs &&
-	    client->n_fds < BROOD_MAX_FDS && !client_has_queued(client);
+	return (connection->state == CONNECTION_OPEN ||
+	    connection->state == CONNECTION_LEAVING) &&
+	    connection->n_jobs < connection->server->max_jobs &&
+	    connection->n_fds < BROOD_MAX_FDS &&
+	    !connection_has_queued(connection);
 }
 
 short
-client_events(const struct client *client)
+connection_events(const struct connection *connection)
 {
-	short events = client_is_read(client) ? POLLIN : 0;
+	short events = 0;
 
-	if (client_has_queued(client) && client->retry_ms == 0)
+	if (connection->state == CONNECTION_HELLO ||
+	    connection_is_read(connection))
+		events |= POLLIN;
+	if (connection_has_queued(connection) && connection->retry_ms == 0)
 		events |= POLLOUT;
 	return events;
 }
 
 int64_t
-client_due_ms(const struct client *client)
+connection_due_ms(const struct connection *connection)
 {
-	return client->retry_ms != 0 ?
-	    brood__earlier(client->hello_ms, client->retry_ms) :
-	    client->hello_ms;
+	int64_t due_ms = BROOD__NEVER;
+
+	if (connection->state == CONNECTION_HELLO)
+		due_ms = connection->hello_ms;
+	if (connection->retry_ms != 0)
+		due_ms = MIN(due_ms, connection->retry_ms);
+	return due_ms;
 }
 
 static void
-client_greet(struct client *client)
+connection_hello(struct connection *connection)
 {
-	int r = brood_channel_hello(client->channel,
-	    client->server->options.name, 0);
+	int r = brood_channel_hello(connection->channel,
+	    connection->server->options.name, 0);
 
 	if (r == 0)
-		client->hello_ms = BROOD__NEVER;
+		connection->state = CONNECTION_OPEN;
 	else if (r != -ETIMEDOUT)
-		client->is_gone = true;
-	else if (brood__now_ms() >= client->hello_ms)
-		client_drop(client, "no HELLO in time");
+		connection->state = CONNECTION_GONE;
+	else if (brood__now_ms() >= connection->hello_ms)
+		connection_drop(connection, "no HELLO in time");
 }
 
-static void
-client_read(struct client *client)
+int
+connection_recv(struct connection *connection, struct brood_message *ret_msg)
 {
-	struct brood_message msg;
 	int r;
 
-	for (int i = 0; i < CLIENT_READS && !client->is_gone &&
-	    client_is_read(client); i++) {
-		r = brood_channel_recv(client->channel, 0, &msg);
-		if (r < 0) {
-			client->is_gone = true;
-			client->server->n_dropped += r != -EPIPE;
-		}
-		if (r <= 0)
-			return;
-		client_handle(client, &msg);
-		client_close_fds(client, msg.n_fds);
-	}
+	if (connection->state == CONNECTION_HELLO)
+		connection_hello(connection);
+	if (!connection_is_read(connection))
+		return 0;
+	r = brood_channel_recv(connection->channel, 0, ret_msg);
+	if (r >= 0)
+		return r;
+	connection->state = CONNECTION_GONE;
+	connection->server->n_dropped += r != -EPIPE;
+	return 0;
 }
 
 void
-client_ready(struct client *client, short events)
+connection_close_fds(struct connection *connection, size_t n_fds)
 {
-	if (client->hello_ms != BROOD__NEVER)
-		client_greet(client);
-	if (client->hello_ms == BROOD__NEVER)
-		client_read(client);
-	/* It has hung up, and is not read: there is no other sign. */
-	if ((events & (POLLHUP | POLLERR)) != 0 && !client_is_read(client))
-		client->is_gone = true;
+	for (size_t i = 0; i < n_fds; i++)
+		(void)brood__fd_close(brood_channel_take_fd(
+		    connection->channel, i));
+}
+
+/* Where frames are read, reading finds out. */
+void
+connection_hung_up(struct connection *connection)
+{
+	if (connection->state != CONNECTION_HELLO &&
+	    !connection_is_read(connection))
+		connection->state = CONNECTION_GONE;
 }

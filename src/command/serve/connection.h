@@ -1,91 +1,81 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__CLIENT_H
-#define BROOD__CLIENT_H
+#ifndef BROOD__CONNECTION_H
+#define BROOD__CONNECTION_H
 
 /*
- * One connection to a server, and what it has asked for.
+ * A client's connection to a server: frames in, answers out.
  */
 
 #include "command/serve/server.h"
 
-enum job_kind {
-	JOB_POOL,		/* a worker's */
-	JOB_EVENTS,		/* events, as long as the client stays */
-	JOB_RELOAD,		/* waits for the end of a reload */
+/* HELLO -> OPEN -> LEAVING; each -> GONE. */
+enum connection_state {
+	CONNECTION_HELLO,	/* waits for the client's HELLO */
+	CONNECTION_OPEN,
+	CONNECTION_LEAVING,	/* the client said GOODBYE: only answers are
+				   owed */
+	CONNECTION_GONE,	/* of no use any more: loop.c frees it at the
+				   end of the turn, so that no caller holds a
+				   pointer to freed memory */
 };
 
-/* A request that has no final answer yet. */
-struct job {
-	TAILQ_ENTRY(job) next;
-	struct server *server;
-	struct client *client;	/* NULL: gone; there is nobody to answer */
-	enum job_kind kind;
-	uint64_t id;		/* the client's */
-	uint64_t pool_id;	/* JOB_POOL */
-	size_t n_fds;
-};
-
-struct client {
-	TAILQ_ENTRY(client) next;
+struct connection {
+	TAILQ_ENTRY(connection) next;
 	struct server *server;
 	struct brood_channel *channel;
 	struct brood_credentials who;
+	enum connection_state state;
+	int64_t hello_ms;	/* HELLO: drop it then */
+	int64_t retry_ms;	/* send nothing before; 0: send at once */
+
+	/* For job.c alone: the unanswered requests, and their descriptors. */
 	struct jobs jobs;
 	unsigned n_jobs;
-	size_t n_fds;		/* of its requests */
-	int64_t hello_ms;	/* say HELLO before; or BROOD__NEVER: said */
-	int64_t retry_ms;	/* do not send before; 0: send */
-	bool is_leaving;	/* said GOODBYE */
-	bool is_gone;		/* to be freed at the end of the turn */
+	size_t n_fds;
 };
 
-/* Takes the channel, on success only. */
-int	client_new(struct client **ret_client, struct server *server,
-	    struct brood_channel *channel,
+/* Adds it to the server's list.  Takes the channel, on success only. */
+int	connection_new(struct connection **ret_connection,
+	    struct server *server, struct brood_channel *channel,
 	    const struct brood_credentials *who);
 
-/* Cancels what it still waits for. */
-struct client *
-	client_free(struct client *client);
+/* It must have no jobs. */
+void	connection_free(struct connection *connection);
 
-/* What to poll for, and what to do when it came. */
-short	client_events(const struct client *client);
-void	client_ready(struct client *client, short events);
-
-/* When something is due, events or not; and do what is. */
-int64_t	client_due_ms(const struct client *client);
-void	client_flush(struct client *client);
+/* What to poll for; and the instant at which something is due without that. */
+short	connection_events(const struct connection *connection);
+int64_t	connection_due_ms(const struct connection *connection);
 
 /*
- * Queue an answer.  A client that does not take its answers, and has as many
- * waiting as there is room for, is gone.
+ * The next message, if there is one and the client may have it handled now: 1,
+ * else 0.  The message belongs to the connection.
+ */
+int	connection_recv(struct connection *connection,
+	    struct brood_message *ret_msg);
+
+/*
+ * Close what is left of the descriptors of the last message, which the channel
+ * would keep until the next one.
+ */
+void	connection_close_fds(struct connection *connection, size_t n_fds);
+
+/* poll(2) gave POLLHUP or POLLERR, and what could be read was read. */
+void	connection_hung_up(struct connection *connection);
+
+/*
+ * Queue an answer; connection_flush() sends it.  A client that does not read,
+ * so that as many answers wait as there is room for, is dropped.
  *
- *   -EMSGSIZE	longer than it accepts
+ *   -EMSGSIZE	longer than the client accepts
  *   -EMFILE	no descriptor left to keep a copy of those of msg
  */
-int	client_answer(struct client *client, const struct brood_message *msg);
-void	client_refuse(struct client *client, uint64_t id,
+int	connection_answer(struct connection *connection,
+	    const struct brood_message *msg);
+void	connection_refuse(struct connection *connection, uint64_t id,
 	    enum brood_error code, const char *text);
+void	connection_flush(struct connection *connection);
 
-/* The stream is of no use any more. */
-void	client_drop(struct client *client, const char *text);
-
-/* job.c.  -ENOMEM */
-int	job_new(struct job **ret_job, struct client *client,
-	    const struct brood_message *request, enum job_kind kind);
-
-/* Its last answer is queued, or nobody waits for one. */
-struct job *
-	job_free(struct job *job);
-
-/* Nobody waits for it any more: cancel it. */
-void	job_abandon(struct job *job);
-
-/* The client's job of that id, or NULL. */
-struct job *
-	job_find(const struct client *client, uint64_t id);
-
-/* Something came from the pool for a JOB_POOL. */
-void	job_complete(struct job *job, const struct brood_completion *done);
+/* The client has broken a rule: tell it which, and be done with it. */
+void	connection_drop(struct connection *connection, const char *text);
 
 #endif

@@ -1,58 +1,57 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What a client has asked for, until its last answer is queued.
+ * Jobs, from the request to the last answer.
  *
- * Owns the counts of requests and descriptors, a client's and the server's.
+ * Owns the counts of requests and descriptors of a connection and the server.
  *
- * A job at the pool outlives its client, as an orphan, until the pool has
- * completed it: the pool holds it as a tag.
+ * The pool holds a job as a tag until the completion.  So a job of the pool
+ * outlives its connection, as an orphan, until the pool has completed it.
  */
 
-#include "command/serve/connection.h"
+#include "command/serve/job.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 int
-job_new(struct job **ret_job, struct client *client,
+job_new(struct job **ret_job, struct connection *connection,
     const struct brood_message *request, enum job_kind kind)
 {
 	struct job *job = calloc(1, sizeof(*job));
 
 	if (job == NULL)
 		return -ENOMEM;
-	job->server = client->server;
-	job->client = client;
+	job->server = connection->server;
+	job->connection = connection;
 	job->kind = kind;
 	job->id = request->id;
 	job->n_fds = kind == JOB_POOL ? request->n_fds : 0;
-	client->n_jobs++;
-	client->n_fds += job->n_fds;
-	client->server->n_fds += job->n_fds;
-	TAILQ_INSERT_TAIL(&client->jobs, job, next);
+	connection->n_jobs++;
+	connection->n_fds += job->n_fds;
+	connection->server->n_fds += job->n_fds;
+	TAILQ_INSERT_TAIL(&connection->jobs, job, next);
 	*ret_job = job;
 	return 0;
 }
 
-/* It stays the server's until the pool has done with it. */
 static void
 job_orphan(struct job *job)
 {
-	struct client *client = job->client;
+	struct connection *connection = job->connection;
 
-	TAILQ_REMOVE(&client->jobs, job, next);
-	client->n_jobs--;
-	client->n_fds -= job->n_fds;
-	job->client = NULL;
+	TAILQ_REMOVE(&connection->jobs, job, next);
+	connection->n_jobs--;
+	connection->n_fds -= job->n_fds;
+	job->connection = NULL;
 	TAILQ_INSERT_TAIL(&job->server->orphans, job, next);
 }
 
 struct job *
 job_free(struct job *job)
 {
-	if (job->client != NULL)
+	if (job->connection != NULL)
 		job_orphan(job);
 	TAILQ_REMOVE(&job->server->orphans, job, next);
 	job->server->n_fds -= job->n_fds;
@@ -60,30 +59,108 @@ job_free(struct job *job)
 	return NULL;
 }
 
+struct job *
+job_find(const struct connection *connection, uint64_t id)
+{
+	struct job *job;
+
+	TAILQ_FOREACH(job, &connection->jobs, next)
+		if (job->id == id)
+			return job;
+	return NULL;
+}
+
+/* Requests */
+
+/*
+ * The smaller of the client's and the server's limit.  In the protocol 0 means
+ * none, for the pool -1 does.
+ */
+static int
+job_timeout_ms(const struct server *server, uint32_t asked_ms)
+{
+	int most_ms = server->options.timeout_ms;
+
+	if (asked_ms == 0 || asked_ms > INT32_MAX ||
+	    (most_ms >= 0 && (int)asked_ms > most_ms))
+		return most_ms;
+	return (int)asked_ms;
+}
+
+static void
+job_refuse(struct connection *connection, uint64_t id, int error)
+{
+	if (error == -EAGAIN)
+		connection_refuse(connection, id, BROOD_ERROR_NO_CAPACITY,
+		    "the queue is full");
+	else if (error == -EMSGSIZE)
+		connection_refuse(connection, id, BROOD_ERROR_TOO_LARGE,
+		    "longer than the workers accept");
+	else if (error == -ESHUTDOWN)
+		connection_refuse(connection, id, BROOD_ERROR_STOPPING,
+		    "the pool is stopping");
+	else
+		connection_refuse(connection, id, BROOD_ERROR_NO_CAPACITY,
+		    strerror(-error));
+}
+
+void
+job_submit(struct connection *connection, const struct brood_message *msg)
+{
+	struct brood_message request = {
+		.data = msg->data,
+		.len = msg->len,
+		.fds = msg->fds,
+		.n_fds = msg->n_fds,
+		.code = msg->code,
+	};
+	struct server *server = connection->server;
+	struct job *job;
+	int r;
+
+	if (msg->n_fds > 0 && server->n_fds + msg->n_fds > server->max_fds) {
+		connection_refuse(connection, msg->id, BROOD_ERROR_NO_CAPACITY,
+		    "too many descriptors are under way");
+		return;
+	}
+	r = job_new(&job, connection, msg, JOB_POOL);
+	if (r == 0) {
+		r = brood_pool_submit(server->pool, &request, BROOD_STREAM,
+		    job_timeout_ms(server, msg->timeout_ms), job,
+		    &job->pool_id);
+		if (r < 0)
+			job = job_free(job);
+	}
+	if (r < 0)
+		job_refuse(connection, msg->id, r);
+}
+
+/* The completion of a JOB_POOL answers: it says CANCELED. */
+void
+job_cancel(struct job *job)
+{
+	if (job->kind == JOB_POOL) {
+		(void)brood_pool_cancel(job->server->pool, job->pool_id);
+		return;
+	}
+	connection_refuse(job->connection, job->id, BROOD_ERROR_CANCELED,
+	    "canceled");
+	(void)job_free(job);
+}
+
 void
 job_abandon(struct job *job)
 {
-	struct brood_pool *pool = job->server->pool;
-
 	if (job->kind != JOB_POOL) {
 		(void)job_free(job);
 		return;
 	}
 	job_orphan(job);
-	/* -ENOENT: its completion is there already, and comes next. */
-	(void)brood_pool_cancel(pool, job->pool_id);
+	/* -ENOENT: the completion waits to be taken; job_complete() frees. */
+	(void)brood_pool_cancel(job->server->pool, job->pool_id);
 }
 
-struct job *
-job_find(const struct client *client, uint64_t id)
-{
-	struct job *job;
-
-	TAILQ_FOREACH(job, &client->jobs, next)
-		if (job->id == id)
-			return job;
-	return NULL;
-}
+/* Completions */
 
 static enum brood_error
 job_error(const struct brood_completion *done)
@@ -109,7 +186,7 @@ job_error(const struct brood_completion *done)
 	return BROOD_ERROR_FAILED;
 }
 
-/* A reply, a part of one or a progress as it goes to the client. */
+/* Pass on a reply, a part of one, or progress. */
 static int
 job_pass(const struct job *job, const struct brood_completion *done)
 {
@@ -122,7 +199,7 @@ job_pass(const struct job *job, const struct brood_completion *done)
 	msg.timeout_ms = 0;
 	if (!job->server->options.fds_from_worker)
 		msg.n_fds = 0;
-	return client_answer(job->client, &msg);
+	return connection_answer(job->connection, &msg);
 }
 
 static void
@@ -131,31 +208,32 @@ job_end(struct job *job, const struct brood_completion *done)
 	int r;
 
 	if (done->fate != BROOD_DONE) {
-		client_refuse(job->client, job->id, job_error(done),
+		connection_refuse(job->connection, job->id, job_error(done),
 		    done->text);
 		return;
 	}
 	r = job_pass(job, done);
 	if (r == -EMSGSIZE)
-		client_refuse(job->client, job->id, BROOD_ERROR_TOO_LARGE,
+		connection_refuse(job->connection, job->id,
+		    BROOD_ERROR_TOO_LARGE,
 		    "the reply is longer than this client accepts");
 	else if (r < 0)
-		client_refuse(job->client, job->id, BROOD_ERROR_NO_CAPACITY,
-		    strerror(-r));
+		connection_refuse(job->connection, job->id,
+		    BROOD_ERROR_NO_CAPACITY, strerror(-r));
 }
 
 void
 job_complete(struct job *job, const struct brood_completion *done)
 {
 	bool is_last = done->fate != BROOD_PART && done->fate != BROOD_PROGRESS;
-	struct client *client = job->client;
 
 	if (is_last) {
-		if (client != NULL)
+		if (job->connection != NULL)
 			job_end(job, done);
 		(void)job_free(job);
-	} else if (client != NULL && job_pass(job, done) < 0) {
-		client_refuse(client, job->id, BROOD_ERROR_TOO_LARGE,
+	} else if (job->connection != NULL && job_pass(job, done) < 0) {
+		connection_refuse(job->connection, job->id,
+		    BROOD_ERROR_TOO_LARGE,
 		    "a part of the reply is longer than this client accepts");
 		job_abandon(job);
 	}

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__PROCESS_H
-#define BROOD__PROCESS_H
+#ifndef BROOD__PROCSTAT_H
+#define BROOD__PROCSTAT_H
 
 /*
- * What the kernel knows of a process, where it tells: proc(5) of Linux.
+ * What a process uses, where the kernel tells: /proc/PID/stat of Linux.
  */
 
 #include <stdint.h>
 #include <sys/types.h>
 
-struct process_usage {
-	double	 cpu_s;		/* user and system */
-	uint64_t rss;		/* bytes */
+struct procstat {
+	double	 cpu_s;		/* processor time, user and system */
+	uint64_t rss;		/* bytes of memory */
 };
 
 /* 0, or a negative errno if it cannot be known. */
-int	process_usage(pid_t pid, struct process_usage *ret_usage);
+int	procstat_read(pid_t pid, struct procstat *ret_stat);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Events as lines.  Owns nothing.  What a worker printed is not repeated here:
- * it went to stderr when it was printed.
+ * Events as lines.  What a worker printed is not repeated here: it went to
+ * standard error when it was printed.
  */
 
 #include "base/text.h"
@@ -14,9 +14,33 @@
 
 enum { REPORT_TEXT = 1024 };
 
-/* Which worker; of the pool as a whole, its name alone. */
+const char *
+report_event_name(enum brood_event_kind kind)
+{
+	switch (kind) {
+	case BROOD_EVENT_READY:
+		return "ready";
+	case BROOD_EVENT_ENDED:
+		return "ended";
+	case BROOD_EVENT_NOT_STARTED:
+		return "not_started";
+	case BROOD_EVENT_GIVEN_UP:
+		return "given_up";
+	case BROOD_EVENT_BROKEN:
+		return "broken";
+	case BROOD_EVENT_STOPPED:
+		return "stopped";
+	case BROOD_EVENT_RELOADED:
+		return "reloaded";
+	case BROOD_EVENT_NOT_RELOADED:
+		return "not_reloaded";
+	}
+	return "unknown";
+}
+
+/* "worker 0[PID]"; the name alone if it happened to the pool as a whole. */
 static void
-report_subject(const struct brood_event *event, char *text, size_t size)
+report_who(const struct brood_event *event, char *text, size_t size)
 {
 	if (event->kind == BROOD_EVENT_BROKEN ||
 	    event->kind == BROOD_EVENT_STOPPED ||
@@ -30,60 +54,42 @@ report_subject(const struct brood_event *event, char *text, size_t size)
 		(void)snprintf(text, size, "%s %u", event->name, event->slot);
 }
 
-static const char *
-report_verb(enum brood_event_kind kind)
-{
-	switch (kind) {
-	case BROOD_EVENT_READY:
-		return "ready";
-	case BROOD_EVENT_ENDED:
-		return "ended";
-	case BROOD_EVENT_NOT_STARTED:
-		return "not started";
-	case BROOD_EVENT_GIVEN_UP:
-		return "given up";
-	case BROOD_EVENT_BROKEN:
-		return "broken";
-	case BROOD_EVENT_STOPPED:
-		return "stopped";
-	case BROOD_EVENT_RELOADED:
-		return "reloaded";
-	case BROOD_EVENT_NOT_RELOADED:
-		return "not reloaded";
-	}
-	return "unknown";
-}
-
+/* "not started: exec: No such file; next try in 1.0 s" */
 static void
-report_reason(const struct brood_event *event, char *text, size_t size)
+report_what(const struct brood_event *event, char *text, size_t size)
 {
-	const char *step = event->kind == BROOD_EVENT_NOT_STARTED ?
-	    event->step : "";
+	bool is_failed = event->kind == BROOD_EVENT_NOT_STARTED;
+	size_t len;
 
-	text[0] = '\0';
+	(void)snprintf(text, size, "%s", report_event_name(event->kind));
+	for (char *p = text; *p != '\0'; p++)
+		if (*p == '_')
+			*p = ' ';
+	len = strlen(text);
 	if (event->text[0] != '\0')
-		(void)snprintf(text, size, ": %s%s%s", step,
-		    step[0] != '\0' ? ": " : "", event->text);
-	(void)strlcat(text, event->is_asked ? " (asked to)" : "", size);
+		(void)snprintf(text + len, size - len, ": %s%s%s",
+		    is_failed ? event->step : "",
+		    is_failed && event->step[0] != '\0' ? ": " : "",
+		    event->text);
+	if (event->is_asked)
+		(void)strlcat(text, " (asked to)", size);
+	len = strlen(text);
+	if (is_failed && event->delay_ms >= 0)
+		(void)snprintf(text + len, size - len, "; next try in %.1f s",
+		    event->delay_ms / 1000.0);
 }
 
 void
 report_event(const struct brood_event *event)
 {
-	char subject[128], reason[REPORT_TEXT];
+	char who[128], what[REPORT_TEXT];
 
 	if (event->n_lost > 0)
 		command_warn(0, "%lu events came too fast to be told",
 		    event->n_lost);
-	report_subject(event, subject, sizeof(subject));
-	report_reason(event, reason, sizeof(reason));
-	brood__text_clean(subject);
-	brood__text_clean(reason);
-	if (event->kind == BROOD_EVENT_NOT_STARTED && event->delay_ms >= 0)
-		command_warn(0, "%s: %s%s; next try in %.1f s", subject,
-		    report_verb(event->kind), reason,
-		    event->delay_ms / 1000.0);
-	else
-		command_warn(0, "%s: %s%s", subject, report_verb(event->kind),
-		    reason);
+	report_who(event, who, sizeof(who));
+	report_what(event, what, sizeof(what));
+	brood__text_clean(who);
+	brood__text_clean(what);
+	command_warn(0, "%s: %s", who, what);
 }

@@ -3,10 +3,14 @@
 #define BROOD__REPORT_H
 
 /*
- * What happens to a pool, in words, a line of stderr each.
+ * What happens to a pool, as lines on standard error.
  */
 
 #include <brood/event.h>
+
+/* "not_started": one word, as programs like it. */
+const char *
+	report_event_name(enum brood_event_kind kind);
 
 /* "brood: worker 0[PID]: ended: killed by signal 9 (Killed)" */
 void	report_event(const struct brood_event *event);

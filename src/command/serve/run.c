@@ -1,51 +1,49 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood run: a pool of a program, served on a socket.
+ * brood run: keep a program running as a pool of workers, and serve it on a
+ * socket.
  *
- * Owns the order of things: the listener first, whose failure costs nothing,
- * then the pool, while this process is small, then the server between them.
- * Knows no client.
+ * Owns the order of the start: the listener first, since nothing needs to be
+ * undone when it fails; then the pool, while this process is small; then the
+ * server between them.  Knows no connection.
  *
- * The service manager and the log are told of changes in one place, the end of
- * a turn: whoever asked for them, a signal or a client.
+ * A change of the server's state is told to the log and to the service manager
+ * at one place, run_tell_state(): a signal or a client may have asked for it.
  */
 
 #include "base/clock.h"
 #include "base/self_pipe.h"
-#include "command/command.h"
 #include "command/options.h"
+#include "command/serve/loop.h"
 #include "command/serve/notify.h"
 #include "command/serve/report.h"
-#include "command/serve/server.h"
+
+#include <sys/param.h>
 
 #include <errno.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { RUN_MIN_QUEUE = 64 };
 
 struct run {
-	const char *path;		/* NULL: inherited, or RUN_SOCKET */
+	const char *path;		/* NULL: the listener was inherited */
 	struct brood_listen_options listen;
 	struct brood_pool_options pool_options;
 	struct brood_listener *listener;
 	struct brood_pool *pool;
 	struct server *server;
 	struct notify notify;
-	int timeout_ms;
+	int timeout_ms;			/* the most for a request; -1: none */
 	int signals_fd;
-	int64_t watchdog_ms;		/* the next time; or never */
-	bool is_ready;			/* the manager was told ... */
-	bool is_stopping;
-	bool is_reloading;
+	int64_t watchdog_ms;		/* when to send WATCHDOG=1 next */
+	enum server_state told;		/* the state that was told last */
+	bool is_ready;			/* told that the first worker is */
 	enum command_status status;
 };
-
-static const char run_socket[] = "./brood.sock";
 
 /* Options */
 
@@ -130,7 +128,7 @@ run_parse(struct run *run, const struct command *command, int argc,
 	pool->argv = (const char *const *)argv;
 }
 
-/* Beginning */
+/* The start */
 
 static void
 run_listen(struct run *run)
@@ -144,17 +142,18 @@ run_listen(struct run *run)
 		command_die(COMMAND_UNUSABLE, -r, "LISTEN_FDS");
 	if (r == -ENOENT) {
 		if (run->path == NULL)
-			run->path = run_socket;
+			run->path = "./brood.sock";
 		r = brood_listen(&run->listener, run->path, &run->listen, text);
 		if (r < 0)
 			command_die(COMMAND_UNUSABLE, 0, "%s", text);
 	}
-	/* They are not for the workers. */
+	/* The workers must not take the variables for their own. */
 	(void)unsetenv("LISTEN_FDS");
 	(void)unsetenv("LISTEN_FDNAMES");
 	(void)unsetenv("LISTEN_PID");
 }
 
+/* Frees first: the file of the socket is removed, no worker is left. */
 static noreturn void
 run_die(struct run *run, int error, const char *what)
 {
@@ -166,16 +165,36 @@ run_die(struct run *run, int error, const char *what)
 static void
 run_start_pool(struct run *run)
 {
+	struct brood_pool_options *options = &run->pool_options;
 	struct brood_pool_stats stats;
 	int r;
 
-	r = brood_pool_new(&run->pool, &run->pool_options);
+	r = brood_pool_new(&run->pool, options);
 	if (r < 0)
-		run_die(run, -r, run->pool_options.argv[0]);
+		run_die(run, -r, options->argv[0]);
+	/* As the pool itself has it, for brood status. */
 	brood_pool_stats(run->pool, &stats);
-	if (run->pool_options.queue == 0)
-		run->pool_options.queue = 2 * stats.workers > RUN_MIN_QUEUE ?
-		    2 * stats.workers : RUN_MIN_QUEUE;
+	if (options->queue == 0)
+		options->queue = MAX(2 * stats.workers, RUN_MIN_QUEUE);
+}
+
+static void
+run_start_server(struct run *run)
+{
+	struct server_options options = {
+		.pool = run->pool,
+		.listener = run->listener,
+		.name = run->pool_options.name,
+		.path = run->path != NULL ? run->path : "",
+		.argv = run->pool_options.argv,
+		.queue = run->pool_options.queue,
+		.timeout_ms = run->timeout_ms,
+		.fds_from_worker = run->pool_options.fds_from_worker,
+	};
+	int r = server_new(&run->server, &options);
+
+	if (r < 0)
+		run_die(run, -r, "clients");
 }
 
 static void
@@ -184,27 +203,17 @@ run_start(struct run *run)
 	static const int signals[] = {
 		SIGHUP, SIGINT, SIGTERM, SIGTTIN, SIGTTOU, 0,
 	};
-	struct server_options options = { .timeout_ms = run->timeout_ms };
-	int r;
 
 	notify_init(&run->notify);
 	run_listen(run);
-	/* A log that nobody reads any more is no reason to end. */
+	/* If nobody reads the log any more, the server goes on. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	run->signals_fd = brood__self_pipe_open(signals);
 	if (run->signals_fd < 0)
 		run_die(run, -run->signals_fd, "signals");
 	run_start_pool(run);
-	options.pool = run->pool;
-	options.listener = run->listener;
-	options.name = run->pool_options.name;
-	options.path = run->path != NULL ? run->path : "";
-	options.argv = run->pool_options.argv;
-	options.queue = run->pool_options.queue;
-	options.fds_from_worker = run->pool_options.fds_from_worker;
-	r = server_new(&run->server, &options);
-	if (r < 0)
-		run_die(run, -r, "clients");
+	run_start_server(run);
+	run->watchdog_ms = run->notify.watchdog_ms > 0 ? 0 : BROOD__NEVER;
 }
 
 /* Signals */
@@ -213,20 +222,21 @@ static void
 run_resize(struct run *run, int change)
 {
 	struct brood_pool_stats stats;
+	unsigned workers;
 	int r;
 
 	brood_pool_stats(run->pool, &stats);
-	if (change < 0 && stats.workers == 1) {
+	workers = stats.workers + (unsigned)change;
+	if (workers == 0) {
 		command_warn(0, "one worker is the least");
 		return;
 	}
-	r = server_resize(run->server,
-	    change < 0 ? stats.workers - 1 : stats.workers + 1);
+	r = server_resize(run->server, workers);
 	if (r < 0)
-		command_warn(-r, "%u workers", stats.workers);
+		command_warn(-r, "%u workers", workers);
 	else
-		command_warn(0, "%u workers from now on",
-		    change < 0 ? stats.workers - 1 : stats.workers + 1);
+		command_warn(0, "%u worker%s from now on", workers,
+		    workers == 1 ? "" : "s");
 }
 
 static void
@@ -240,7 +250,7 @@ run_reload(struct run *run)
 		command_warn(-r, "reload");
 }
 
-/* False when it is to end at once. */
+/* False: end at once. */
 static bool
 run_signal(struct run *run, int sig)
 {
@@ -254,67 +264,62 @@ run_signal(struct run *run, int sig)
 	case SIGTTOU:
 		run_resize(run, -1);
 		break;
-	case SIGINT:
-	case SIGTERM:
-		if (run->server->is_stopping)
+	default:			/* SIGINT, SIGTERM */
+		if (run->server->state >= SERVER_STOPPING)
 			return false;
 		server_stop(run->server, -1);
-		break;
-	default:
 		break;
 	}
 	return true;
 }
 
-/* What is told */
+/* What the log and the service manager are told */
 
 static void
-run_notify_status(const struct run *run)
+run_tell_state(struct run *run)
 {
-	struct brood_pool_stats stats;
-
-	brood_pool_stats(run->pool, &stats);
-	notify_send(&run->notify, "STATUS=%u of %u workers are ready",
-	    stats.ready, stats.workers);
-}
-
-static void
-run_notice_changes(struct run *run)
-{
-	if (run->server->is_stopping && !run->is_stopping) {
-		run->is_stopping = true;
-		command_warn(0, "stopping");
-		notify_send(&run->notify, "STOPPING=1\nSTATUS=stopping");
-	}
-	if (run->server->is_reloading && !run->is_reloading) {
-		run->is_reloading = true;
+	if (run->told == run->server->state)
+		return;
+	run->told = run->server->state;
+	switch (run->told) {
+	case SERVER_SERVING:
+		notify_send(&run->notify, "READY=1");
+		break;
+	case SERVER_RELOADING:
 		command_warn(0, "reloading");
 		notify_reloading(&run->notify);
+		break;
+	case SERVER_STOPPING:
+		command_warn(0, "stopping");
+		notify_send(&run->notify, "STOPPING=1\nSTATUS=stopping");
+		break;
+	case SERVER_STOPPED:
+		break;
 	}
 }
 
 static void
 run_event(struct run *run, const struct brood_event *event)
 {
+	struct brood_pool_stats stats;
+
 	report_event(event);
-	server_event(run->server, event);
-	if (run->is_stopping)
-		return;
-	if (event->kind == BROOD_EVENT_BROKEN) {
+	loop_event(run->server, event);
+	if (event->kind == BROOD_EVENT_BROKEN &&
+	    run->server->state < SERVER_STOPPING) {
 		run->status = COMMAND_UNUSABLE;
 		server_stop(run->server, 0);
-		run_notice_changes(run);
+	}
+	run_tell_state(run);
+	if (run->told >= SERVER_STOPPING)
 		return;
-	}
-	if (run->is_reloading && !run->server->is_reloading) {
-		run->is_reloading = false;
-		notify_send(&run->notify, "READY=1");
-	}
 	if (event->kind == BROOD_EVENT_READY && !run->is_ready) {
 		run->is_ready = true;
 		notify_send(&run->notify, "READY=1");
 	}
-	run_notify_status(run);
+	brood_pool_stats(run->pool, &stats);
+	notify_send(&run->notify, "STATUS=%u of %u workers are ready",
+	    stats.ready, stats.workers);
 }
 
 static void
@@ -328,18 +333,15 @@ run_watchdog(struct run *run)
 	run->watchdog_ms = now_ms + run->notify.watchdog_ms;
 }
 
-/* The loop */
-
 static void
 run_loop(struct run *run)
 {
 	struct brood_event event;
 	int r, sig;
 
-	run->watchdog_ms = run->notify.watchdog_ms > 0 ? 0 : BROOD__NEVER;
-	while (!server_is_over(run->server)) {
+	while (!loop_is_over(run->server)) {
 		run_watchdog(run);
-		r = server_turn(run->server, run->signals_fd,
+		r = loop_turn(run->server, run->signals_fd,
 		    brood__time_left(run->watchdog_ms, brood__now_ms()));
 		if (r < 0)
 			command_warn(-r, "clients");
@@ -348,7 +350,7 @@ run_loop(struct run *run)
 				run->status = COMMAND_FAILED;
 				return;
 			}
-		run_notice_changes(run);
+		run_tell_state(run);
 		while (brood_pool_next_event(run->pool, &event) == 1)
 			run_event(run, &event);
 	}
@@ -366,7 +368,7 @@ run_run(const struct command *command, int argc, char **argv)
 	run_parse(&run, command, argc, argv);
 	run_start(&run);
 	run_loop(&run);
-	run.server = server_free(run.server);
+	run.server = loop_free(run.server);
 	run.pool = brood_pool_free(run.pool);
 	notify_fini(&run.notify);
 	return run.status;

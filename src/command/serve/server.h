@@ -3,10 +3,12 @@
 #define BROOD__SERVER_H
 
 /*
- * A pool's requests, from clients of a listener.
+ * What a brood run serves, and within which limits: a pool, a listener, and
+ * the lists of connections and jobs.
  *
- * server.c owns the listener, the list of clients and the loop; client.c one
- * connection; control.c the methods that no worker sees.
+ * The files of this folder use each other in one direction only:
+ *
+ *	run -> loop -> admin -> job -> connection -> server
  */
 
 #include <brood.h>
@@ -17,74 +19,86 @@
 #include <stdint.h>
 #include <time.h>
 
-struct client;
+struct connection;
 struct job;
-TAILQ_HEAD(clients, client);
+TAILQ_HEAD(connections, connection);
 TAILQ_HEAD(jobs, job);
 
-/* What a server is made of; it takes neither pool nor strings. */
+/*
+ *	SERVING <-> RELOADING
+ *	   |            |
+ *	   +-----+------+
+ *	      STOPPING
+ *	         |
+ *	      STOPPED
+ */
+enum server_state {
+	SERVER_SERVING,
+	SERVER_RELOADING,	/* the workers are being replaced */
+	SERVER_STOPPING,	/* nothing new is accepted */
+	SERVER_STOPPED,		/* the pool has no process left */
+};
+
+/* What a server is made of.  The pool and the strings stay the caller's. */
 struct server_options {
 	struct brood_pool *pool;
-	struct brood_listener *listener;	/* taken */
+	struct brood_listener *listener;	/* the server frees it */
 	const char *name;
 	const char *path;		/* of the listener; "" if inherited */
 	const char *const *argv;	/* of the workers */
-	unsigned queue;			/* 0: the pool's default */
-	int timeout_ms;			/* of a request at most; -1: none */
+	unsigned queue;			/* the length limit of the pool's */
+	int timeout_ms;			/* the most for a request; -1: none */
 	bool fds_from_worker;
 };
 
 struct server {
-	struct server_options options;
+	struct server_options options;	/* listener is NULL once it stops */
 	struct brood_pool *pool;
-	struct clients clients;
-	struct jobs orphans;		/* of clients that are gone */
-	struct pollfd *pfds;
-	size_t n_pfds;
-	time_t started;			/* of the epoch */
+	enum server_state state;
+	struct connections connections;
+	struct jobs orphans;		/* jobs whose connection is closed */
+
+	/* Limits: server_set_limits() sets them. */
+	unsigned max_connections;
+	unsigned max_jobs;		/* of one connection */
+	size_t max_fds;			/* of all unanswered requests */
+
+	/* connection.c counts connections, job.c descriptors. */
+	unsigned n_connections;
+	uint64_t n_accepted;		/* connections, since the start */
+	uint64_t n_dropped;		/* for breaking a rule, since then */
+	size_t n_fds;			/* of all unanswered requests */
+
+	time_t started;			/* seconds of the epoch */
 	int64_t started_ms;
 
-	/* Bounds: see server_bounds(). */
-	unsigned n_clients;
-	unsigned max_clients;
-	unsigned max_jobs;		/* of one client */
-	size_t n_fds;			/* of requests under way */
-	size_t max_fds;
-	int64_t accept_ms;		/* not before this instant */
-
-	uint64_t n_accepted;
-	uint64_t n_dropped;		/* for what they did */
-
-	/* What the clients asked for, for the owner of the loop to see. */
-	bool is_stopping;
-	bool is_reloading;
-	bool is_stopped;		/* the pool has no process left */
-	int64_t end_ms;			/* then what is unsent is lost */
+	/* For loop.c alone. */
+	struct pollfd *pfds;
+	size_t n_pfds;
+	int64_t accept_ms;		/* accept nothing before this instant */
+	int64_t end_ms;			/* STOPPED: when to end, sent or not */
 };
 
 /*
- * Takes the listener, on success only.  Raises this process's own limit of
- * descriptors: the pool, made before, is not touched by that.
+ * Takes the listener, on success only.  Raises the soft limit of descriptors of
+ * this process; the pool, which was made before, keeps its own.
  */
 int	server_new(struct server **ret_server,
 	    const struct server_options *options);
+
+/* The connections and jobs must be gone: loop_free() sees to that. */
 struct server *
 	server_free(struct server *server);
 
 /*
- * Wait up to timeout_ms for wake_fd to be readable or something to do, and do
- * it.  Completions are taken here; events are left for the caller, who then
- * shows each to server_event().
+ * Begin to stop, or shorten a stop under way; replace the workers; change
+ * their number.  The errors are those of the pool's functions.
  */
-int	server_turn(struct server *server, int wake_fd, int timeout_ms);
-void	server_event(struct server *server, const struct brood_event *event);
-
-/* Begin to stop, or shorten the stop; to replace the workers. */
 void	server_stop(struct server *server, int drain_ms);
 int	server_reload(struct server *server);
 int	server_resize(struct server *server, unsigned workers);
 
-/* Stopped, and the clients have what was for them. */
-bool	server_is_over(const struct server *server);
+/* A reload is over. */
+void	server_reloaded(struct server *server);
 
 #endif

@@ -1,0 +1,336 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * One poll(2) for everything, then a bounded amount of each: the pool's
+ * completions, LOOP_READS frames of each connection, LOOP_ACCEPTS new
+ * connections.  Nothing waits but that poll.  The answers to one client leave
+ * together, at the end of the turn.
+ *
+ * Knows nothing of signals, of the service manager, or of how an event reads.
+ */
+
+#include "command/methods.h"
+#include "command/serve/admin.h"
+#include "command/serve/loop.h"
+
+#include "base/clock.h"
+
+#include <sys/param.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+enum {
+	LOOP_READS = 16,
+	LOOP_ACCEPTS = 16,
+	LOOP_ACCEPT_MS = 100,		/* until the next try, without fds */
+	LOOP_FLUSH_MS = 2000,		/* for the last answers */
+	LOOP_POLL_MS = 10,		/* if the pool has no descriptor */
+	LOOP_QUEUED = 32 << 20,		/* of one connection: two answers of
+					   the largest kind */
+};
+
+/* What pfds holds, in this order. */
+enum { LOOP_WAKE, LOOP_POOL, LOOP_LISTENER, LOOP_CONNECTIONS };
+
+/* Messages */
+
+static void
+loop_request(struct connection *connection, const struct brood_message *msg)
+{
+	if (connection->state == CONNECTION_LEAVING)
+		connection_drop(connection, "a request after GOODBYE");
+	/* An ERROR with id 0 ends a channel: this id cannot be answered. */
+	else if (msg->id == 0)
+		connection_drop(connection, "a request with id 0");
+	else if (job_find(connection, msg->id) != NULL)
+		connection_drop(connection,
+		    "the id of a request that is not answered");
+	else if (msg->code >= BROOD_METHOD_ADMIN)
+		admin_request(connection, msg);
+	else
+		job_submit(connection, msg);
+}
+
+static void
+loop_ping(struct connection *connection, const struct brood_message *ping)
+{
+	struct brood_message pong = {
+		.kind = BROOD_KIND_PONG,
+		.id = ping->id,
+		.data = ping->data,
+		.len = ping->len,
+	};
+
+	if (connection_answer(connection, &pong) < 0)
+		connection_drop(connection,
+		    "a PING longer than its sender accepts");
+}
+
+static void
+loop_message(struct connection *connection, const struct brood_message *msg)
+{
+	struct job *job;
+
+	switch (msg->kind) {
+	case BROOD_KIND_REQUEST:
+		loop_request(connection, msg);
+		break;
+	case BROOD_KIND_CANCEL:
+		/* Without a job the answer is on its way. */
+		job = job_find(connection, msg->id);
+		if (job != NULL)
+			job_cancel(job);
+		break;
+	case BROOD_KIND_PING:
+		loop_ping(connection, msg);
+		break;
+	case BROOD_KIND_GOODBYE:
+		connection->state = CONNECTION_LEAVING;
+		break;
+	case BROOD_KIND_PONG:
+		break;
+	case BROOD_KIND_HELLO:
+	case BROOD_KIND_REPLY:
+	case BROOD_KIND_ERROR:
+	case BROOD_KIND_PROGRESS:
+	case BROOD_KIND_LINK:
+		connection_drop(connection,
+		    "a frame that a client does not send");
+		break;
+	}
+}
+
+/* Connections */
+
+static void
+loop_read(struct connection *connection, short revents)
+{
+	struct brood_message msg;
+
+	for (int i = 0; i < LOOP_READS &&
+	    connection_recv(connection, &msg) == 1; i++) {
+		loop_message(connection, &msg);
+		connection_close_fds(connection, msg.n_fds);
+	}
+	if ((revents & (POLLHUP | POLLERR)) != 0)
+		connection_hung_up(connection);
+}
+
+static void
+loop_accept(struct server *server)
+{
+	struct brood_channel_options options = {
+		.max_queued = LOOP_QUEUED,
+		.max_fds = BROOD_MAX_FDS,
+	};
+	struct connection *connection;
+	struct brood_credentials who;
+	struct brood_channel *channel;
+	int r;
+
+	/* A first request may be to stop: then the listener is gone. */
+	for (int i = 0; i < LOOP_ACCEPTS && server->options.listener != NULL &&
+	    server->n_connections < server->max_connections; i++) {
+		r = brood_accept_channel(server->options.listener, 0, &options,
+		    &channel, &who);
+		if (r < 0)
+			server->accept_ms = brood__now_ms() + LOOP_ACCEPT_MS;
+		if (r <= 0)
+			return;
+		if (connection_new(&connection, server, channel, &who) < 0)
+			(void)brood_channel_free(channel);
+		else
+			loop_read(connection, 0);
+	}
+}
+
+static void
+loop_close(struct connection *connection)
+{
+	struct job *job;
+
+	while ((job = TAILQ_FIRST(&connection->jobs)) != NULL)
+		job_abandon(job);
+	/* A descriptor is free: accept again at once. */
+	connection->server->accept_ms = 0;
+	connection_free(connection);
+}
+
+/* Send the answers of this turn, and close what is of no use any more. */
+static void
+loop_finish(struct server *server)
+{
+	struct connection *connection, *next;
+
+	TAILQ_FOREACH_SAFE(connection, &server->connections, next, next) {
+		connection_flush(connection);
+		if (connection->state == CONNECTION_GONE)
+			loop_close(connection);
+	}
+}
+
+static void
+loop_take(struct server *server)
+{
+	struct brood_completion done;
+
+	while (brood_pool_take(server->pool, &done) == 1) {
+		job_complete(done.tag, &done);
+		brood_completion_fini(&done);
+	}
+}
+
+/* The turn */
+
+static int
+loop_reserve(struct server *server)
+{
+	size_t n = LOOP_CONNECTIONS + server->n_connections;
+	struct pollfd *pfds;
+
+	if (n <= server->n_pfds)
+		return 0;
+	n += n / 2;
+	pfds = reallocarray(server->pfds, n, sizeof(*pfds));
+	if (pfds == NULL)
+		return -ENOMEM;
+	server->pfds = pfds;
+	server->n_pfds = n;
+	return 0;
+}
+
+static int
+loop_listener_fd(const struct server *server)
+{
+	if (server->options.listener == NULL ||
+	    server->n_connections >= server->max_connections ||
+	    brood__now_ms() < server->accept_ms)
+		return -1;
+	return brood_listener_fd(server->options.listener);
+}
+
+/* Gives how many there are. */
+static size_t
+loop_list_fds(struct server *server, int wake_fd)
+{
+	struct pollfd *pfds = server->pfds;
+	struct connection *connection;
+	size_t n = LOOP_CONNECTIONS;
+
+	pfds[LOOP_WAKE] = (struct pollfd) { wake_fd, POLLIN, 0 };
+	pfds[LOOP_POOL] = (struct pollfd) {
+		brood_pool_fd(server->pool), POLLIN, 0
+	};
+	pfds[LOOP_LISTENER] = (struct pollfd) {
+		loop_listener_fd(server), POLLIN, 0
+	};
+	TAILQ_FOREACH(connection, &server->connections, next)
+		pfds[n++] = (struct pollfd) {
+			brood_channel_fd(connection->channel),
+			connection_events(connection), 0
+		};
+	return n;
+}
+
+static int
+loop_wait_ms(const struct server *server, int timeout_ms)
+{
+	int64_t now_ms = brood__now_ms();
+	int64_t due_ms = MIN(server->end_ms,
+	    brood__deadline(now_ms, timeout_ms));
+	const struct connection *connection;
+
+	if (server->accept_ms > now_ms)
+		due_ms = MIN(due_ms, server->accept_ms);
+	if (brood_pool_fd(server->pool) < 0)
+		due_ms = MIN(due_ms, now_ms + LOOP_POLL_MS);
+	TAILQ_FOREACH(connection, &server->connections, next)
+		due_ms = MIN(due_ms, connection_due_ms(connection));
+	return brood__time_left(due_ms, now_ms);
+}
+
+/* A connection that waits for HELLO is looked at in each turn, for its time. */
+static void
+loop_serve(struct server *server, size_t n)
+{
+	struct connection *connection = TAILQ_FIRST(&server->connections);
+
+	for (size_t i = LOOP_CONNECTIONS; i < n; i++) {
+		if (server->pfds[i].revents != 0 ||
+		    connection->state == CONNECTION_HELLO)
+			loop_read(connection, server->pfds[i].revents);
+		connection = TAILQ_NEXT(connection, next);
+	}
+	if (server->pfds[LOOP_LISTENER].revents != 0)
+		loop_accept(server);
+}
+
+int
+loop_turn(struct server *server, int wake_fd, int timeout_ms)
+{
+	size_t n;
+	int r;
+
+	r = loop_reserve(server);
+	if (r < 0)
+		return r;
+	n = loop_list_fds(server, wake_fd);
+	r = poll(server->pfds, n, loop_wait_ms(server, timeout_ms));
+	if (r < 0)
+		return errno == EINTR ? 0 : -errno;
+	r = brood_pool_dispatch(server->pool);
+	if (r < 0)
+		return r;
+	loop_take(server);
+	loop_serve(server, n);
+	loop_finish(server);
+	return 0;
+}
+
+void
+loop_event(struct server *server, const struct brood_event *event)
+{
+	if (event->kind == BROOD_EVENT_RELOADED ||
+	    event->kind == BROOD_EVENT_NOT_RELOADED)
+		server_reloaded(server);
+	admin_event(server, event);
+	if (event->kind == BROOD_EVENT_STOPPED) {
+		server->state = SERVER_STOPPED;
+		server->end_ms = brood__now_ms() + LOOP_FLUSH_MS;
+		loop_take(server);
+		admin_end(server);
+	}
+	loop_finish(server);
+}
+
+bool
+loop_is_over(const struct server *server)
+{
+	const struct connection *connection;
+
+	if (server->state != SERVER_STOPPED)
+		return false;
+	if (brood__now_ms() >= server->end_ms)
+		return true;
+	TAILQ_FOREACH(connection, &server->connections, next)
+		if (brood_channel_events(connection->channel) & POLLOUT)
+			return false;
+	return true;
+}
+
+struct server *
+loop_free(struct server *server)
+{
+	struct connection *connection;
+	struct job *job;
+
+	if (server == NULL)
+		return NULL;
+	while ((connection = TAILQ_FIRST(&server->connections)) != NULL)
+		loop_close(connection);
+	while ((job = TAILQ_FIRST(&server->orphans)) != NULL)
+		(void)job_free(job);
+	return server_free(server);
+}

@@ -3,23 +3,29 @@
 #define BROOD__CASES_H
 
 /*
- * What is asked of a worker, one claim each.  A case gets a program that was
- * just started, and leaves it to be stopped by the caller.
+ * What a worker has to do, one claim per case.
+ *
+ * Before run is called, HELLO was exchanged with a program that was just
+ * started.  run is true if the claim holds, and also if the case cannot be
+ * tried with this program; then target->skipped says why.  NULL: the exchange
+ * of HELLO is all.  The caller stops the program.
  */
 
 #include "command/conformance/target.h"
 
-enum verdict {
-	CASE_NOT_OK = 0,	/* subject's why says what went wrong */
-	CASE_OK = 1,
-	CASE_SKIPPED,		/* why says what it would need */
-};
-
 struct conformance_case {
 	const char *claim;
-	enum verdict (*run)(struct subject *s, uint32_t argument);
-	uint32_t argument;
-	bool is_kept;		/* the program's end stays open here */
+	bool (*run)(struct target *target, const struct conformance_case *c);
+
+	/* What run reads. */
+	uint32_t n;		/* bytes, requests or descriptors */
+	struct brood__frame frame;	/* one that no host may send ... */
+	uint8_t reserved;	/* ... and its reserved byte */
+
+	/* What the caller does before run. */
+	const char *magic;	/* of this side's HELLO; NULL: "BROD" */
+	uint16_t version;	/* of this side's HELLO; 0: BROOD__VERSION */
+	bool is_kept;		/* see target_start() */
 };
 
 extern const struct conformance_case conformance_cases[];

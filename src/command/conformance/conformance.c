@@ -1,51 +1,42 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood conformance: starts a program as a worker once per case and prints what
- * held, as TAP.  Owns the report; what is asked is in cases.c.
+ * brood conformance: starts a program as a worker, once for each case, and
+ * prints in the form of TAP which claims hold.  The claims are in cases.c.
  */
 
 #include "base/text.h"
 #include "command/command.h"
 #include "command/conformance/cases.h"
+#include "command/conformance/script.h"
 
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { CONFORMANCE_MS = 10000 };
 
 static void
-conformance_print(struct subject *s, const char *claim, size_t number,
-    enum verdict verdict)
+conformance_print(struct target *target, const char *claim, size_t number,
+    bool is_ok)
 {
-	brood__text_clean(s->why);
-	printf("%sok %zu - %s", verdict == CASE_NOT_OK ? "not " : "",
-	    number, claim);
-	if (verdict == CASE_SKIPPED)
-		printf(" # SKIP %s", s->why);
+	brood__text_clean(target->why);
+	printf("%sok %zu - %s", is_ok ? "" : "not ", number, claim);
+	if (is_ok && target->skipped != NULL)
+		printf(" # SKIP %s", target->skipped);
 	putchar('\n');
-	if (verdict == CASE_NOT_OK)
-		printf("# %s\n", s->why);
+	if (!is_ok)
+		printf("# %s\n", target->why);
 	(void)fflush(stdout);
 }
 
-static enum verdict
-conformance_case(struct subject *s, size_t i, size_t number)
+static bool
+conformance_case(struct target *target, const struct conformance_case *c)
 {
-	const struct conformance_case *c = &conformance_cases[i];
-	int timeout_ms = s->timeout_ms, r;
-	enum verdict verdict;
-
-	r = subject_start(s, c->is_kept);
-	if (r < 0)
-		command_die(COMMAND_UNUSABLE, -r, "%s", s->argv[0]);
-	verdict = c->run(s, c->argument);
-	s->timeout_ms = timeout_ms;
-	subject_stop(s);
-	conformance_print(s, c->claim, number, verdict);
-	return verdict;
+	return script_expect_hello(target) &&
+	    script_send_hello(target, c->magic != NULL ? c->magic : "BROD",
+	    c->version != 0 ? c->version : BROOD__VERSION) &&
+	    (c->run == NULL || c->run(target, c));
 }
 
 static bool
@@ -64,26 +55,37 @@ conformance_count(const char *only)
 	return n;
 }
 
-/* A program that does not get past HELLO would fail all, each in its time. */
+/*
+ * A program that does not get past HELLO would fail every case, each only after
+ * the time limit: end after the first.
+ */
 static int
-conformance_cases_run(struct subject *s, const char *only)
+conformance_cases_run(struct target *target, const char *only)
 {
-	enum verdict verdict;
-	bool is_ok = true;
 	size_t number = 0;
+	int r, status = COMMAND_OK;
+	bool is_ok;
 
 	printf("1..%zu\n", conformance_count(only));
 	for (size_t i = 0; i < n_conformance_cases; i++) {
 		if (!conformance_is_wanted(i, only))
 			continue;
-		verdict = conformance_case(s, i, ++number);
-		is_ok = is_ok && verdict != CASE_NOT_OK;
+		r = target_start(target, conformance_cases[i].is_kept);
+		if (r < 0)
+			command_die(COMMAND_UNUSABLE, -r, "%s",
+			    target->argv[0]);
+		is_ok = conformance_case(target, &conformance_cases[i]);
+		target_stop(target);
+		conformance_print(target, conformance_cases[i].claim,
+		    ++number, is_ok);
+		if (!is_ok)
+			status = COMMAND_FAILED;
 		if (i == 0 && !is_ok) {
-			printf("Bail out!  No HELLO, no conversation.\n");
+			printf("Bail out!  All cases need a HELLO.\n");
 			break;
 		}
 	}
-	return is_ok ? COMMAND_OK : COMMAND_FAILED;
+	return status;
 }
 
 static int
@@ -95,10 +97,9 @@ conformance_run(const struct command *command, int argc, char **argv)
 		{ "timeout", required_argument, NULL, 't' },
 		{ NULL, 0, NULL, 0 },
 	};
-	struct subject subject = { .timeout_ms = CONFORMANCE_MS, .fd = -1,
+	struct target target = { .timeout_ms = CONFORMANCE_MS, .fd = -1,
 	    .kept_fd = -1 };
 	const char *only = NULL;
-	sigset_t chld;
 	int c, r;
 
 	while ((c = getopt_long(argc, argv, "+ho:t:", options, NULL)) != -1) {
@@ -112,7 +113,7 @@ conformance_run(const struct command *command, int argc, char **argv)
 				    "has these words", only);
 			break;
 		case 't':
-			subject.timeout_ms = command_seconds_ms(command,
+			target.timeout_ms = command_seconds_ms(command,
 			    "--timeout", optarg);
 			break;
 		default:
@@ -121,11 +122,8 @@ conformance_run(const struct command *command, int argc, char **argv)
 	}
 	if (optind == argc)
 		command_misuse(command, "a program is missing");
-	subject.argv = (const char *const *)argv + optind;
-	(void)sigemptyset(&chld);
-	(void)sigaddset(&chld, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &chld, NULL);
-	r = conformance_cases_run(&subject, only);
+	target.argv = (const char *const *)argv + optind;
+	r = conformance_cases_run(&target, only);
 	command_close_stdout();
 	return r;
 }
@@ -137,12 +135,14 @@ const struct command command_conformance = {
 	    "           PROGRAM [ARG...]",
 	.help =
 	    "  -o, --only WORDS       test only claims that contain WORDS\n"
-	    "  -t, --timeout SECONDS  wait so long for an answer (10)\n"
+	    "  -t, --timeout SECONDS  wait this long for an answer; default: "
+	    "10\n"
 	    "  -h, --help             show this\n"
 	    "\n"
-	    "PROGRAM must answer every request with the request's own bytes:\n"
-	    "method 0 of a worker under test is an echo.  It is started once\n"
-	    "per case; what it prints goes to standard error.  The report is\n"
-	    "TAP; the exit status is 1 if any case is not ok.\n",
+	    "PROGRAM must answer a request for method 0 with the payload of\n"
+	    "the request.  It is started once for each case; what it prints\n"
+	    "goes to standard error.  The report is in the form of TAP.  Exit\n"
+	    "status: 0, or 1 if a case is not ok, 2 if called wrongly, 3 if\n"
+	    "PROGRAM cannot be run.\n",
 	.run = conformance_run,
 };

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The sentences of a conversation with a program under test; see dialog.h.
- * Owns what counts as an answer; knows nothing of why a case asks.
+ * Steps of a case; see script.h.  This file decides what is a right answer; it
+ * knows nothing of why a case asks.
  */
 
 #include "base/text.h"
@@ -17,265 +17,246 @@
 #include <string.h>
 
 void
-dialog_fill(uint8_t *bytes, size_t len, uint64_t seed)
+script_fill(uint8_t *bytes, size_t len, uint64_t seed)
 {
 	for (size_t i = 0; i < len; i++)
 		bytes[i] = (uint8_t)((i * 31 + i / 251 + seed * 7) & 0xff);
 }
 
 static uint8_t *
-dialog_payload(size_t len, uint64_t seed)
+script_payload_new(size_t len, uint64_t seed)
 {
 	uint8_t *bytes = malloc(len + 1);
 
 	if (bytes == NULL)
 		command_die(COMMAND_UNUSABLE, ENOMEM, "a payload");
-	dialog_fill(bytes, len, seed);
+	script_fill(bytes, len, seed);
 	return bytes;
 }
 
-/* A frame that is not what was waited for, in words. */
+/* Fail because of a frame that is not the one that was expected. */
 static bool
-dialog_blame_frame(struct subject *s, const struct brood__frame *frame,
-    const uint8_t *payload)
+script_fail_frame(struct target *target)
 {
+	const struct brood__frame *frame = &target->frame;
 	char text[100];
 	size_t len = frame->length < sizeof(text) - 1 ? frame->length :
 	    sizeof(text) - 1;
 
 	if (frame->kind != BROOD_KIND_ERROR)
-		return subject_blame(s, "it sent a frame of kind %u, id %"
+		return target_fail(target, "it sent a frame of kind %u, id %"
 		    PRIu64 ", code %" PRIu32 ", %" PRIu32 " bytes",
 		    frame->kind, frame->id, frame->code, frame->length);
-	memcpy(text, payload, len);
+	memcpy(text, target->payload, len);
 	text[len] = '\0';
 	brood__text_clean(text);
-	return subject_blame(s, "it sent ERROR %" PRIu32 ", id %" PRIu64
+	return target_fail(target, "it sent ERROR %" PRIu32 ", id %" PRIu64
 	    ": %s", frame->code, frame->id, text);
 }
 
 /* HELLO */
 
-static bool
-dialog_judge_hello(struct subject *s, const struct brood__frame *frame,
-    const uint8_t *payload)
+bool
+script_expect_hello(struct target *target)
 {
+	const struct brood__frame *frame = &target->frame;
 	struct brood__hello hello;
 	int r;
 
+	r = target_recv(target);
+	if (r == 0)
+		return target_fail(target, "it closed its channel before "
+		    "HELLO");
+	if (r < 0)
+		return false;
 	if (frame->kind != BROOD_KIND_HELLO)
-		return dialog_blame_frame(s, frame, payload);
+		return script_fail_frame(target);
 	if (frame->id != 0 || frame->code != 0 || frame->nfds != 0)
-		return subject_blame(s, "its HELLO has an id, a code or "
+		return target_fail(target, "its HELLO has an id, a code or "
 		    "descriptors");
-	r = brood__hello_decode(payload, frame->length, &hello);
+	r = brood__hello_decode(target->payload, frame->length, &hello);
 	if (r == -EPROTONOSUPPORT)
-		return subject_blame(s, "its HELLO is of version %u, not %u",
+		return target_fail(target, "its HELLO is of version %u, not %u",
 		    hello.version, BROOD__VERSION);
 	if (r < 0)
-		return subject_blame(s, "its HELLO has no \"BROD\", is too "
+		return target_fail(target, "its HELLO has no \"BROD\", is too "
 		    "short, or has a reserved field that is not 0");
-	s->limit = hello.max_payload;
+	target->limit = hello.max_payload;
 	return true;
 }
 
 bool
-dialog_hear_hello(struct subject *s)
-{
-	struct brood__frame frame;
-	const uint8_t *payload;
-	int r;
-
-	r = subject_recv(s, &frame, &payload);
-	if (r == 0)
-		return subject_blame(s, "it closed its channel before HELLO");
-	return r > 0 && dialog_judge_hello(s, &frame, payload);
-}
-
-bool
-dialog_say_hello(struct subject *s, const char *magic, uint16_t version)
+script_send_hello(struct target *target, const char *magic, uint16_t version)
 {
 	struct brood__hello hello = {
 		.version = version,
-		.max_payload = s->limit > BROOD_MAX_PAYLOAD ?
-		    s->limit : BROOD_MAX_PAYLOAD,
+		.max_payload = target->limit > BROOD_MAX_PAYLOAD ?
+		    target->limit : BROOD_MAX_PAYLOAD,
 		.name = "brood conformance",
 	};
 	uint8_t payload[BROOD__HELLO_SIZE + BROOD__NAME_MAX];
 	struct brood__frame frame = { .kind = BROOD_KIND_HELLO };
-	struct letter letter = { .bytes = NULL };
-	bool is_sent;
+	struct brood__buffer frames = { .bytes = NULL };
 
 	frame.length = (uint32_t)brood__hello_encode(payload, &hello);
 	memcpy(payload, magic, 4);
-	letter_add(&letter, &frame, payload);
-	is_sent = subject_send(s, letter.bytes, letter.len);
-	letter_fini(&letter);
-	return is_sent;
-}
-
-bool
-dialog_open(struct subject *s)
-{
-	return dialog_hear_hello(s) &&
-	    dialog_say_hello(s, "BROD", BROOD__VERSION);
+	target_add_frame(&frames, &frame, payload);
+	return script_send(target, &frames);
 }
 
 /* Requests */
 
 void
-dialog_add_request(struct letter *letter, uint64_t id, size_t len)
+script_add_request(struct brood__buffer *frames, uint64_t id, size_t len)
 {
 	struct brood__frame frame = {
 		.kind = BROOD_KIND_REQUEST,
 		.id = id,
 		.length = (uint32_t)len,
 	};
-	uint8_t *payload = dialog_payload(len, id);
+	uint8_t *payload = script_payload_new(len, id);
 
-	letter_add(letter, &frame, payload);
+	target_add_frame(frames, &frame, payload);
 	free(payload);
 }
 
-/* One frame of an answer.  1: the last; 0: another is due; -1. */
-static int
-dialog_judge_part(struct subject *s, const struct brood__frame *frame,
-    const uint8_t *payload, const uint8_t *want, size_t left)
+bool
+script_send(struct target *target, struct brood__buffer *frames)
 {
-	if (frame->kind == BROOD_KIND_PROGRESS)
-		return 0;
+	bool is_sent = target_send(target, frames->bytes + frames->start,
+	    brood__buffer_len(frames));
+
+	brood__buffer_fini(frames);
+	return is_sent;
+}
+
+/* A part of a reply.  1: the last one; 0: another has to follow; or -1. */
+static int
+script_judge_part(struct target *target, const uint8_t *want, size_t left)
+{
+	const struct brood__frame *frame = &target->frame;
+
 	if (frame->length > left ||
-	    memcmp(payload, want, frame->length) != 0) {
-		subject_blame(s, "the reply to request %" PRIu64 " is not what "
-		    "was sent", frame->id);
-		return -1;
-	}
-	if (frame->flags & BROOD__FLAG_MORE)
+	    memcmp(target->payload, want, frame->length) != 0)
+		target_fail(target, "the reply to request %" PRIu64 " is not "
+		    "what was sent", frame->id);
+	else if (frame->flags & BROOD__FLAG_MORE)
 		return 0;
-	if (frame->length == left)
+	else if (frame->length == left)
 		return 1;
-	subject_blame(s, "the reply to request %" PRIu64 " is %zu bytes short",
-	    frame->id, left - frame->length);
+	else
+		target_fail(target, "the reply to request %" PRIu64 " is %zu "
+		    "bytes short", frame->id, left - frame->length);
 	return -1;
 }
 
+/* Receive a frame of an answer, of which want is left.  As above. */
 static int
-dialog_hear_part(struct subject *s, uint64_t id, const uint8_t *want,
-    size_t *left, bool may_fail)
+script_expect_part(struct target *target, uint64_t id, const uint8_t *want,
+    size_t left, bool may_fail)
 {
-	struct brood__frame frame;
-	const uint8_t *payload;
+	const struct brood__frame *frame = &target->frame;
 	int r;
 
-	r = subject_recv(s, &frame, &payload);
+	r = target_recv(target);
 	if (r == 0)
-		subject_blame(s, "it closed its channel without an answer to "
-		    "request %" PRIu64, id);
+		target_fail(target, "it closed its channel without an answer "
+		    "to request %" PRIu64, id);
 	if (r <= 0)
 		return -1;
-	if (may_fail && frame.kind == BROOD_KIND_ERROR && frame.id == id)
+	if (frame->id == id && frame->kind == BROOD_KIND_PROGRESS)
+		return 0;
+	if (frame->id == id && frame->kind == BROOD_KIND_REPLY)
+		return script_judge_part(target, want, left);
+	if (frame->id == id && frame->kind == BROOD_KIND_ERROR && may_fail)
 		return 1;
-	if (frame.id != id || (frame.kind != BROOD_KIND_REPLY &&
-	    frame.kind != BROOD_KIND_PROGRESS)) {
-		dialog_blame_frame(s, &frame, payload);
-		return -1;
-	}
-	r = dialog_judge_part(s, &frame, payload, want, *left);
-	if (r == 0 && frame.kind == BROOD_KIND_REPLY)
-		*left -= frame.length;
-	return r;
+	script_fail_frame(target);
+	return -1;
 }
 
 bool
-dialog_hear_reply(struct subject *s, uint64_t id, size_t len, bool may_fail)
+script_expect_reply(struct target *target, uint64_t id, size_t len,
+    bool may_fail)
 {
-	uint8_t *want = dialog_payload(len, id);
-	size_t left = len;
+	uint8_t *want = script_payload_new(len, id);
+	size_t at = 0;
 	int r;
 
-	do {
-		r = dialog_hear_part(s, id, want + (len - left), &left,
-		    may_fail);
-	} while (r == 0);
+	while ((r = script_expect_part(target, id, want + at, len - at,
+	    may_fail)) == 0)
+		if (target->frame.kind == BROOD_KIND_REPLY)
+			at += target->frame.length;
 	free(want);
 	return r > 0;
 }
 
 bool
-dialog_echo(struct subject *s, uint64_t id, size_t len)
+script_echo(struct target *target, uint64_t id, size_t len)
 {
-	struct letter letter = { .bytes = NULL };
-	bool is_sent;
+	struct brood__buffer frames = { .bytes = NULL };
 
-	dialog_add_request(&letter, id, len);
-	is_sent = subject_send(s, letter.bytes, letter.len);
-	letter_fini(&letter);
-	return is_sent && dialog_hear_reply(s, id, len, false);
+	script_add_request(&frames, id, len);
+	return script_send(target, &frames) &&
+	    script_expect_reply(target, id, len, false);
 }
 
 bool
-dialog_hear_pong(struct subject *s, uint64_t id, const void *want,
+script_expect_pong(struct target *target, uint64_t id, const void *payload,
     uint32_t len)
 {
-	struct brood__frame frame;
-	const uint8_t *payload;
+	const struct brood__frame *frame = &target->frame;
 	int r;
 
-	r = subject_recv(s, &frame, &payload);
+	r = target_recv(target);
 	if (r == 0)
-		return subject_blame(s, "it closed its channel, not answering "
-		    "PING");
+		return target_fail(target, "it closed its channel, not "
+		    "answering PING");
 	if (r < 0)
 		return false;
-	if (frame.kind != BROOD_KIND_PONG || frame.id != id)
-		return dialog_blame_frame(s, &frame, payload);
-	if (frame.length != len || memcmp(payload, want, len) != 0)
-		return subject_blame(s, "PONG has another payload than PING");
+	if (frame->kind != BROOD_KIND_PONG || frame->id != id)
+		return script_fail_frame(target);
+	if (frame->length != len ||
+	    memcmp(target->payload, payload, len) != 0)
+		return target_fail(target, "PONG has another payload than "
+		    "PING");
 	return true;
 }
 
 /* Endings */
 
 bool
-dialog_hang_up(struct subject *s)
+script_hang_up(struct target *target)
 {
-	if (!subject_await_end(s))
+	if (!target_await_end(target))
 		return false;
-	if (WIFSIGNALED(s->status))
-		return subject_blame(s, "signal %d ended it",
-		    WTERMSIG(s->status));
+	if (WIFSIGNALED(target->status))
+		return target_fail(target, "signal %d ended it",
+		    WTERMSIG(target->status));
 	return true;
 }
 
 bool
-dialog_hear_refusal(struct subject *s)
+script_expect_refusal(struct target *target)
 {
-	struct brood__frame frame;
-	const uint8_t *payload;
 	int r;
 
-	do {
-		r = subject_recv(s, &frame, &payload);
-		if (r > 0 && frame.kind != BROOD_KIND_ERROR)
-			return dialog_blame_frame(s, &frame, payload);
-	} while (r > 0);
-	return r == 0 && dialog_hang_up(s);
+	while ((r = target_recv(target)) > 0)
+		if (target->frame.kind != BROOD_KIND_ERROR)
+			return script_fail_frame(target);
+	return r == 0 && script_hang_up(target);
 }
 
 bool
-dialog_hear_farewell(struct subject *s)
+script_expect_goodbye(struct target *target)
 {
-	struct brood__frame frame;
-	const uint8_t *payload;
-	int r;
+	int r = target_recv(target);
 
-	r = subject_recv(s, &frame, &payload);
 	if (r > 0)
-		return dialog_blame_frame(s, &frame, payload);
-	if (r < 0 || !dialog_hang_up(s))
+		return script_fail_frame(target);
+	if (r < 0 || !script_hang_up(target))
 		return false;
-	if (WEXITSTATUS(s->status) != 0)
-		return subject_blame(s, "it exited with status %d, not 0",
-		    WEXITSTATUS(s->status));
+	if (WEXITSTATUS(target->status) != 0)
+		return target_fail(target, "it exited with status %d, not 0",
+		    WEXITSTATUS(target->status));
 	return true;
 }

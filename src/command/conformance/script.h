@@ -1,47 +1,53 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__DIALOG_H
-#define BROOD__DIALOG_H
+#ifndef BROOD__SCRIPT_H
+#define BROOD__SCRIPT_H
 
 /*
- * What a host says to a program under test and what it must hear: sentences
- * that the cases are made of.  All give false, or -1, with blame.
+ * The steps that the cases are made of: what a host says to the program under
+ * test, and what it expects to receive.  A step that gives bool is true if it
+ * went as it should; else target->why says what went wrong.
  */
 
 #include "command/conformance/target.h"
 
-/* Payloads: every number of a request has its own. */
-void	dialog_fill(uint8_t *bytes, size_t len, uint64_t seed);
+/* Fill a payload.  Another seed, such as the request's id, gives another. */
+void	script_fill(uint8_t *bytes, size_t len, uint64_t seed);
 
-/* Receive and judge its HELLO; then s->limit is known. */
-bool	dialog_hear_hello(struct subject *s);
+/* Receive the program's HELLO; sets target->limit. */
+bool	script_expect_hello(struct target *target);
 
-/* Say HELLO, of any version and magic. */
-bool	dialog_say_hello(struct subject *s, const char *magic,
+/* Send HELLO.  magic and version may be wrong ones. */
+bool	script_send_hello(struct target *target, const char *magic,
 	    uint16_t version);
 
-/* Both. */
-bool	dialog_open(struct subject *s);
+/* Append to frames: a REQUEST with a payload of len bytes made from its id. */
+void	script_add_request(struct brood__buffer *frames, uint64_t id,
+	    size_t len);
 
-/* Put a REQUEST with its payload into a letter, and its answer is due. */
-void	dialog_add_request(struct letter *letter, uint64_t id, size_t len);
+/* Send frames, and free them in any case. */
+bool	script_send(struct target *target, struct brood__buffer *frames);
 
-/* The whole reply to it came, or an ERROR for it if may_fail. */
-bool	dialog_hear_reply(struct subject *s, uint64_t id, size_t len,
+/* The whole reply to such a request comes; or ERROR for it, if may_fail. */
+bool	script_expect_reply(struct target *target, uint64_t id, size_t len,
 	    bool may_fail);
 
-bool	dialog_hear_pong(struct subject *s, uint64_t id, const void *payload,
-	    uint32_t len);
+/* PONG comes with this id and payload. */
+bool	script_expect_pong(struct target *target, uint64_t id,
+	    const void *payload, uint32_t len);
 
-/* A small request is answered. */
-bool	dialog_echo(struct subject *s, uint64_t id, size_t len);
+/* A request is sent and answered. */
+bool	script_echo(struct target *target, uint64_t id, size_t len);
 
-/* The stream ends, with no answer in it, and so does the program. */
-bool	dialog_hear_refusal(struct subject *s);
+/* The stream ends with no frame but ERROR in it, and the program ends. */
+bool	script_expect_refusal(struct target *target);
 
-/* The stream ends here and now, and the program by itself, with status 0. */
-bool	dialog_hear_farewell(struct subject *s);
+/* The stream ends with no frame in it, and the program exits with 0. */
+bool	script_expect_goodbye(struct target *target);
 
-/* The program ends once this side has closed; a signal is a failure. */
-bool	dialog_hang_up(struct subject *s);
+/*
+ * The program ends once this side has closed its socket.  Any exit status is
+ * right, but a signal that kills it is not.
+ */
+bool	script_hang_up(struct target *target);
 
 #endif

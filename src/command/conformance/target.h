@@ -1,87 +1,96 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__SUBJECT_H
-#define BROOD__SUBJECT_H
+#ifndef BROOD__TARGET_H
+#define BROOD__TARGET_H
 
 /*
- * A program under test: one process, started as a worker, and the bytes that go
- * to it and come from it.  Nothing of the library stands in between, so that
- * frames can be sent that it would not send.
+ * The program under test: one process, started as a worker is, and the bytes
+ * that go to it and come from it.  No channel of the library stands in between,
+ * because frames are sent here that the library refuses to send.
  *
- * Nothing here waits longer than timeout_ms, and nothing the program does ends
- * the test: what goes wrong is said in why.
+ * No function here waits longer than timeout_ms, and nothing that the program
+ * does ends the command: what it does wrong is written to why.
  */
 
+#include "base/buffer.h"
 #include "wire/frame.h"
 
-#include <sys/types.h>
+#include <brood.h>
 
-struct subject {
+struct target {
 	const char *const *argv;
-	int timeout_ms;
+	int timeout_ms;			/* how long to wait for an answer */
 
-	pid_t pid;		/* of its process group too; 0: waited for */
-	int status;		/* of wait(2) then */
-	int fd;			/* this side's end */
-	int kept_fd;		/* the program's end, while it is kept */
-	uint8_t *in;
-	size_t in_len;
-	size_t in_size;
-	size_t n_taken;		/* bytes of the frame given last */
-	bool is_eof;
-	uint32_t limit;		/* its HELLO's */
-	char why[256];		/* what went wrong, in words */
-};
+	struct brood_child *child;	/* NULL: not running; it was reaped */
+	int status;			/* of wait(2), when it was reaped */
+	int fd;				/* this side's socket; -1: closed */
+	int kept_fd;			/* a copy of the program's socket; -1:
+					   none */
+	struct brood__buffer in;	/* received bytes; first of all those
+					   of frame and payload: */
+	size_t n_passed;		/* this many, which the next receive
+					   drops */
+	bool is_eof;			/* the stream from it has ended */
 
-/* Bytes to be sent, made of frames. */
-struct letter {
-	uint8_t *bytes;
-	size_t len;
+	struct brood__frame frame;	/* the frame received last ... */
+	const uint8_t *payload;		/* ... and its payload, in `in` */
+
+	uint32_t limit;			/* largest payload, by its HELLO */
+	const char *skipped;		/* why the case cannot be tried, or
+					   NULL; set by the case */
+	char why[256];			/* what the program did wrong */
 };
 
 /*
- * Start it, with its standard output where its errors go and no input.  Its end
- * of the socket is kept open if is_kept.  0 or the errno of execve(2).
+ * Start the program.  Its standard output goes to standard error, and its input
+ * is empty.  A copy of its socket stays open here as kept_fd if is_kept.
+ *
+ * Returns 0, or the negative errno with which it could not be run.
  */
-int	subject_start(struct subject *s, bool is_kept);
+int	target_start(struct target *target, bool is_kept);
 
-/* Kill it if need be, wait for it, forget what it said. */
-void	subject_stop(struct subject *s);
+/* Kill the program if it still runs, and forget what it sent. */
+void	target_stop(struct target *target);
 
-/* Say what went wrong; gives false. */
-bool	subject_blame(struct subject *s, const char *format, ...)
+/* Kill and reap the program.  What it sent before can still be received. */
+void	target_kill(struct target *target);
+
+/* Write why the case fails.  Gives false. */
+bool	target_fail(struct target *target, const char *format, ...)
 	    __attribute__((__format__(__printf__, 2, 3)));
 
 /*
- * Send, receiving meanwhile.  A program that has closed its end is no failure:
- * what it said is still to be read.
+ * Send bytes, and receive meanwhile, so that both sides can send much at the
+ * same time.  True also if the program has closed its socket, because what it
+ * sent before that is still to be judged.
  */
-bool	subject_send(struct subject *s, const void *bytes, size_t len);
+bool	target_send(struct target *target, const void *bytes, size_t len);
 
-/* Send one byte or more with a descriptor attached to the first. */
-bool	subject_send_fd(struct subject *s, const void *bytes, size_t len,
+/* The same with a descriptor attached to the first byte. */
+bool	target_send_fd(struct target *target, const void *bytes, size_t len,
 	    int fd);
 
-/* Wait, in vain after a while, until the program has read what was sent. */
-void	subject_await_read(struct subject *s);
+/* Wait for the program to read what was sent; give up after 20 ms. */
+void	target_await_read(struct target *target);
+
+/* Wait for the program to send something, without receiving it. */
+bool	target_await_input(struct target *target);
 
 /*
- * The next frame: 1, with its payload until the next call; 0 if the stream has
- * ended; -1 with blame if none came in time or it is none.
+ * Receive the next frame into frame and payload, where it stays until the next
+ * call.  target_recv() waits for it, target_poll() does not.
+ *
+ * Gives 1 with a frame; 0 if the stream has ended, or, from target_poll(), if
+ * no whole frame is there; -1, with why, if the bytes are no frame, the stream
+ * ends within a frame, or nothing came in time.
  */
-int	subject_recv(struct subject *s, struct brood__frame *ret_frame,
-	    const uint8_t **ret_payload);
+int	target_recv(struct target *target);
+int	target_poll(struct target *target);
 
-/* Take what is there of the stream, without waiting. */
-void	subject_fill(struct subject *s);
+/* Close this side's socket and wait for the program to end. */
+bool	target_await_end(struct target *target);
 
-/* Kill it and wait for it; what it said can still be read. */
-void	subject_kill(struct subject *s);
-
-/* Close this side, and wait for the program to end: false if it does not. */
-bool	subject_await_end(struct subject *s);
-
-void	letter_add(struct letter *letter, const struct brood__frame *frame,
-	    const void *payload);
-void	letter_fini(struct letter *letter);
+/* Append a frame to bytes that are to be sent.  Ends the command on ENOMEM. */
+void	target_add_frame(struct brood__buffer *bytes,
+	    const struct brood__frame *frame, const void *payload);
 
 #endif

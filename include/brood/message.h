@@ -3,22 +3,40 @@
 #define BROOD_MESSAGE_H
 
 /*
- * What travels: a message is one frame of the wire protocol, a header of 24
- * bytes and a payload, with up to BROOD_MAX_FDS descriptors attached.
+ * Messages.  A message is one frame of the wire protocol (brood-protocol(7)):
+ * a header of 24 bytes, a payload, and up to BROOD_MAX_FDS file descriptors
+ * that are attached to it.
  *
- * Conventions of every brood header:
+ * These rules hold for every brood header:
  *
- *   - Functions return 0 or a negative errno; on error nothing has changed and
- *     the caller still owns everything.  An expected outcome is 1/0 or an enum.
- *   - Lengths are bytes.  Names ending in _ms are milliseconds; a timeout of -1
- *     means none and 0 means "do not wait".
- *   - An object belongs to the process that made it: in a forked copy its
- *     functions say -ECHILD, or, if they give no errno, what was so at the
- *     fork; _free then only releases memory and descriptors.  An object is used
- *     by one thread at a time.
- *   - Every descriptor that brood opens or receives is close-on-exec.
- *   - No function prints, exits, raises SIGPIPE, or changes a signal's
- *     disposition or the O_NONBLOCK flag of a descriptor.
+ *   - Results.  A function returns 0, or a negative errno.  After an error
+ *     nothing has changed, and the caller still owns everything that it owned
+ *     before the call.  An outcome that is expected, such as "no message has
+ *     arrived", is not an error: the function then returns 1 or 0, or the
+ *     outcome is in an enum.
+ *   - Errors.  The comment of a function lists the errors that it adds, and
+ *     what to do about each.  -ENOMEM, -EMFILE and -ENFILE can come from every
+ *     function that allocates memory or opens a descriptor.
+ *   - Ownership.  "Takes" means that the function becomes the owner of an
+ *     argument.  "Borrows" means that the caller must keep the argument valid
+ *     until the function returns, and that nothing refers to it afterwards.
+ *     "Gives" means that the caller becomes the owner of the result.
+ *   - Units.  Lengths are in bytes.  A name that ends in _ms is in
+ *     milliseconds.
+ *   - Blocking.  An argument timeout_ms is the longest time that the function
+ *     may wait: 0 is "do not wait", -1 is "without limit".  A function without
+ *     this argument does not wait, unless its comment says that it does.
+ *   - Fork.  An object belongs to the process that made it.  After a fork(2)
+ *     by the program, the functions that return an errno return -ECHILD for
+ *     the copy in the child process; the others tell what was true at the time
+ *     of the fork; and the function that ends in _free only releases memory
+ *     and closes descriptors.
+ *   - Threads.  Only one thread at a time may use an object.
+ *   - Descriptors.  Every descriptor that brood opens or receives has its
+ *     close-on-exec flag set.
+ *   - The program's process.  No function prints, exits, causes SIGPIPE,
+ *     changes what a signal does, or changes the O_NONBLOCK flag of a
+ *     descriptor that it was given.
  */
 
 #include <stdbool.h>
@@ -29,55 +47,81 @@
 extern "C" {
 #endif
 
-/* unix(7): SCM_MAX_FD, the most that one sendmsg(2) may carry on Linux. */
+/* The most descriptors in one message: SCM_MAX_FD of Linux, see unix(7). */
 #define BROOD_MAX_FDS		253
 
-/* The payload limit where an option leaves it 0. */
+/* The longest payload, in bytes, where an option for that is 0: 16 MiB. */
 #define BROOD_MAX_PAYLOAD	(16u << 20)
 
+/*
+ * What a message is for.  brood-protocol(7) says which side may send which
+ * kind.
+ */
 enum brood_kind {
-	BROOD_KIND_HELLO = 1,	/* first frame of each side */
-	BROOD_KIND_REQUEST,	/* code: method; timeout_ms: time left */
-	BROOD_KIND_REPLY,	/* code: status; more: further replies follow */
-	BROOD_KIND_ERROR,	/* code: enum brood_error; payload: text */
-	BROOD_KIND_PROGRESS,	/* any number of times before the last reply */
-	BROOD_KIND_CANCEL,	/* of the request with this id */
-	BROOD_KIND_GOODBYE,	/* no more requests: finish and close */
-	BROOD_KIND_PING,	/* answered by PONG: same id, same payload */
+	/* The first message of each side: its version and its limit. */
+	BROOD_KIND_HELLO = 1,
+	/* Asks for work.  code is the method. */
+	BROOD_KIND_REQUEST,
+	/* The answer to a request, or, with more set, a part of the answer. */
+	BROOD_KIND_REPLY,
+	/* A request has failed.  code is an enum brood_error, data is text. */
+	BROOD_KIND_ERROR,
+	/* How far a request has come; any number, before the last reply. */
+	BROOD_KIND_PROGRESS,
+	/* The answer to the request with this id is not wanted any more. */
+	BROOD_KIND_CANCEL,
+	/* No further request will come: the receiver finishes and closes. */
+	BROOD_KIND_GOODBYE,
+	/* Asks for a PONG with the same id and the same payload. */
+	BROOD_KIND_PING,
+	/* The answer to PING. */
 	BROOD_KIND_PONG,
-	BROOD_KIND_LINK,	/* a sibling's name, a socket to it */
-};
-
-/* The code of an ERROR frame.  Not errno: those differ between systems. */
-enum brood_error {
-	BROOD_ERROR_FAILED = 1,
-	BROOD_ERROR_NO_METHOD,
-	BROOD_ERROR_TOO_LARGE,
-	BROOD_ERROR_NO_CAPACITY,
-	BROOD_ERROR_EXPIRED,
-	BROOD_ERROR_CANCELED,
-	BROOD_ERROR_CRASHED,
-	BROOD_ERROR_STOPPING,
-	BROOD_ERROR_VERSION,
-	BROOD_ERROR_PROTOCOL,
+	/* The name of another child, with a socket to it: brood/supervisor.h */
+	BROOD_KIND_LINK,
 };
 
 /*
- * One message.  Zeroed fields are defaults, so that { .data = d, .len = n } is
- * a message.  Sent: data and fds are borrowed for the length of the call.
- * Received: both belong to the object that gave the message, until the call
- * that its header names; descriptors are kept by taking them.
+ * Why a request has failed: the code of a message of kind ERROR.  These are not
+ * the numbers of errno, which differ between systems.
+ */
+enum brood_error {
+	BROOD_ERROR_FAILED = 1,		/* the handler failed */
+	BROOD_ERROR_NO_METHOD,		/* the worker has no such method */
+	BROOD_ERROR_TOO_LARGE,		/* a payload is over a limit */
+	BROOD_ERROR_NO_CAPACITY,	/* a queue is full */
+	BROOD_ERROR_EXPIRED,		/* the request's deadline passed */
+	BROOD_ERROR_CANCELED,		/* the request was canceled */
+	BROOD_ERROR_CRASHED,		/* the worker died */
+	BROOD_ERROR_STOPPING,		/* no request is accepted any more */
+	BROOD_ERROR_VERSION,		/* another version of the protocol */
+	BROOD_ERROR_PROTOCOL,		/* the peer broke the protocol */
+};
+
+/*
+ * One message.  A field that is 0 has its default, so that
+ * { .data = d, .len = n } is a complete request.
+ *
+ * Sending: the program sets the fields; data and fds are borrowed.  Receiving:
+ * brood sets the fields; data and fds belong to the object that gave the
+ * message, until the call that the comment of the receiving function names.  To
+ * keep a descriptor of it, use the object's function that ends in _take_fd.
  */
 struct brood_message {
-	const void	*data;
-	size_t		 len;
-	const int	*fds;
-	size_t		 n_fds;
-	uint64_t	 id;		/* chosen by the asker; never reused */
-	enum brood_kind	 kind;
-	uint32_t	 code;
-	uint32_t	 timeout_ms;	/* of a request: time left, 0 none */
-	bool		 more;		/* of a reply */
+	const void	*data;		/* the payload ... */
+	size_t		 len;		/* ... and its length in bytes */
+	const int	*fds;		/* the attached descriptors ... */
+	size_t		 n_fds;		/* ... and how many there are */
+	uint64_t	 id;		/* of the request: the asking side sets
+					   it, and never uses an id twice on
+					   one connection */
+	enum brood_kind	 kind;		/* 0: REQUEST */
+	uint32_t	 code;		/* REQUEST: the method.  REPLY: the
+					   worker's status.  ERROR: an enum
+					   brood_error.  Else 0 */
+	uint32_t	 timeout_ms;	/* REQUEST: the time that is left for
+					   it, 0: no limit.  Else 0 */
+	bool		 more;		/* REPLY: this is a part, and further
+					   replies with this id follow */
 };
 
 #ifdef __cplusplus

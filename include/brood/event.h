@@ -3,11 +3,17 @@
 #define BROOD_EVENT_H
 
 /*
- * What happens to the processes of a pool or a supervisor, in order.
+ * Events: what happened to the processes of a pool or a supervisor, in the
+ * order in which it happened.
  *
- * Events are for logs and decisions; nothing is lost by not reading them.  At
- * most BROOD_MAX_EVENTS wait to be read: the oldest are dropped for new ones,
- * and n_lost of the next says how many.
+ * Events are for logs and decisions.  A program that does not read them loses
+ * nothing else.  At most BROOD_MAX_EVENTS unread events are kept: when another
+ * one comes, the oldest is dropped, and n_lost of the next event that is read
+ * says how many were dropped.
+ *
+ * A slot is a place for one process at a time.  When the process in a slot has
+ * ended, another one may be started in the same slot.  The first process of a
+ * slot has generation 1, the next one generation 2, and so on.
  */
 
 #include <brood/message.h>
@@ -20,34 +26,64 @@ extern "C" {
 #define BROOD_MAX_EVENTS	256
 
 enum brood_event_kind {
-	BROOD_EVENT_READY = 1,	/* a process said HELLO and is in service */
-	BROOD_EVENT_ENDED,	/* a process that was ready has ended */
-	BROOD_EVENT_NOT_STARTED,/* one ended, or failed, before it was ready */
-	BROOD_EVENT_GIVEN_UP,	/* its slot is not refilled any more */
-	BROOD_EVENT_BROKEN,	/* no slot is left, or the supervisor is gone */
-	BROOD_EVENT_STOPPED,	/* the last process has ended after a stop */
-	BROOD_EVENT_RELOADED,	/* every worker is of the new generation */
-	BROOD_EVENT_NOT_RELOADED, /* it cannot start: the old one stays */
+	/* A process has sent HELLO and is in service. */
+	BROOD_EVENT_READY = 1,
+	/* A process that was ready has ended. */
+	BROOD_EVENT_ENDED,
+	/* A process could not be started, or ended before it was ready. */
+	BROOD_EVENT_NOT_STARTED,
+	/*
+	 * No further process is started in this slot: too many failed (see
+	 * intensity in brood/pool.h), or one exited with BROOD_EXIT_DONE.
+	 */
+	BROOD_EVENT_GIVEN_UP,
+	/* All slots are given up, or the supervisor process has ended. */
+	BROOD_EVENT_BROKEN,
+	/* After a stop that the program asked for: every process has ended. */
+	BROOD_EVENT_STOPPED,
+	/* A reload of a pool is complete: every old worker was replaced. */
+	BROOD_EVENT_RELOADED,
+	/* A new worker could not start: the reload ends, old workers stay. */
+	BROOD_EVENT_NOT_RELOADED,
 };
 
 /*
- * One event.  The strings belong to the pool or supervisor until its next
- * _next_event or _free; they are never NULL.
+ * One event; brood sets the fields.  A field has a meaning only for the kinds
+ * that its comment names, and for all kinds if it names none.  BROKEN, STOPPED,
+ * RELOADED and NOT_RELOADED are not about one process: slot, generation and pid
+ * are 0.
+ *
+ * The strings are never NULL.  They belong to the pool or supervisor, and are
+ * valid until its next event is read or it is freed.
  */
 struct brood_event {
 	enum brood_event_kind kind;
-	const char	*name;		/* the child's, or the pool's */
-	unsigned	 slot;
-	uint32_t	 generation;	/* 1 is the slot's first process */
-	pid_t		 pid;		/* 0 if there was no process */
-	int		 status;	/* of wait(2): ENDED, NOT_STARTED */
-	bool		 is_asked;	/* it ended because the host asked */
-	int		 delay_ms;	/* until the next try; -1: none */
-	const char	*step;		/* NOT_STARTED: "exec", "setup", ... */
-	int		 error;		/* NOT_STARTED: its errno; 0 unknown */
-	const char	*text;		/* in words; with the path, if any */
-	const char	*stderr_tail;	/* the last it printed, 4 KiB at most */
-	unsigned long	 n_lost;	/* events dropped before this one */
+	const char	*name;		/* the child's, or the pool's; "" for an
+					   event about all children of a
+					   supervisor */
+	unsigned	 slot;		/* of a supervisor: the child's index in
+					   the list of children */
+	uint32_t	 generation;
+	pid_t		 pid;		/* 0: there was no process */
+	int		 status;	/* ENDED, NOT_STARTED, GIVEN_UP: how the
+					   process ended, as of wait(2) */
+	bool		 is_asked;	/* ENDED, NOT_STARTED: it was told to
+					   end, by the program or the pool */
+	int		 delay_ms;	/* ENDED, NOT_STARTED: time until the
+					   next start in this slot; -1: there
+					   will be none */
+	const char	*step;		/* NOT_STARTED, GIVEN_UP: the step that
+					   failed: "fork", "exec", "setup", and
+					   others */
+	int		 error;		/* NOT_STARTED, GIVEN_UP: the errno of
+					   that step; 0: unknown */
+	const char	*text;		/* the cause in words, with the path if
+					   there is one; "" if there is none */
+	const char	*stderr_tail;	/* ENDED, NOT_STARTED: the last bytes
+					   that the process printed, at most
+					   4 KiB, unchanged */
+	unsigned long	 n_lost;	/* events that were dropped just before
+					   this one */
 };
 
 #ifdef __cplusplus

@@ -3,24 +3,27 @@
 #define BROOD_CHANNEL_H
 
 /*
- * A channel: messages and descriptors over one connected UNIX stream socket.
+ * A channel sends and receives messages, with descriptors, over one connected
+ * UNIX stream socket.
  *
- * A channel never sets O_NONBLOCK, which would reach every process that shares
- * the socket; waiting is a matter of each call.  What it holds is bounded: one
- * incoming message, and outgoing ones up to max_queued bytes, or one that is
- * longer.
+ * A channel never sets O_NONBLOCK, because that flag would apply to every
+ * process that shares the socket.  Each call says for itself how long it may
+ * wait.  The memory of a channel is bounded: it holds one incoming message, and
+ * outgoing messages of up to max_queued bytes together (or one longer message).
  *
- * Once a peer has broken the protocol, or the stream has ended, the channel
- * stays in that state: every later call says the same.
+ * When the stream has ended, or the peer has broken the protocol, receiving
+ * fails with one of the following errors.  From then on every call that sends
+ * or receives fails with that same error: free the channel.
  *
- *   -EPIPE	the peer is gone
- *   -EPROTO	the peer sent what is no frame of this protocol
+ *   -EPIPE	the peer closed its end, or has died.  Sending alone can find
+ *		this out first; what the peer sent before can still be received
+ *   -EPROTO	the peer sent bytes that are not a frame of the protocol
  *   -EMSGSIZE	the peer announced a payload longer than max_payload
- *   -EBADMSG	a frame arrived without its descriptors, or with others
+ *   -EBADMSG	a frame arrived with other descriptors than it announced
  *
- * Two processes that both send more than a socket buffer holds before they
- * receive will wait for each other for ever: let one of them use
- * brood_channel_queue().
+ * Beware of a deadlock: two processes that both send more than a socket buffer
+ * holds, before either receives, wait for each other for ever.  One of them has
+ * to use brood_channel_queue() and brood_channel_flush() with a timeout of 0.
  */
 
 #include <brood/message.h>
@@ -32,94 +35,119 @@ extern "C" {
 struct brood_channel;
 
 struct brood_channel_options {
-	size_t	 max_payload;	/* of a message, both ways; 0: 16 MiB */
-	size_t	 max_queued;	/* bytes waiting to be sent; 0: 1 MiB; one
-				   message may always wait */
-	unsigned max_fds;	/* accepted with one message; 0: none */
+	size_t	 max_payload;	/* the longest payload, in bytes, to send or
+				   receive; 0: 16 MiB */
+	size_t	 max_queued;	/* the bytes that may wait to be sent; 0: 1 MiB.
+				   An empty queue takes one message of any
+				   length */
+	unsigned max_fds;	/* the most descriptors accepted with one
+				   message; 0: none */
 };
 
 /*
  * Make a channel of a connected UNIX stream socket.
  *
- * Takes fd, on success only, and sets its close-on-exec flag.  NULL options are
- * the defaults.  A channel that accepts no descriptors receives without a
- * control buffer: the kernel drops what a peer attaches.
+ * Takes fd, but only on success, and sets its close-on-exec flag.  options may
+ * be NULL: then every option has its default.  If max_fds is 0 the channel
+ * receives without a control buffer, and the kernel drops the descriptors that
+ * a peer attaches; a frame that announces descriptors is then -EBADMSG.
  *
  *   -EBADF, -ENOTSOCK, -EPROTOTYPE	fd is not a UNIX stream socket
- *   -EINVAL	max_fds over BROOD_MAX_FDS, or a limit that does not fit 32 bits
+ *   -EINVAL	max_fds is over BROOD_MAX_FDS, max_payload does not fit 32 bits
+ *		together with a header, or max_queued is over SIZE_MAX / 2
  */
 int	brood_channel_new(struct brood_channel **ret_channel, int fd,
 	    const struct brood_channel_options *options);
 
 /*
- * Make a channel of the descriptor that this program was started with.
+ * Make a channel of the socket that this program was started with.
  *
- * For programs run by brood_child_exec() or a pool with an argv: the number is
- * in the environment variable BROOD_FD, which is removed so that no program
- * started from here takes it for its own.
+ * For programs that are started by brood_child_exec(), by a pool with an argv,
+ * or by a supervisor.  The number of the socket is in the environment variable
+ * BROOD_FD.  On success the variable is removed, so that a program that is
+ * started from here does not take the socket for its own.
  *
- *   -ENOENT	BROOD_FD is not set: the program was started by hand
+ *   -ENOENT	BROOD_FD is not set: the program was started in another way
  *   -EBADF, -ENOTSOCK, -EPROTOTYPE	BROOD_FD names no UNIX stream socket
+ *   -EINVAL	as for brood_channel_new()
  */
 int	brood_channel_inherit(struct brood_channel **ret_channel,
 	    const struct brood_channel_options *options);
 
 /*
- * Close the channel and whatever it still holds.  Takes NULL; gives NULL.
+ * Close the socket and all descriptors that the channel still holds, and free
+ * the channel.  Messages that are still queued are lost.
+ *
+ * channel may be NULL.  Returns NULL.
  */
 struct brood_channel *
 	brood_channel_free(struct brood_channel *channel);
 
 /*
- * The socket, to poll(2): for the events of brood_channel_events().
+ * Get the socket, to poll(2) it for the events of brood_channel_events().  The
+ * socket belongs to the channel.
  */
 int	brood_channel_fd(const struct brood_channel *channel);
 
 /*
- * What to wait for: POLLIN, with POLLOUT while something is queued.
+ * Get the events to poll(2) for: POLLIN, and also POLLOUT while something is
+ * queued.
  */
 short	brood_channel_events(const struct brood_channel *channel);
 
 /*
- * Add a message to those waiting to be sent, without sending.
+ * Add a message to the queue of messages to be sent.  Sends nothing; call
+ * brood_channel_flush() afterwards.  Small messages that are queued and then
+ * flushed leave together, in one sendmsg(2).
  *
- * Borrows msg, which is copied, descriptors included.  kind 0 is REQUEST.
- * Several small messages queued and then flushed leave in one sendmsg(2).
+ * Borrows msg: the payload is copied, and the descriptors are duplicated.  A
+ * kind of 0 is REQUEST.
  *
- *   -EAGAIN	max_queued is reached: flush, then retry
- *   -EMSGSIZE	msg is longer than max_payload, or than the peer's HELLO allows
- *   -EINVAL	an unknown kind, a field that its kind does not have (more: only
- *		REPLY; timeout_ms: REQUEST), or more than BROOD_MAX_FDS
- *   -EMFILE	no descriptor left to copy msg's
+ *   -EAGAIN	max_queued is reached: flush, then try again
+ *   -EMSGSIZE	the payload is longer than max_payload, or longer than the peer
+ *		said in its HELLO that it accepts
+ *   -EINVAL	the kind is unknown; a field is set that this kind does not have
+ *		(more is for REPLY only, timeout_ms for REQUEST only); or there
+ *		are more than BROOD_MAX_FDS descriptors
+ *   -EMFILE	no descriptor is left to duplicate those of msg
  */
 int	brood_channel_queue(struct brood_channel *channel,
 	    const struct brood_message *msg);
 
 /*
- * Hand what is queued to the kernel, waiting up to timeout_ms for room.
+ * Hand the queued messages to the kernel, waiting up to timeout_ms for room in
+ * the socket.  Returns 0 when the queue is empty.
  *
- *   -EAGAIN	some is still queued
- *   -ETOOMANYREFS	too many of this user's descriptors are under way in
- *		sockets (unix(7)): everything else goes on; flush again later
+ *   -EAGAIN	a part is still queued: wait for POLLOUT, then flush again
+ *   -ETOOMANYREFS	this user has too many descriptors in messages that
+ *		nobody has received yet (see unix(7)).  The rest is still
+ *		queued; no event tells when to go on: flush again a little later
  */
 int	brood_channel_flush(struct brood_channel *channel, int timeout_ms);
 
 /*
- * Queue a message and wait until the kernel has all of it.
+ * Queue a message and wait, without limit, until the kernel has taken all of
+ * it.
  *
- * The errors are those of brood_channel_queue(), and:
+ * Borrows msg.  The errors are those of brood_channel_queue() except -EAGAIN,
+ * and:
  *
- *   -ETOOMANYREFS	as above: msg remains queued, flush again later
+ *   -ETOOMANYREFS	as for brood_channel_flush().  msg is queued if it was
+ *		not refused for another reason: do not send it again, but flush
  */
 int	brood_channel_send(struct brood_channel *channel,
 	    const struct brood_message *msg);
 
 /*
- * Receive one message, waiting up to timeout_ms for the whole of it.  Nothing
- * behind it is read: poll(2) tells of every message that is there.
+ * Receive one message, waiting up to timeout_ms for all of it.  If only a part
+ * of it has come in that time, the part is kept for the next call.
  *
- * msg's data and descriptors belong to the channel until the next receive or
- * free; keep a descriptor with brood_channel_take_fd().
+ * Nothing behind the message is read from the socket.  So poll(2) reports
+ * POLLIN as long as a message is there.
+ *
+ * The data and the descriptors of ret_msg belong to the channel until the next
+ * receive, or until it is freed.  Keep a descriptor with
+ * brood_channel_take_fd(); the others are closed then.
  *
  * Returns 1 with a message, 0 if there was none in time.
  */
@@ -127,22 +155,29 @@ int	brood_channel_recv(struct brood_channel *channel, int timeout_ms,
 	    struct brood_message *ret_msg);
 
 /*
- * Keep descriptor number i of the message received last.
+ * Keep descriptor number i (from 0) of the message that was received last.
  *
- * Gives the descriptor, or -EBADF if there is none or it was taken already.
+ * Gives the descriptor.
+ *
+ *   -EBADF	the message has no such descriptor, or it was taken before
  */
 int	brood_channel_take_fd(struct brood_channel *channel, size_t i);
 
 /*
- * Exchange HELLO: send this side's, wait for the peer's, compare versions.
+ * Exchange HELLO: send this side's, wait for the peer's, compare the versions.
+ * Call it before anything else is sent or received on the channel.
  *
- * Needed between a program run by brood_child_exec() and its parent when the
- * program uses brood_worker_main(); a pool does it by itself.  name says who
- * this is in the peer's messages; NULL is none.  timeout_ms is for sending, and
- * again for the answer.
+ * It is needed in a program that a supervisor or a pool starts, unless that
+ * program calls brood_worker_main(), which does it; and in a parent that starts
+ * such a program by brood_child_exec().  Pools and supervisors do it on their
+ * side.
+ *
+ * name is the name of this side, up to 64 bytes, for the peer's messages; it
+ * may be NULL.  timeout_ms is for the sending, and once more for the answer.
  *
  *   -EPROTONOSUPPORT	the peer speaks another version of the protocol
- *   -ETIMEDOUT	no HELLO within timeout_ms: call again to wait on for it
+ *   -EPROTO	the peer's first message was not a HELLO
+ *   -ETIMEDOUT	no HELLO came within timeout_ms: call again to go on waiting
  */
 int	brood_channel_hello(struct brood_channel *channel, const char *name,
 	    int timeout_ms);

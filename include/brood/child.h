@@ -3,17 +3,22 @@
 #define BROOD_CHILD_H
 
 /*
- * One child process with a channel to it: socketpair, fork, and nothing else.
- * No supervision, no restart: those are brood/supervisor.h and brood/pool.h.
+ * A child: one process with a channel to it, made by socketpair(2) and fork(2).
+ * A child that ends is not started again; for that see brood/supervisor.h and
+ * brood/pool.h.
  *
- * In the child, before anything of the caller's runs: every signal has its
- * default disposition and none is blocked; of the descriptors only standard
- * input, output and error, the channel and the keep list are open; what the
- * parent had printed but not yet flushed to stdout is forgotten.
+ * Before any code of the caller runs in the child, this is true there:
  *
- * brood_child_fork() in a program with threads: the child has one thread, and a
- * lock that another thread held stays locked for ever.  malloc and stdio are
- * safe with glibc, most other libraries are not: use brood_child_exec() there.
+ *   - Every signal has its default action, and no signal is blocked.
+ *   - Of the descriptors only standard input, output and error, the channel and
+ *     those of keep_fds are open.
+ *   - Output that the parent had printed to stdout but not flushed is removed
+ *     from the child's copy of stdout, so that it is not printed twice.
+ *
+ * In a program with threads, a child of brood_child_fork() has only the thread
+ * that called it, and a lock that another thread held at that moment stays
+ * locked in the child for ever.  With glibc malloc and stdio are safe all the
+ * same; most other libraries are not.  Use brood_child_exec() there.
  */
 
 #include <brood/channel.h>
@@ -25,76 +30,102 @@ extern "C" {
 
 struct brood_child;
 
-/* Runs in the child; what it returns is the exit status. */
+/*
+ * A function that runs in the child.  The channel leads to the parent.  The
+ * child exits with the status that the function returns.
+ */
 typedef int (*brood_child_fn)(struct brood_channel *channel, void *arg);
 
 struct brood_child_options {
-	struct brood_channel_options channel;	/* of both ends */
-	const int	*keep_fds;	/* stay open, at their numbers, in a
-					   forked child; at 4, 5, ... in order
-					   in an exec'd one */
+	/* Options of the channel, for both of its ends. */
+	struct brood_channel_options channel;
+	/*
+	 * Descriptors that stay open in the child, besides 0 to 2.  In a child
+	 * that runs a function they keep their numbers; in a program they get
+	 * the numbers 4, 5, 6, ... in the order of this list.
+	 */
+	const int	*keep_fds;
 	size_t		 n_keep_fds;
-	const char *const *env;		/* of an exec'd child: "NAME=value" and
-					   a NULL last; NULL: the parent's */
-	const char	*chdir;		/* of an exec'd child; NULL: stay */
+	/*
+	 * Only for a program: its environment, strings "NAME=value" and a NULL
+	 * last.  NULL: the environment of the parent.
+	 */
+	const char *const *env;
+	/* Only for a program: its working directory.  NULL: the parent's. */
+	const char	*chdir;
 };
 
 /*
- * Start a child that runs fn(channel, arg) and exits with what it returns.
+ * Start a child that runs fn(channel, arg).
  *
- * The child leaves by _exit(2), its own stdout flushed: no atexit(3) handler of
- * the parent's runs twice.  NULL options are the defaults.
+ * When fn returns, the child flushes its stdout and leaves by _exit(2), so no
+ * atexit(3) handler of the parent runs in it.  options may be NULL: then every
+ * option has its default.
  *
- *   -EINVAL	no fn, or env or chdir, which are for programs
+ *   -EINVAL	fn is NULL; env or chdir is set; or an option of the channel is
+ *		out of range
  *   -EBADF	a descriptor of keep_fds is not open
+ *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */
 int	brood_child_fork(struct brood_child **ret_child,
 	    const struct brood_child_options *options, brood_child_fn fn,
 	    void *arg);
 
 /*
- * Start a program with the channel as descriptor 3 and BROOD_FD=3 in its
- * environment.  argv[0] is run as execvp(3) does: looked up in the PATH of that
- * environment when it has no slash, and given to sh when it is a text without
- * "#!".
+ * Start a program.  Waits until the program runs or could not be run.
  *
- * Returns when the program runs or could not be run: the errno of execve(2)
- * (-ENOENT, -EACCES, ...) or chdir(2) is the caller's.
+ * argv[0] is the program, and a NULL ends the list.  The program is found as by
+ * execvp(3): if argv[0] has no slash, in the PATH of the program's environment;
+ * and a text file without "#!" is given to sh.  In the program the channel is
+ * descriptor 3, and the environment has BROOD_FD=3; see
+ * brood_channel_inherit().
  *
- *   -EINVAL	no argv[0]
+ * options may be NULL: then every option has its default.
+ *
+ *   -ENOENT, -EACCES, ...	what execve(2) or chdir(2) said
+ *   -EINVAL	argv or argv[0] is NULL, or an option of the channel is out of
+ *		range
  *   -EBADF	a descriptor of keep_fds is not open
+ *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */
 int	brood_child_exec(struct brood_child **ret_child,
 	    const struct brood_child_options *options,
 	    const char *const *argv);
 
 /*
- * The parent's end of the channel; the child object owns it.
+ * Get the parent's end of the channel.  It belongs to the child object.
  */
 struct brood_channel *
 	brood_child_channel(struct brood_child *child);
 
+/*
+ * Get the process id.
+ */
 pid_t	brood_child_pid(const struct brood_child *child);
 
 /*
- * Send the child a signal.
+ * Send a signal to the child.
  *
- *   -ESRCH	it was waited for already
+ *   -ESRCH	the child was waited for already, here or by another part of the
+ *		program; its process id may belong to another process by now
  */
 int	brood_child_kill(struct brood_child *child, int sig);
 
 /*
- * Wait until the child has ended; gives the status of wait(2), if ret_status is
- * not NULL.  Asked again, it gives the same status again.
+ * Wait, without limit, until the child has ended.  Its status, as of wait(2),
+ * is stored in ret_status, which may be NULL.  A second call returns at once,
+ * with the same result.
  *
- *   -ECHILD	someone else took the status: SIGCHLD is ignored, or the
- *		program waits for any child.  The child has ended.
+ *   -ECHILD	the child has ended, but its status is lost: the program ignores
+ *		SIGCHLD, or another part of it waits for any child
  */
 int	brood_child_wait(struct brood_child *child, int *ret_status);
 
 /*
- * Close the channel; kill the child if it was not waited for, and reap it.
- * Takes NULL; gives NULL.
+ * Close the channel and free the child object.  A child that was not waited for
+ * is killed by SIGKILL, and this call waits for its end.
+ *
+ * child may be NULL.  Returns NULL.
  */
 struct brood_child *
 	brood_child_free(struct brood_child *child);

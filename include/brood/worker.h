@@ -3,16 +3,19 @@
 #define BROOD_WORKER_H
 
 /*
- * The worker's side: what a handler may ask and answer.
+ * The worker's side: what a handler may ask of a request, and how it answers.
  *
- * A worker runs one request at a time.  It takes a request off its socket only
- * when it is about to run it, so that the host can tell, if the worker dies,
- * which requests were never started.
+ * A worker runs one request at a time.  It reads a request from its socket only
+ * when it is about to run it.  So, if a worker dies, the host can tell which
+ * requests were never started.
  *
- * A request ends with exactly one of brood_reply(), brood_reply_with_fds() and
- * brood_fail(); a second one says -EALREADY.  A handler that returns without
- * any has failed: with the errno if it returned a negative one.  Functions that
- * send may wait for the host to receive.
+ * A handler ends a request by calling one of brood_reply(),
+ * brood_reply_with_fds() and brood_fail(), once; a second call returns
+ * -EALREADY.  If the handler returns without having done so, the request has
+ * failed: with the errno, if the handler returned a negative one.
+ *
+ * The functions that send wait, without limit, until the kernel has taken the
+ * message.  That can take as long as the host does not read.
  */
 
 #include <brood/message.h>
@@ -24,97 +27,143 @@ extern "C" {
 struct brood_request;
 
 /*
- * Handle one request.  0, or a negative errno; see above.
+ * A handler: a function that handles one request.  It returns 0 or a negative
+ * errno, as described above.
  */
 typedef int (*brood_handler_fn)(struct brood_request *request, void *arg);
 
 /*
- * Run once in a new worker before it says it is ready.  0, or a negative errno,
- * with which the start has failed.
+ * A function that is called once in each new process, before it is ready.  It
+ * returns 0, or a negative errno: then the start has failed.
  */
 typedef int (*brood_setup_fn)(void *arg);
 
-/* The payload; it lives as long as the request. */
+/*
+ * Get the payload of the request.  It is valid until the handler returns.
+ */
 const void *
 	brood_request_data(const struct brood_request *request);
+
+/*
+ * Get the length of the payload, in bytes.
+ */
 size_t	brood_request_len(const struct brood_request *request);
 
-/* The method that the asker named; 0 if none. */
+/*
+ * Get the method, a number that the program and the worker agree on: code of
+ * the message that was submitted.
+ */
 uint32_t
 	brood_request_code(const struct brood_request *request);
 
+/*
+ * Get the number of descriptors that came with the request.
+ */
 size_t	brood_request_n_fds(const struct brood_request *request);
 
 /*
- * Look at descriptor number i, which is closed when the handler returns.
+ * Get descriptor number i (from 0).  It is closed when the handler returns.
  *
- * Gives the descriptor, or -EBADF if there is none or it was taken.
+ *   -EBADF	the request has no such descriptor, or it was taken
  */
 int	brood_request_fd(const struct brood_request *request, size_t i);
 
 /*
- * Keep descriptor number i: it is the handler's to close.
+ * Keep descriptor number i (from 0).
  *
- * Gives the descriptor, or -EBADF if there is none or it was taken already.
+ * Gives the descriptor.
+ *
+ *   -EBADF	the request has no such descriptor, or it was taken before
  */
 int	brood_request_take_fd(struct brood_request *request, size_t i);
 
 /*
- * Milliseconds until the asker gives up; -1 if it never does, 0 if it has.
+ * Get the milliseconds until the deadline of the request.  -1: it has none, 0:
+ * the deadline has passed.
  */
 int	brood_request_time_left(const struct brood_request *request);
 
 /*
- * Has the asker canceled this request?  A long handler asks now and then and
- * answers brood_fail(request, ECANCELED, NULL).  One system call.
+ * Ask whether the request was canceled.  A handler that runs for long may ask
+ * now and then, and answer brood_fail(request, ECANCELED, NULL).  Costs one
+ * system call.
  */
 bool	brood_request_is_canceled(struct brood_request *request);
 
 /*
- * Answer.  status is the worker's own; it comes back as the reply's code.
+ * Answer the request.  status is a number of the worker's own: it becomes the
+ * code of the reply.
  *
- *   -EMSGSIZE	longer than the host accepts: the request is still open
+ * Borrows data.
+ *
+ *   -EMSGSIZE	the answer is longer than the host accepts.  The request is not
+ *		ended: answer with less, in parts, or with brood_fail()
  *   -EPIPE	the host is gone
- *   -EALREADY	it was answered before
+ *   -EALREADY	the request was ended before
  */
 int	brood_reply(struct brood_request *request, uint32_t status,
 	    const void *data, size_t len);
 
 /*
- * Answer with descriptors, which are borrowed.  The pool must have asked for
- * fds_from_worker; otherwise it drops this worker for breaking the protocol.
+ * Answer the request, with descriptors attached.  The pool must have been made
+ * with fds_from_worker: otherwise it takes the descriptors for a breach of the
+ * protocol and kills the worker.
+ *
+ * Borrows data and fds.  The errors are those of brood_reply(), and:
+ *
+ *   -EINVAL	there are more than BROOD_MAX_FDS descriptors
  */
 int	brood_reply_with_fds(struct brood_request *request, uint32_t status,
 	    const void *data, size_t len, const int *fds, size_t n_fds);
 
 /*
- * Send a part of the answer.  Any number of parts; then brood_reply().
+ * Send a part of the answer.  After any number of parts the handler ends the
+ * request with brood_reply(), whose data is the last part, or with
+ * brood_fail().
+ *
+ * Borrows data.  The errors are those of brood_reply().
  */
 int	brood_reply_more(struct brood_request *request, const void *data,
 	    size_t len);
 
 /*
- * Say how far it has come.
+ * Tell how far the request has come, in a form that the program and the worker
+ * agree on.  May be called any number of times before the request is ended.
+ *
+ * Borrows data.  The errors are those of brood_reply().
  */
 int	brood_progress(struct brood_request *request, const void *data,
 	    size_t len);
 
 /*
- * Answer that it failed: error is a positive errno, or 0 for none; text may be
- * NULL.  The asker gets the text, then what error is called in English, and an
- * enum brood_error: NO_METHOD for ENOSYS and EOPNOTSUPP, TOO_LARGE for
- * EMSGSIZE, EXPIRED for ETIMEDOUT, CANCELED for ECANCELED, otherwise FAILED.
+ * Answer that the request has failed.  error is a positive errno, or 0; text
+ * may be NULL.  The host gets text, then the English words for error, if it is
+ * not 0; and as code an enum brood_error:
+ *
+ *	ENOSYS, EOPNOTSUPP	BROOD_ERROR_NO_METHOD
+ *	EMSGSIZE		BROOD_ERROR_TOO_LARGE
+ *	ETIMEDOUT		BROOD_ERROR_EXPIRED
+ *	ECANCELED		BROOD_ERROR_CANCELED
+ *	any other, and 0	BROOD_ERROR_FAILED
+ *
+ * Borrows text.  The errors are those of brood_reply().
  */
 int	brood_fail(struct brood_request *request, int error, const char *text);
 
 /*
- * The main function of a program that a pool runs by argv: receive requests
- * from BROOD_FD and call handler(request, arg) for each, until the host says
- * goodbye or is gone.
+ * Be a worker: the main loop of a program that a pool starts by argv.  It makes
+ * a channel of BROOD_FD, says by HELLO that it is ready, and calls
+ * handler(request, arg) for each request, until the host sends GOODBYE or is
+ * gone.  So set everything up before you call it.
  *
- * Set up first, then call this: it says "ready".  Gives 0, or the negative
- * errno of brood_channel_inherit(), brood_channel_hello() or
- * brood_channel_recv(), or -EPROTO for what a host does not send.
+ * It accepts payloads of up to BROOD_MAX_PAYLOAD bytes, whatever the
+ * max_payload of the pool.
+ *
+ * Returns 0 after GOODBYE or the end of the host.  The errors are those of
+ * brood_channel_inherit(), brood_channel_hello() and brood_channel_recv(), and:
+ *
+ *   -EINVAL	handler is NULL
+ *   -EPROTO	the host sent a kind of message that a worker does not accept
  */
 int	brood_worker_main(brood_handler_fn handler, void *arg);
 

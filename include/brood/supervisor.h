@@ -3,21 +3,24 @@
 #define BROOD_SUPERVISOR_H
 
 /*
- * Different children under one supervisor: a program made of processes, such as
- * a parent, a parser and a resolver that hold different privileges.
+ * A supervisor keeps different children running.  It is for a program that is
+ * made of several processes, for instance a parent, a parser and a resolver
+ * that have different privileges.
  *
- * A child is a function or a program.  Each has a channel to the host; two may
- * be linked by a channel of their own.  A child that ends is restarted by its
- * restart type and the supervisor's strategy, after a delay that grows with
- * failures (see brood/pool.h: intensity, period_ms).
+ * Each child runs a function or a program.  Each has a channel to the host, the
+ * program that made the supervisor; two children may be linked by a channel of
+ * their own.  When a child ends, its restart type says whether it is started
+ * again, and the strategy says which others are restarted with it.  A child
+ * that fails is started again after a delay, and too many failures end in its
+ * being given up: see intensity.
  *
- * A child ends with the supervisor process, even if that is killed; but on
- * Linux a process that changes its uid or gid is released from that.  A
- * function does so in setup, after which it is tied again; a program has to see
- * to it itself: prctl(2), PR_SET_PDEATHSIG.
+ * The children start in the order of the list, each when the one before it is
+ * ready.  They are stopped in the reverse order.
  *
- * Children start in the order of the list, each when the one before is ready,
- * and are stopped in reverse.
+ * When the supervisor process dies, the kernel kills the children.  But Linux
+ * forgets that when a process changes its uid or gid.  If setup does so, brood
+ * asks for it again afterwards.  A program that does so has to ask for it again
+ * itself: prctl(2), PR_SET_PDEATHSIG.
  *
  *	while (running) {
  *		poll(...);	// brood_supervisor_fd() and the channels
@@ -39,133 +42,203 @@ extern "C" {
 
 struct brood_supervisor;
 
+/*
+ * Which children are restarted when one has ended and is started again, or is
+ * restarted by brood_supervisor_restart().  The others are stopped first, the
+ * last one of the list first.
+ */
 enum brood_strategy {
-	BROOD_ONE_FOR_ONE = 0,	/* a child that ends is restarted alone */
-	BROOD_ONE_FOR_ALL,	/* all are stopped, and started again */
-	BROOD_REST_FOR_ONE,	/* those after it in the list, and itself */
+	BROOD_ONE_FOR_ONE = 0,	/* only that one */
+	BROOD_ONE_FOR_ALL,	/* all children */
+	BROOD_REST_FOR_ONE,	/* that one, and those after it in the list */
 };
 
+/* Whether a child that has ended, without being told to, is started again. */
 enum brood_restart {
-	BROOD_PERMANENT = 0,	/* always restarted */
-	BROOD_TRANSIENT,	/* only after an abnormal end: a signal, or an
-				   exit status that is not 0 */
-	BROOD_TEMPORARY,	/* never restarted, not with its group either */
+	/* Always. */
+	BROOD_PERMANENT = 0,
+	/*
+	 * After an abnormal end: by a signal, with an exit status other than 0,
+	 * or before it was ready.
+	 */
+	BROOD_TRANSIENT,
+	/* Never, and not when others are restarted by the strategy either. */
+	BROOD_TEMPORARY,
 };
 
-/* A child that exits with this status is not restarted, whatever its type. */
+/* A child that exits with this status is never started again. */
 #define BROOD_EXIT_DONE		125
 
 /*
- * One child.  Zeroed fields are defaults.
+ * One child.  A field that is 0 has its default.  Set fn, and setup if needed;
+ * or set argv.
  */
 struct brood_child_spec {
-	const char	*name;		/* unique, not empty */
-	brood_child_fn	 fn;		/* a function ... */
-	brood_setup_fn	 setup;		/* ... ready once this has succeeded */
-	void		*arg;		/* of fn and setup */
-	const char *const *argv;	/* or a program that says HELLO on
-					   BROOD_FD: brood_channel_hello() */
+	/* Its name: not empty, and different from those of the others. */
+	const char	*name;
+	/* A function that runs in the child.  HELLO was exchanged before. */
+	brood_child_fn	 fn;
+	/* Called before fn.  The child is ready when it has returned 0. */
+	brood_setup_fn	 setup;
+	/* The argument of fn and of setup. */
+	void		*arg;
+	/*
+	 * A program and its arguments, a NULL last.  It is ready when it has
+	 * said HELLO on BROOD_FD: see brood_channel_inherit() and
+	 * brood_channel_hello().
+	 */
+	const char *const *argv;
+	/* See brood/child.h.  Descriptors of keep_fds must be above 2. */
 	struct brood_child_options options;
 	enum brood_restart restart;
-	int		 boot_ms;	/* 0: 60 s */
-	int		 shutdown_ms;	/* 0: 5 s */
+	/*
+	 * How long the child may take from its start until it is ready.  Then
+	 * it is killed, and the start has failed.  0: 60 s.
+	 */
+	int		 boot_ms;
+	/*
+	 * How long the child may take, when it is stopped, between GOODBYE and
+	 * SIGTERM, and again between SIGTERM and SIGKILL.  0: 5 s.
+	 */
+	int		 shutdown_ms;
 };
 
-/* Two siblings by name that get a channel to each other. */
+/* The names of two different children that get a channel to each other. */
 struct brood_link {
 	const char	*a;
 	const char	*b;
 };
 
+/* How to make a supervisor.  A field that is 0 has its default. */
 struct brood_supervisor_options {
 	const struct brood_child_spec *children;
 	size_t		 n_children;
 	const struct brood_link *links;
 	size_t		 n_links;
 	enum brood_strategy strategy;
-	unsigned	 intensity;	/* 0: 5 */
+	/*
+	 * How many failures of one child are allowed within period_ms.  One
+	 * failure more, and the child is given up: it is not started again.  A
+	 * failure is any end of the child that nobody asked for and after which
+	 * it is started again, and any start that did not succeed.
+	 *
+	 * After each failure the next start is delayed: by 100 ms after the
+	 * first, then twice as long each time, at most 30 s.  The delay begins
+	 * at 100 ms again when the child has been ready for 30 s, or for twice
+	 * the last delay if that is longer.
+	 */
+	unsigned	 intensity;	/* 0: 5; at most 1000 */
 	int		 period_ms;	/* 0: 30 s */
-	int		 stderr_fd;	/* 0: standard error, -1: nowhere */
+	/*
+	 * Where the lines go that children print to standard output and error.
+	 * 0: standard error of the program, -1: nowhere.
+	 */
+	int		 stderr_fd;
+	/* Begin each of these lines with "name[pid]: ". */
 	bool		 prefix_stderr;
 };
 
 /*
- * Fork the supervisor and start the children.  Returns at once.
+ * Fork the supervisor process and begin to start the children.  Does not wait
+ * for them: brood_supervisor_next_event() says when each is ready.
  *
- * In a child, fn gets the channel to the host, HELLO exchanged.  For each of
- * its links a message of kind BROOD_KIND_LINK comes on that channel once both
- * siblings are ready, and again whenever the other has been restarted: its
- * payload is the other's name, its descriptor a socket for brood_channel_new().
- * It comes before anything that the host sends after it has read the second
- * sibling's BROOD_EVENT_READY.  A linked child accepts one descriptor with a
- * message even if its options say none; the host's end does not.  A child whose
- * channel ends, or that is told GOODBYE, finishes.
+ * Borrows options: everything is copied, except what arg points to, which a
+ * child sees as it was at this moment.  The host may close the descriptors of
+ * keep_fds afterwards.
  *
- * All is copied, but arg, which a child sees as it was then; descriptors to
- * keep may be closed in the host afterwards.
+ * In a child, fn gets the channel to the host.  A child should finish when its
+ * channel ends, or when it receives GOODBYE on it.
  *
- *   -EINVAL	no children, a child without or with both of fn and argv, a
- *		name twice, a link to a name that is not in the list or of one
- *		to itself, a descriptor to keep that is not above 2
- *   -EBADF	a descriptor to keep, or stderr_fd, is not open
- *   -EMFILE	RLIMIT_NOFILE leaves no room for two descriptors per child
+ * For each link, both children get a message of kind BROOD_KIND_LINK on their
+ * channels when both are ready, and again when either has been restarted.  Its
+ * payload is the name of the other child, and its descriptor is a socket to it:
+ * take the descriptor, and give it to brood_channel_new().  The message comes
+ * before anything that the host sends after it has read BROOD_EVENT_READY of
+ * the second of the two.  For this a linked child accepts one descriptor with a
+ * message, even if its options say none.
+ *
+ *   -EINVAL	there are no children; a child has neither or both of fn and
+ *		argv; a name is empty or is used twice; a link has a name that
+ *		is not in the list, or the same name twice; a descriptor of
+ *		keep_fds is not above 2; or a number makes no sense
+ *   -EBADF	a descriptor of keep_fds, or stderr_fd, is not open
+ *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per child: raise
+ *		the limit
+ *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */
 int	brood_supervisor_new(struct brood_supervisor **ret_supervisor,
 	    const struct brood_supervisor_options *options);
 
 /*
- * Stop every child, last one first, and free.  Takes NULL; gives NULL.
+ * Stop all children, the last one first, and free the supervisor.  The children
+ * get SIGTERM, and shutdown_ms later SIGKILL.  Waits until every process has
+ * ended.  To say GOODBYE first, call brood_supervisor_stop().
+ *
+ * supervisor may be NULL.  Returns NULL.
  */
 struct brood_supervisor *
 	brood_supervisor_free(struct brood_supervisor *supervisor);
 
 /*
- * One descriptor for poll(2), for POLLIN; it does not cover the channels.
+ * Get the one descriptor of the supervisor: poll(2) it for POLLIN, then call
+ * brood_supervisor_dispatch().  It says nothing about the channels of the
+ * children: poll those too.  It stays the same, and it belongs to the
+ * supervisor.
  *
  *   -ENOSYS	this system has no such descriptor: use brood_supervisor_wait()
  */
 int	brood_supervisor_fd(const struct brood_supervisor *supervisor);
 
 /*
- * Do what is due, without waiting.
+ * Do what is to be done now, without waiting.
  */
 int	brood_supervisor_dispatch(struct brood_supervisor *supervisor);
 
 /*
- * Wait up to timeout_ms, dispatching, for an event.
+ * Wait up to timeout_ms, dispatching, until there is an event to read.
  *
- * Returns 1 if an event is there to read, 0 if not in time.
+ * Returns 1 if there is an event to read, 0 if none came in time.
+ *
+ *   -ESHUTDOWN	no event can come any more, and none is left to read: all have
+ *		stopped, or the supervisor is broken.  Free it
  */
 int	brood_supervisor_wait(struct brood_supervisor *supervisor,
 	    int timeout_ms);
 
 /*
- * Read an event.  Returns 1 with one, 0 if there is none.
+ * Read the next event: brood/event.h.
+ *
+ * Returns 1 with an event, 0 if there is none.
  */
 int	brood_supervisor_next_event(struct brood_supervisor *supervisor,
 	    struct brood_event *ret_event);
 
 /*
- * The channel to the child of that name as it runs now, or NULL while it does
- * not.  When the child ends, so does the stream: -EPIPE.  The channel belongs
- * to the supervisor and is valid until the next brood_supervisor_dispatch() or
- * _wait(): ask again after those.
+ * Get the channel to the child of that name.  NULL while the child is not
+ * running, and if there is no child of that name.
+ *
+ * The channel belongs to the supervisor.  It is valid until the next
+ * brood_supervisor_dispatch() or brood_supervisor_wait(): ask again after each
+ * of them.  When the child has ended, sending and receiving on it say -EPIPE.
  */
 struct brood_channel *
 	brood_supervisor_channel(struct brood_supervisor *supervisor,
 	    const char *name);
 
 /*
- * Replace a child: stop it and start it again.  By its strategy, others too.
+ * Restart a child: stop it, beginning with GOODBYE, and start it again.  Others
+ * are restarted with it if the strategy says so; they are stopped beginning
+ * with SIGTERM.  Does not wait for them.
  *
- *   -ENOENT	no child of that name is running
+ *   -ENOENT	no child of that name is running, or all are being stopped
  */
 int	brood_supervisor_restart(struct brood_supervisor *supervisor,
 	    const char *name);
 
 /*
- * Begin to stop all children, last one first: GOODBYE, SIGTERM, SIGKILL, each
- * after shutdown_ms.  BROOD_EVENT_STOPPED says that all have ended.
+ * Begin to stop all children, the last one first.  Each gets GOODBYE, then
+ * SIGTERM, then SIGKILL, with shutdown_ms between them.  Returns at once:
+ * BROOD_EVENT_STOPPED says that all have ended.
  */
 int	brood_supervisor_stop(struct brood_supervisor *supervisor);
 

@@ -3,17 +3,21 @@
 #define BROOD_SOCKET_H
 
 /*
- * Named UNIX sockets, for processes that are not parent and child: stream
- * listeners, connections to them, and datagram peers.  Paths are those of
- * unix(7): at most 107 bytes, not resolved beyond what bind(2) and connect(2)
- * do.
+ * UNIX sockets that have a name in the file system, for processes that are not
+ * parent and child: listeners for stream connections, connections to them, and
+ * datagram peers.
  *
- * Functions that take a path can say in words what went wrong with which path:
- * text, where it is not NULL, has room for BROOD_SOCKET_TEXT bytes and is set
- * on error.
+ * A path is at most 107 bytes long (unix(7)).  It is used as bind(2) and
+ * connect(2) use it.
  *
- *   -ENAMETOOLONG	the path does not fit a socket address
- *   -ENOENT, -ENOTDIR, -EACCES, ...	of bind(2) or connect(2)
+ * A function with an argument text describes there, if it fails, what went
+ * wrong with which path.  text may be NULL; if not, it must have room for
+ * BROOD_SOCKET_TEXT bytes.
+ *
+ * Errors of all functions that have a path:
+ *
+ *   -ENAMETOOLONG	the path is too long for a socket address
+ *   -ENOENT, -ENOTDIR, -EACCES, ...	what bind(2) or connect(2) said
  */
 
 #include <brood/channel.h>
@@ -27,73 +31,92 @@ extern "C" {
 
 struct brood_listener;
 
+/* How to listen.  A field that is 0, or false, has its default. */
 struct brood_listen_options {
-	bool	 has_mode;	/* else 0600 */
-	mode_t	 mode;		/* of the file: who may connect needs write */
-	bool	 has_owner;	/* else this process's */
-	uid_t	 uid;
-	bool	 has_group;
-	gid_t	 gid;
-	int	 backlog;	/* of listen(2); 0: 128 */
+	bool	 has_mode;	/* mode is set; else it is 0600 */
+	mode_t	 mode;		/* of the socket file, at most 0777.  To
+				   connect, a process needs write permission */
+	bool	 has_owner;	/* uid is set; else it is this process's */
+	uid_t	 uid;		/* the owner of the socket file */
+	bool	 has_group;	/* gid is set; else it is this process's */
+	gid_t	 gid;		/* the group of the socket file */
+	int	 backlog;	/* connections that may wait to be accepted, as
+				   in listen(2); 0: 128 */
 };
 
-/* Who is at the other end; as of connect(2), SO_PEERCRED of unix(7). */
+/* Who is at the other end of a connection: SO_PEERCRED of unix(7). */
 struct brood_credentials {
 	uid_t	 uid;
 	gid_t	 gid;
-	pid_t	 pid;
+	pid_t	 pid;		/* 0 where the system does not tell it */
 };
 
 /*
- * Bind a stream socket to path and listen.
+ * Bind a stream socket to a path, and listen.
  *
- * A socket file that nobody answers on, such as a killed server leaves, is
- * replaced; nothing else ever is.  Of two servers that start at the same moment
- * one wins: each holds a lock on "PATH.lock" as long as it lives, which the
- * kernel takes from the dead.  Mode and owner are set before the file can be
- * connected to.
+ * If the path is a socket file that no process answers on, as a killed server
+ * leaves one behind, it is replaced.  Nothing else is ever replaced.  If two
+ * servers start at the same moment, one of them gets the path: it holds a lock
+ * on the file "PATH.lock" as long as it lives.
  *
- *   -EADDRINUSE	a server has it, or holds the lock
- *   -EEXIST	path is there and is not a socket
- *   -EINVAL	a mode beyond 0777, or a negative backlog
+ * The mode and the owner of the socket file are set before anyone can connect.
+ * options may be NULL: then every option has its default.
+ *
+ *   -EADDRINUSE	another process listens there, or holds the lock
+ *   -EEXIST	the path exists and is not a socket
+ *   -EINVAL	the mode is over 0777, or the backlog is negative
  */
 int	brood_listen(struct brood_listener **ret_listener, const char *path,
 	    const struct brood_listen_options *options, char *text);
 
 /*
- * Take a listener that the service manager has opened: number i from 0 of
- * LISTEN_FDS, if LISTEN_PID is this process (sd_listen_fds(3)).  ret_name,
- * which may be NULL, gets its name of LISTEN_FDNAMES, or "": it belongs to the
- * listener.  Its file stays when it is freed: it is the manager's.
+ * Use a listening socket that the service manager opened and passed on to this
+ * process: number i, from 0, of LISTEN_FDS (see sd_listen_fds(3)).  Its name in
+ * LISTEN_FDNAMES, or "" if it has none, is stored in ret_name, which may be
+ * NULL.  The name belongs to the listener.
  *
- * Takes the descriptor, on success only: each number once.  Its O_NONBLOCK
- * stays as it came; without it, where several processes accept from the
- * listener, one that another has been faster than waits on past its timeout.
+ * Takes the descriptor, but only on success.  Use each number once.
  *
- *   -ENOENT	there are no more than i
- *   -ENOTSOCK, -EPROTOTYPE	it is no listening UNIX stream socket
+ * The O_NONBLOCK flag of the socket stays as it is.  If it is not set, and
+ * several processes accept from this socket, brood_accept() can wait longer
+ * than its timeout: it does so when another process has accepted the connection
+ * first.
+ *
+ *   -ENOENT	there are no more than i sockets, or they are for another
+ *		process
+ *   -EBADF	the descriptor is not open
+ *   -ENOTSOCK, -EPROTOTYPE	it is not a listening UNIX stream socket
  */
 int	brood_listen_inherit(struct brood_listener **ret_listener, unsigned i,
 	    const char **ret_name);
 
 /*
- * Stop listening, and remove the file unless another has taken its place.
- * In a forked copy: close only.  Takes NULL; gives NULL.
+ * Stop listening, remove the socket file and its lock, and free the listener.
+ * The file is not removed if another server has replaced it, nor if it belongs
+ * to the service manager.
+ *
+ * listener may be NULL.  Returns NULL.
  */
 struct brood_listener *
 	brood_listener_free(struct brood_listener *listener);
 
-/* To poll(2) for POLLIN. */
+/*
+ * Get the listening socket, to poll(2) it for POLLIN.  It belongs to the
+ * listener.
+ */
 int	brood_listener_fd(const struct brood_listener *listener);
 
 /*
- * Accept a connection, waiting up to timeout_ms: a descriptor, or a channel.
- * ret_credentials may be NULL.
+ * Accept a connection, waiting up to timeout_ms for one.
+ * brood_accept_channel() makes a channel of it.  The credentials of the client
+ * are stored in ret_credentials, which may be NULL.
  *
- * Returns 1 with one, 0 if none came in time.  A client that left before it was
- * accepted is none.
+ * Gives the descriptor, or the channel.
  *
- *   -EMFILE, -ENFILE	no descriptor left: the client waits on
+ * Returns 1 with a connection, 0 if there was none in time.
+ *
+ *   -EMFILE, -ENFILE	no descriptor is left.  The client goes on waiting:
+ *		close something, then try again
  */
 int	brood_accept(struct brood_listener *listener, int timeout_ms,
 	    int *ret_fd, struct brood_credentials *ret_credentials);
@@ -103,11 +126,15 @@ int	brood_accept_channel(struct brood_listener *listener, int timeout_ms,
 	    struct brood_credentials *ret_credentials);
 
 /*
- * Connect to a listener, waiting up to timeout_ms for it to have room; it is
- * not waited for to be there.
+ * Connect to a listener, waiting up to timeout_ms while its backlog is full.
+ * Does not wait for a listener that is not there.  brood_connect_channel()
+ * makes a channel of the connection.
  *
- *   -ECONNREFUSED	the file is there and nobody listens
- *   -ETIMEDOUT
+ * Gives the descriptor, or the channel.
+ *
+ *   -ENOENT	the path does not exist
+ *   -ECONNREFUSED	the path exists, but no process listens there
+ *   -ETIMEDOUT	the backlog was full until the time was over
  */
 int	brood_connect(const char *path, int timeout_ms, int *ret_fd,
 	    char *text);
@@ -116,51 +143,67 @@ int	brood_connect_channel(const char *path, int timeout_ms,
 	    struct brood_channel **ret_channel, char *text);
 
 /*
- * The other end's credentials, of any connected UNIX stream socket.  Where the
- * system does not tell the pid, it is 0.
+ * Get the credentials of the other end of any connected UNIX stream socket, as
+ * they were when it called connect(2).
  *
- *   -ENOTCONN, -ENOTSOCK, -EPROTOTYPE	fd is none
+ *   -EBADF, -ENOTSOCK, -EPROTOTYPE	fd is not a UNIX stream socket
+ *   -ENOTCONN	the socket is not connected
  */
 int	brood_socket_credentials(int fd,
 	    struct brood_credentials *ret_credentials);
 
 /*
- * Datagram peers that know each other by name: DIR/PREFIX-NAME.
+ * A peer: a datagram socket at the path DIR/PREFIX-NAME.  Peers with the same
+ * directory and prefix know each other by name.
  */
 struct brood_peer;
 
 /*
- * Bind this process's own name.  What a dead peer left under it is replaced;
- * the rules are those of brood_listen(), its mode 0600.  A name is 1 to 64
- * bytes without '/'.
+ * Make a peer with this name.  A name is 1 to 64 bytes without '/'.  The rules
+ * for a path that exists already, and the errors, are those of brood_listen();
+ * the mode of the socket file is 0600.
  *
- *   -EINVAL	no such name, a prefix with '/', or an empty dir
+ *   -EINVAL	the name is not allowed, prefix has a '/', or dir is empty
  */
 int	brood_peer_new(struct brood_peer **ret_peer, const char *dir,
 	    const char *prefix, const char *name, char *text);
+
+/*
+ * Close the socket, remove its file as brood_listener_free() does, and free the
+ * peer.
+ *
+ * peer may be NULL.  Returns NULL.
+ */
 struct brood_peer *
 	brood_peer_free(struct brood_peer *peer);
+
+/*
+ * Get the socket, to poll(2) it for POLLIN.  It belongs to the peer.
+ */
 int	brood_peer_fd(const struct brood_peer *peer);
 
 /*
- * Send a datagram to the peer of that name; never waits.
+ * Send a datagram to the peer of that name.  Borrows data.
  *
- *   -ENOENT, -ECONNREFUSED	it is not there; it is dead
- *   -EAGAIN	it is too slow: its queue is full
- *   -EMSGSIZE	longer than a datagram can be here
+ *   -ENOENT	there is no peer of that name
+ *   -ECONNREFUSED	the peer of that name has died
+ *   -EAGAIN	the queue of the peer is full: try again later
+ *   -EMSGSIZE	the datagram is longer than this system permits
+ *   -EINVAL	the name is not allowed
  */
 int	brood_peer_send(struct brood_peer *peer, const char *name,
 	    const void *data, size_t len);
 
 /*
- * Receive a datagram, waiting up to timeout_ms, and who sent it: a name of up
- * to 64 bytes and NUL, "" if the sender has none of this kind: it is bound to
- * no DIR/PREFIX-NAME as this peer spells it.
+ * Receive a datagram, waiting up to timeout_ms for one.  It is stored in buf,
+ * which has room for size bytes, and its length in ret_len.  The name of the
+ * sender is stored in ret_name, with a NUL; "" if the sender is not a peer with
+ * this directory and prefix, spelled in the same way.
  *
- * Returns 1 with one, 0 if none came in time.
+ * Returns 1 with a datagram, 0 if there was none in time.
  *
- *   -EMSGSIZE	it is longer than size: *ret_len says how long; it is lost, and
- *		what was received is not given
+ *   -EMSGSIZE	the datagram is longer than size.  It is lost; its length is in
+ *		ret_len and its sender in ret_name
  */
 int	brood_peer_recv(struct brood_peer *peer, int timeout_ms, void *buf,
 	    size_t size, size_t *ret_len, char ret_name[65]);

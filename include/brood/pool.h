@@ -3,16 +3,20 @@
 #define BROOD_POOL_H
 
 /*
- * A pool: workers of one kind that answer requests.
+ * A pool: worker processes of one kind that answer requests.
  *
- * brood_pool_new() forks a small supervisor process, which starts the workers
- * and replaces those that die.  The program needs no SIGCHLD handler and must
- * not wait for the supervisor; if a wait loop of its own does, nothing breaks.
- * Workers that run a handler are copies of the program as it was at that
- * moment: make the pool early, before threads and before memory has grown.
+ * brood_pool_new() forks a small supervisor process.  The supervisor process
+ * starts the workers, and replaces those that die.  The program needs no
+ * handler for SIGCHLD, and must not wait for the supervisor process; if a wait
+ * loop of the program does, no harm is done.
  *
- * Every request that brood_pool_submit() accepts has exactly one completion,
- * whatever dies.  The program pulls them:
+ * Workers that run a handler are copies of the program as it was when the pool
+ * was made.  So make the pool early: before the program starts threads, and
+ * before it uses much memory.
+ *
+ * Every request that brood_pool_submit() accepts gets exactly one completion,
+ * whichever process dies.  The program takes the completions; the pool calls no
+ * function of the program:
  *
  *	while (running) {
  *		poll(fds, n_fds, -1);		// one is brood_pool_fd(pool)
@@ -23,8 +27,8 @@
  *		}
  *	}
  *
- * Take until there is none: the descriptor announces what is new, not what was
- * left.
+ * Take completions until there are none: the descriptor reports completions
+ * that are new, not those that were left from an earlier turn of the loop.
  */
 
 #include <brood/event.h>
@@ -37,302 +41,424 @@ extern "C" {
 struct brood_pool;
 
 /*
- * How a pool is made; zeroed fields are defaults.  Everything is copied, but
- * arg, which the workers see as it was when the pool was made.
+ * How to make a pool.  A field that is 0 has its default.  brood_pool_new()
+ * copies everything, except what arg points to: a handler sees that as it was
+ * when the pool was made.
  */
 struct brood_pool_options {
-	const char	*name;		/* in events; "worker" */
+	/* The name of the workers in events and log lines; NULL: "worker". */
+	const char	*name;
 
-	/* What a worker is: a handler or a program, not both. */
-	brood_handler_fn handler;
-	brood_setup_fn	 setup;		/* with a handler only */
-	void		*arg;		/* of handler and setup */
-	const char *const *argv;	/* a NULL last; speaks the protocol on
-					   BROOD_FD: brood_worker_main() */
-	const char *const *env;		/* with argv only; NULL: the host's */
-	const char	*chdir;		/* with argv only; NULL: stay */
+	/*
+	 * What a worker runs.  Set handler, and setup if needed; or set argv,
+	 * and env and chdir if needed.
+	 */
+	brood_handler_fn handler;	/* called for each request */
+	brood_setup_fn	 setup;		/* called once in each new worker */
+	void		*arg;		/* argument of handler and setup */
+	const char *const *argv;	/* a program and its arguments, a NULL
+					   last.  It speaks the protocol on
+					   BROOD_FD: see brood_worker_main() */
+	const char *const *env;		/* of argv: strings "NAME=value", a NULL
+					   last; NULL: the host program's */
+	const char	*chdir;		/* of argv: the working directory; NULL:
+					   the host program's */
 
-	unsigned	 workers;	/* 0: as many as there are processors */
-	unsigned	 in_flight;	/* sent to one worker at a time, at most
-					   64; 0: 1 */
-	unsigned	 queue;		/* requests beyond those at workers; 0:
-					   twice the workers, at least 64 */
-	size_t		 max_payload;	/* bytes, both ways; 0: 16 MiB */
-	unsigned	 max_requests;	/* then, within 10 %, the worker is
-					   replaced by a new one; 0: never */
-	bool		 fds_from_worker; /* accept them in replies: only from
-					   workers that are trusted */
+	/*
+	 * The number of workers.  0: the number of processors that this process
+	 * may use, by its CPU affinity and its cgroup's limit.
+	 */
+	unsigned	 workers;
+	/* The most requests that one worker has at a time: 1 to 64; 0: 1. */
+	unsigned	 in_flight;
+	/*
+	 * The most requests that wait for a worker, besides those that workers
+	 * have.  0: two for each worker, but at least 64.
+	 */
+	unsigned	 queue;
+	/* The longest request and the longest reply, in bytes; 0: 16 MiB. */
+	size_t		 max_payload;
+	/*
+	 * A worker is replaced by a new one after this many requests; the exact
+	 * number varies by up to 10 %, so that not all workers are replaced at
+	 * the same time.  0: never.
+	 */
+	unsigned	 max_requests;
+	/*
+	 * Accept descriptors in replies.  Set it only for workers that are
+	 * trusted: merely closing a hostile descriptor can block.
+	 */
+	bool		 fds_from_worker;
 
-	int		 boot_ms;	/* from start to ready; 0: 60 s */
-	int		 shutdown_ms;	/* from GOODBYE to SIGTERM, and again
-					   from there to SIGKILL; 0: 5 s */
-	int		 retire_ms;	/* how long a worker that is to be
-					   replaced or removed may go on with
-					   the requests it has; then it gets
-					   SIGTERM.  0: 10 minutes; -1: as long
-					   as it takes */
-	unsigned	 intensity;	/* failures of one slot ... 0: 5 */
-	int		 period_ms;	/* ... in this time; one more and it is
-					   given up; 0: 30 s */
+	/*
+	 * How long a worker may take from its start until it is ready.  Then it
+	 * is killed, and the start has failed.  0: 60 s.
+	 */
+	int		 boot_ms;
+	/*
+	 * How long a worker that was told to end may take before it is told in
+	 * a harder way: GOODBYE, after that time SIGTERM, after that time
+	 * SIGKILL.  0: 5 s.
+	 */
+	int		 shutdown_ms;
+	/*
+	 * How long a worker that is to be replaced or removed may go on with
+	 * the requests that it has; then it gets SIGTERM.  0: 10 minutes, -1:
+	 * as long as it takes.
+	 */
+	int		 retire_ms;
 
-	const int	*keep_fds;	/* above 2; stay open in the workers, at
-					   their numbers with a handler, at 4,
-					   5, ... with argv */
+	/*
+	 * How many failures of one slot are allowed within period_ms.  One
+	 * failure more, and the slot is given up: no worker is started in it
+	 * any more.  A failure is a start that did not succeed, or the end of a
+	 * worker that had not been given any request.  (A worker that dies
+	 * after it was given a request does not count: it is replaced at once.)
+	 *
+	 * After each failure the next start is delayed: by 100 ms after the
+	 * first, then twice as long each time, at most 30 s.  The delay begins
+	 * at 100 ms again when a worker has been ready for 30 s, or for twice
+	 * the last delay if that is longer.
+	 */
+	unsigned	 intensity;	/* 0: 5; at most 1000 */
+	int		 period_ms;	/* 0: 30 s */
+
+	/*
+	 * Descriptors, each above 2, that stay open in the workers.  With a
+	 * handler they keep their numbers; with argv they get the numbers 4, 5,
+	 * 6, ... in the order of this list.
+	 */
+	const int	*keep_fds;
 	size_t		 n_keep_fds;
-	int		 stderr_fd;	/* where lines go that workers print; 0:
-					   standard error, -1: nowhere */
-	bool		 prefix_stderr;	/* each line with "name[pid]: " */
+
+	/*
+	 * Where the lines go that workers print to standard output and error.
+	 * 0: standard error of the program, -1: nowhere.
+	 */
+	int		 stderr_fd;
+	/* Begin each of these lines with "name[pid]: ". */
+	bool		 prefix_stderr;
 };
 
+/* What became of a request. */
 enum brood_fate {
-	BROOD_DONE = 1,		/* the reply is in it */
-	BROOD_FAILED,		/* the handler said no: reply.code is an enum
-				   brood_error, or 0 if it was brood that could
-				   not pass on the request or the reply; text
-				   says why */
-	BROOD_CRASHED,		/* its worker died: status of wait(2), and text
-				   such as "killed by signal 6 (Aborted)"; or
-				   five did, one by one, before starting it */
-	BROOD_EXPIRED,		/* its deadline passed */
-	BROOD_CANCELED,		/* by brood_pool_cancel() or a stop */
-	BROOD_REFUSED,		/* never started: stopping, or a broken pool */
+	/* The worker answered: the answer is in reply. */
+	BROOD_DONE = 1,
+	/*
+	 * The request failed; text says why.  If the handler failed,
+	 * reply.code is the worker's enum brood_error.  If brood could not
+	 * deliver the request or the reply, reply.code is 0.
+	 */
+	BROOD_FAILED,
+	/*
+	 * The worker that had the request died: status says how, and text says
+	 * it in words, as in "killed by signal 6 (Aborted)".  Or five workers
+	 * died, one after another, when this request was their next.
+	 */
+	BROOD_CRASHED,
+	/* The deadline passed.  A worker that runs the request is stopped. */
+	BROOD_EXPIRED,
+	/* The program called brood_pool_cancel(), or the pool was stopped. */
+	BROOD_CANCELED,
+	/* The request was never started: the pool is stopping or broken. */
+	BROOD_REFUSED,
 
-	/* Not completions: with BROOD_STREAM, more follow for this id. */
-	BROOD_PART,		/* brood_reply_more() */
-	BROOD_PROGRESS,		/* brood_progress() */
+	/*
+	 * Only with BROOD_STREAM, and not completions: more will follow for the
+	 * same id.
+	 */
+	BROOD_PART,		/* what the worker gave brood_reply_more() */
+	BROOD_PROGRESS,		/* what the worker gave brood_progress() */
 };
 
-/* Did the handler run?  A request is NOT_RUN only where that is certain. */
+/* Whether the handler ran for a request. */
 enum brood_ran {
-	BROOD_NOT_RUN = 1,
-	BROOD_MAY_HAVE_RUN,
-	BROOD_RAN,
+	BROOD_NOT_RUN = 1,	/* it is certain that it did not */
+	BROOD_MAY_HAVE_RUN,	/* it is not known */
+	BROOD_RAN,		/* the worker has answered */
 };
 
-/* How to treat a request: the flags of brood_pool_submit(). */
+/* The flags of brood_pool_submit(). */
 enum brood_submit_flag {
-	BROOD_IDEMPOTENT = 1,	/* may run twice: tried once more if its worker
-				   dies, unless parts have been given */
-	BROOD_STREAM = 2,	/* give parts and progress as they come; else
-				   parts are put together, progress dropped */
+	/*
+	 * The request may run twice.  If its worker dies while it may be
+	 * running, it is sent once more, to another worker; not if the program
+	 * was given parts of the reply already.
+	 */
+	BROOD_IDEMPOTENT = 1,
+	/*
+	 * Give parts of the reply and progress to the program when they come.
+	 * Without this flag the parts are joined to one reply, of max_payload
+	 * at most, and progress is dropped.
+	 */
+	BROOD_STREAM = 2,
 };
 
 /*
- * What became of a request.  It owns its memory and descriptors until
- * brood_completion_fini().
+ * A completion: what became of one request.  brood sets the fields.  It owns
+ * its memory and the descriptors of its reply until brood_completion_fini().
  */
 struct brood_completion {
-	uint64_t	 id;
-	void		*tag;
+	uint64_t	 id;		/* of the request */
+	void		*tag;		/* as given to brood_pool_submit() */
 	enum brood_fate	 fate;
 	enum brood_ran	 ran;
-	struct brood_message reply;	/* data, len, fds, n_fds, code */
-	int		 status;	/* CRASHED: of wait(2) */
-	pid_t		 pid;		/* of the worker; 0 if it met none */
-	const char	*text;		/* why, if not DONE; never NULL */
-	void		*memory;	/* brood's own */
+	struct brood_message reply;	/* DONE, PART, PROGRESS: data, len, fds,
+					   n_fds, code.  FAILED: code */
+	int		 status;	/* CRASHED: how the worker ended, as of
+					   wait(2); 0 if the supervisor process
+					   died, and so nobody knows */
+	pid_t		 pid;		/* the worker that had the request at
+					   the end; 0: none */
+	const char	*text;		/* why, unless DONE; never NULL */
+	void		*memory;	/* for brood only */
 };
 
 enum brood_worker_state {
-	BROOD_WORKER_STARTING = 1,	/* or waiting to be started again */
+	/* Starting, or waiting for the time of the next start. */
+	BROOD_WORKER_STARTING = 1,
+	/* Ready, and without a request. */
 	BROOD_WORKER_IDLE,
+	/* Ready, and with at least one request. */
 	BROOD_WORKER_BUSY,
-	BROOD_WORKER_LEAVING,		/* finishes what it has, or stops */
-	BROOD_WORKER_GIVEN_UP,		/* it could not be started */
+	/* Finishing the requests that it has, or being stopped. */
+	BROOD_WORKER_LEAVING,
+	/* The slot was given up: no worker is started in it. */
+	BROOD_WORKER_GIVEN_UP,
 };
 
-/* One worker, or the place of one. */
+/* A slot of the pool and the worker in it: see brood_pool_worker(). */
 struct brood_worker_info {
 	unsigned	 slot;
-	uint32_t	 generation;	/* 0: none was ready yet */
+	uint32_t	 generation;	/* of the last worker that was ready; 0:
+					   none was ready yet */
 	enum brood_worker_state state;
-	pid_t		 pid;		/* 0 unless it is ready */
-	uint64_t	 served;	/* requests answered by this process */
-	unsigned long	 failures;	/* of the slot: ends nobody asked for */
-	uint64_t	 id;		/* of the request it runs; 0 none */
-	int		 age_ms;	/* since that was sent */
+	pid_t		 pid;		/* 0: no worker is ready */
+	uint64_t	 served;	/* requests that this worker answered */
+	unsigned long	 failures;	/* workers of this slot that ended
+					   without having been told to */
+	uint64_t	 id;		/* the oldest request that the worker
+					   has; 0: none */
+	int		 age_ms;	/* since that request was sent to it */
 };
 
+/* Counts of a pool: those of now, then those since the pool was made. */
 struct brood_pool_stats {
-	unsigned	 workers;	/* wanted */
-	unsigned	 ready;		/* in service */
-	unsigned	 busy;		/* with at least one request */
-	unsigned	 queued;	/* requests waiting for a worker */
-	unsigned	 in_flight;	/* requests at a worker */
-	unsigned	 untaken;	/* completions waiting to be taken */
-	uint64_t	 submitted;
-	uint64_t	 done;		/* completions by fate ... */
+	unsigned	 workers;	/* wanted: see brood_pool_resize() */
+	unsigned	 ready;		/* workers in service */
+	unsigned	 busy;		/* workers with at least one request */
+	unsigned	 queued;	/* requests that wait for a worker */
+	unsigned	 in_flight;	/* requests that workers have */
+	unsigned	 untaken;	/* completions and parts to be taken */
+	uint64_t	 submitted;	/* requests that were accepted */
+	uint64_t	 done;		/* completions, by their fate */
 	uint64_t	 failed;
 	uint64_t	 crashed;
 	uint64_t	 expired;
 	uint64_t	 canceled;
 	uint64_t	 refused;
-	uint64_t	 resubmitted;	/* sent again after a worker's death */
-	uint64_t	 started;	/* processes that became ready */
-	uint64_t	 ended;		/* of those, ended */
-	pid_t		 supervisor;
+	uint64_t	 resubmitted;	/* times that a request was sent again
+					   because a worker died */
+	uint64_t	 started;	/* workers that became ready */
+	uint64_t	 ended;		/* of those, workers that have ended */
+	pid_t		 supervisor;	/* process id of the supervisor */
 };
 
 /*
- * Make a pool and start its workers.  Returns at once: they become ready one by
- * one, and what keeps one from it is an event.
+ * Make a pool and begin to start its workers.  Does not wait for them: they
+ * become ready one by one.  What prevents one from starting is reported as an
+ * event.
  *
- *   -EINVAL	options NULL, no or both of handler and argv, or a combination
- *		or number that makes no sense
- *   -EMFILE	RLIMIT_NOFILE leaves no room for two descriptors per worker:
- *		raise it, or ask for fewer
+ *   -EINVAL	options is NULL; neither or both of handler and argv are set; or
+ *		an option has a value, or is combined with another, that makes
+ *		no sense
+ *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per worker: raise
+ *		the limit, or ask for fewer workers
  *   -EBADF	a descriptor of keep_fds, or stderr_fd, is not open
+ *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */
 int	brood_pool_new(struct brood_pool **ret_pool,
 	    const struct brood_pool_options *options);
 
 /*
- * Stop at once and free: every process of the pool has ended when this returns,
- * after SIGTERM and, shutdown_ms later, SIGKILL.  Requests without a completion
- * are forgotten; use brood_pool_stop() first to finish them.
+ * Stop the workers now and free the pool.  The workers get SIGTERM, and
+ * shutdown_ms later SIGKILL.  Waits until every process of the pool has ended.
+ * Requests that have no completion yet are lost: to finish them, call
+ * brood_pool_stop() first.
  *
- * Takes NULL; gives NULL.
+ * pool may be NULL.  Returns NULL.
  */
 struct brood_pool *
 	brood_pool_free(struct brood_pool *pool);
 
 /*
- * Queue one request; it is sent at once if a worker is free.  flags are of enum
- * brood_submit_flag.  What it leaves to do shows at brood_pool_fd(): a program
- * may submit last and then poll(2).
+ * Queue one request.  It is sent at once if a worker is free.  What remains to
+ * be done shows at brood_pool_fd(), so the program may submit and then poll(2).
  *
- * Borrows msg, which is copied, descriptors included; of it only data, len,
- * fds, n_fds and code (the method) may be set.  timeout_ms counts from now and
- * covers the wait for a worker; -1 is none, 0 has passed before it can run.
- * tag comes back in the completion.  ret_id may be NULL.
+ * Borrows msg: the payload is copied, and the descriptors are duplicated.  Only
+ * data, len, fds, n_fds and code (the method) of msg may be set.
  *
- *   -EAGAIN	as many requests as the queue and the workers hold have no
- *		completion, or an untaken one: take completions, then retry
- *   -EMSGSIZE	msg is longer than max_payload
- *   -EINVAL	a field of msg that is not the program's to set, more than
- *		BROOD_MAX_FDS descriptors, or an unknown flag
+ * flags is 0 or any of enum brood_submit_flag.  timeout_ms sets the deadline.
+ * It counts from now, and includes the time that the request waits for a
+ * worker; -1 is no deadline, and with 0 the request expires at once.  tag comes
+ * back in the completion.  The id of the request is stored in ret_id, which may
+ * be NULL.
+ *
+ * A pool that is broken accepts the request and completes it, REFUSED.
+ *
+ *   -EAGAIN	the pool is full: as many requests as the queue and the workers
+ *		can hold are not finished, or their completions were not taken.
+ *		Take completions, then try again
+ *   -EMSGSIZE	the payload is longer than max_payload
+ *   -EINVAL	a field of msg is set that the program may not set, there are
+ *		more than BROOD_MAX_FDS descriptors, or a flag is unknown
  *   -ESHUTDOWN	brood_pool_stop() was called
- *   -EMFILE	no descriptor left to copy msg's
+ *   -EMFILE	no descriptor is left to duplicate those of msg
  */
 int	brood_pool_submit(struct brood_pool *pool,
 	    const struct brood_message *msg, unsigned flags, int timeout_ms,
 	    void *tag, uint64_t *ret_id);
 
 /*
- * One descriptor, the same for the pool's life: poll(2) it for POLLIN, then
- * call brood_pool_dispatch().  Belongs to the pool.
+ * Get the one descriptor of the pool: poll(2) it for POLLIN, then call
+ * brood_pool_dispatch().  It stays the same, and it belongs to the pool.
  *
  *   -ENOSYS	this system has no such descriptor: use brood_pool_wait()
  */
 int	brood_pool_fd(const struct brood_pool *pool);
 
 /*
- * Do what is due, without waiting: send, receive, expire.  A bounded amount;
- * the descriptor stays readable if there is more.
+ * Do what is to be done now, without waiting: send requests, receive replies,
+ * expire requests, replace workers.  One call does a bounded amount of work; if
+ * more is left, the descriptor stays readable.
  */
 int	brood_pool_dispatch(struct brood_pool *pool);
 
 /*
- * Take a completion, or with BROOD_STREAM a part.
+ * Take one completion, or with BROOD_STREAM a part or progress.
  *
- * Gives its memory and descriptors: brood_completion_fini() when done.
+ * Gives its memory and its descriptors: call brood_completion_fini() when they
+ * are not needed any more.
  *
- * Returns 1 with one, 0 if there is none.
+ * Returns 1 with a completion, 0 if there is none.
  */
 int	brood_pool_take(struct brood_pool *pool,
 	    struct brood_completion *ret_done);
 
 /*
- * Wait up to timeout_ms, dispatching, for something to take.
+ * Wait up to timeout_ms, dispatching, until there is a completion to take or a
+ * new event.  For programs that have no loop of their own.
  *
  * Returns 1 if there is a completion to take, or an event has come since the
- * last call; 0 if not in time.
+ * last call; 0 if neither came in time.
  *
- *   -ESHUTDOWN	stopped: no process is left and nothing to take
+ *   -ESHUTDOWN	nothing can come any more: the pool has stopped, or it is broken
+ *		and every accepted request has its completion; and nothing is
+ *		left to take.  Free the pool
  */
 int	brood_pool_wait(struct brood_pool *pool, int timeout_ms);
 
 /*
- * Submit a request and wait for that one; others stay to be taken.  Without
- * BROOD_STREAM: the parts of a reply are put together, up to max_payload; if
- * they are longer the request has failed.  Parts of other requests that are not
- * taken make workers wait; if the request cannot go on for that, it is
- * CANCELED.
+ * Submit a request, without flags, and wait for its completion.  Completions of
+ * other requests stay to be taken.
  *
- * The errors are those of brood_pool_submit(); what became of an accepted
- * request is in ret_done.
+ * Nobody takes parts of other requests while this call waits.  When too many of
+ * them are there, their workers have to wait; if this request cannot be
+ * answered for that reason, it is CANCELED.
+ *
+ * The errors are those of brood_pool_submit().  What became of a request that
+ * was accepted is in ret_done.
  */
 int	brood_pool_call(struct brood_pool *pool,
 	    const struct brood_message *msg, int timeout_ms,
 	    struct brood_completion *ret_done);
 
 /*
- * Cancel a request.  Its completion comes at once, CANCELED.  A worker that has
- * it is told and keeps it until it answers; that answer is dropped.  If it does
- * not by the request's deadline, it is replaced.
+ * Cancel a request.  Its completion, CANCELED, can be taken at once.  If a
+ * worker has the request, the worker is told, and goes on until it answers; the
+ * answer is dropped.  If it has not answered by the deadline of the request,
+ * the worker is stopped and replaced.
  *
- *   -ENOENT	no such request, or it has its completion
+ *   -ENOENT	there is no request with this id, or it has its completion
  */
 int	brood_pool_cancel(struct brood_pool *pool, uint64_t id);
 
 /*
- * Change the number of workers.  New ones are started; those that are too many
- * finish what they have and leave.
+ * Change the number of workers.  If it grows, new workers are started.  If it
+ * shrinks, workers finish the requests that they have, and end.
  *
- *   -EINVAL	0 workers, or too many to count
- *   -EMFILE	as brood_pool_new()
+ *   -EINVAL	workers is 0, or over 262144
+ *   -EMFILE	as for brood_pool_new()
  *   -ESHUTDOWN	brood_pool_stop() was called, or the pool is broken
  */
 int	brood_pool_resize(struct brood_pool *pool, unsigned workers);
 
 /*
- * Begin to replace every worker by a new process, as when the program of argv
- * has changed.  One is started first; only when it is ready does an old one
- * finish what it has and leave, then the next is started, and so on: capacity
- * is kept.  If a new one cannot start, the old ones that are left stay, and
- * BROOD_EVENT_NOT_RELOADED says why; at the end comes BROOD_EVENT_RELOADED.
- * A pool that was given up is started again.
+ * Begin to replace every worker by a new process, for instance because the
+ * program of argv has changed.  Returns at once.
+ *
+ * One new worker is started first.  When it is ready, one old worker finishes
+ * the requests that it has, and ends.  Then the next new worker is started, and
+ * so on.  So there are always enough workers.
+ *
+ * When all are replaced, BROOD_EVENT_RELOADED comes.  If a new worker cannot
+ * start, the reload ends: the old workers that are left stay in service, and
+ * BROOD_EVENT_NOT_RELOADED says why.  In a pool that is broken because all
+ * slots were given up, workers are started again.
  *
  *   -EALREADY	a reload is under way
- *   -ESHUTDOWN	brood_pool_stop() was called, or the supervisor is gone
+ *   -ESHUTDOWN	brood_pool_stop() was called, or the supervisor process ended
  */
 int	brood_pool_reload(struct brood_pool *pool);
 
 /*
- * Begin to stop: nothing is accepted any more, what was accepted is finished
- * within drain_ms (-1: 30 s), then refused or, if it has started, canceled.
- * Returns at once; dispatch until BROOD_EVENT_STOPPED, or wait until
- * brood_pool_wait() says -ESHUTDOWN.  Called again, it may shorten the drain.
+ * Begin to stop.  No further request is accepted.  Accepted requests are
+ * finished, for at most drain_ms (-1: 30 s).  After that time, a request that
+ * is still waiting is REFUSED, one that a worker has is CANCELED, and the
+ * workers are stopped.
+ *
+ * Returns at once.  Go on dispatching until BROOD_EVENT_STOPPED comes, or wait
+ * until brood_pool_wait() returns -ESHUTDOWN.  A second call can shorten the
+ * time, but not extend it.
  */
 int	brood_pool_stop(struct brood_pool *pool, int drain_ms);
 
+/*
+ * Get the counts of the pool.
+ */
 void	brood_pool_stats(const struct brood_pool *pool,
 	    struct brood_pool_stats *ret_stats);
 
 /*
- * Describe the worker number i, from 0 on, in no particular order.
+ * Describe worker number i of all workers, counted from 0, in no particular
+ * order.
  *
- * Returns 1 with it, 0 if there are no more than i.
+ * Returns 1 with the description, 0 if there are no more than i workers.
  */
 int	brood_pool_worker(const struct brood_pool *pool, unsigned i,
 	    struct brood_worker_info *ret_info);
 
 /*
- * Read an event.  Returns 1 with one, 0 if there is none.
+ * Read the next event: brood/event.h.
+ *
+ * Returns 1 with an event, 0 if there is none.
  */
 int	brood_pool_next_event(struct brood_pool *pool,
 	    struct brood_event *ret_event);
 
 /*
- * Keep descriptor number i of a reply; the rest is closed by _fini.
+ * Keep descriptor number i (from 0) of the reply.  brood_completion_fini()
+ * closes those that were not kept.
  *
- * Gives the descriptor, or -EBADF if there is none or it was taken already.
+ * Gives the descriptor.
+ *
+ *   -EBADF	the reply has no such descriptor, or it was taken before
  */
 int	brood_completion_take_fd(struct brood_completion *done, size_t i);
 
 /*
- * Release what a completion owns.  A zeroed one, and one released before, are
- * fine.
+ * Release the memory and the descriptors of a completion.  It may be called for
+ * a completion that is all zeros, or that was released before.
  */
 void	brood_completion_fini(struct brood_completion *done);
 

@@ -19,7 +19,9 @@
  *		this out first; what the peer sent before can still be received
  *   -EPROTO	the peer sent bytes that are not a frame of the protocol
  *   -EMSGSIZE	the peer announced a payload longer than max_payload
- *   -EBADMSG	a frame arrived with other descriptors than it announced
+ *   -EBADMSG	a frame arrived with other descriptors than it announced, or
+ *		with more than max_fds, or this process had no descriptor left
+ *		to receive them
  *
  * Beware of a deadlock: two processes that both send more than a socket buffer
  * holds, before either receives, wait for each other for ever.  One of them has

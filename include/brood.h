@@ -2,6 +2,11 @@
 #ifndef BROOD_H
 #define BROOD_H
 
+/*
+ * All public headers of brood.  The conventions that hold for all of them are
+ * in brood/message.h.
+ */
+
 #include <brood/channel.h>
 #include <brood/child.h>
 #include <brood/event.h>

@@ -45,7 +45,8 @@ struct brood_supervisor;
 /*
  * Which children are restarted when one has ended and is started again, or is
  * restarted by brood_supervisor_restart().  The others are stopped first, the
- * last one of the list first.
+ * last one of the list first.  A child that has ended and is not started again
+ * does not affect the others.
  */
 enum brood_strategy {
 	BROOD_ONE_FOR_ONE = 0,	/* only that one */

@@ -206,8 +206,9 @@ struct brood_completion {
 	struct brood_message reply;	/* DONE, PART, PROGRESS: data, len, fds,
 					   n_fds, code.  FAILED: code */
 	int		 status;	/* CRASHED: how the worker ended, as of
-					   wait(2); 0 if the supervisor process
-					   died, and so nobody knows */
+					   wait(2); 0 if that is not known, for
+					   instance because the supervisor
+					   process died too */
 	pid_t		 pid;		/* the worker that had the request at
 					   the end; 0: none */
 	const char	*text;		/* why, unless DONE; never NULL */
@@ -227,7 +228,7 @@ enum brood_worker_state {
 	BROOD_WORKER_GIVEN_UP,
 };
 
-/* A slot of the pool and the worker in it: see brood_pool_worker(). */
+/* A slot of the pool, and the worker in it: see brood_pool_worker(). */
 struct brood_worker_info {
 	unsigned	 slot;
 	uint32_t	 generation;	/* of the last worker that was ready; 0:
@@ -430,10 +431,10 @@ void	brood_pool_stats(const struct brood_pool *pool,
 	    struct brood_pool_stats *ret_stats);
 
 /*
- * Describe worker number i of all workers, counted from 0, in no particular
- * order.
+ * Describe one slot of the pool, and the worker in it if there is one: number i
+ * of the slots that are in use, counted from 0, in no particular order.
  *
- * Returns 1 with the description, 0 if there are no more than i workers.
+ * Returns 1 with the description, 0 if no more than i slots are in use.
  */
 int	brood_pool_worker(const struct brood_pool *pool, unsigned i,
 	    struct brood_worker_info *ret_info);

@@ -134,8 +134,9 @@ int	brood_channel_flush(struct brood_channel *channel, int timeout_ms);
  * Borrows msg.  The errors are those of brood_channel_queue() except -EAGAIN,
  * and:
  *
- *   -ETOOMANYREFS	as for brood_channel_flush().  msg is queued if it was
- *		not refused for another reason: do not send it again, but flush
+ *   -ETOOMANYREFS	as for brood_channel_flush().  If the queue had room for
+ *		it, msg is queued: do not send it again, but flush.  Where that
+ *		must be known, use brood_channel_queue() instead
  */
 int	brood_channel_send(struct brood_channel *channel,
 	    const struct brood_message *msg);

@@ -3,14 +3,15 @@
 /*
  * The host's handle on its supervisor process.
  *
- * Owns the control channel and the supervisor's pid.  The pid is signalled and
- * waited for only while the channel shows that the supervisor lives: once it
- * has ended, a wait loop of the host's may have reaped it, and the number may
- * be another process.
+ * Owns the control channel and the process.  A wait loop of the program may
+ * reap the supervisor at any time, and then its number may be that of another
+ * child of the program: so it is signalled and waited for by a pidfd.  Where
+ * there is none, its number is all there is.
  */
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/pidfd.h"
 #include "host/control.h"
 #include "process/host_watch.h"
 #include "wire/channel.h"
@@ -142,6 +143,8 @@ control_fork(struct brood__control *control,
 	r = control->pid < 0 ? -errno : 0;
 	if (control->pid == 0)
 		brood__supervisor_run(&own, control_fd);
+	if (control->pid > 0)
+		control->pid_fd = brood__pidfd_open(control->pid);
 	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	(void)brood__fd_close(own.sink_fd);
 	(void)brood__fd_close(own.host_fd);
@@ -186,6 +189,7 @@ brood__control_new(struct brood__control **ret_control,
 	if (control == NULL)
 		return -ENOMEM;
 	control->owner = getpid();
+	control->pid_fd = -1;
 	control->stop_ms = control_stop_ms(config);
 	r = control_start(control, config);
 	if (r < 0) {
@@ -218,12 +222,25 @@ control_wait_end(struct brood__control *control, bool *ret_is_orderly)
 }
 
 static void
-control_reap(pid_t pid)
+control_kill(const struct brood__control *control)
+{
+	if (control->pid_fd >= 0)
+		(void)brood__pidfd_kill(control->pid_fd, SIGKILL);
+	else
+		(void)kill(control->pid, SIGKILL);
+}
+
+static void
+control_reap(const struct brood__control *control)
 {
 	int r;
 
+	if (control->pid_fd >= 0) {
+		(void)brood__pidfd_wait(control->pid_fd);
+		return;
+	}
 	do {
-		r = waitpid(pid, NULL, 0);
+		r = waitpid(control->pid, NULL, 0);
 	} while (r < 0 && errno == EINTR);
 }
 
@@ -236,9 +253,10 @@ brood__control_free(struct brood__control *control, bool *ret_is_orderly)
 	if (control_is_mine(control)) {
 		(void)shutdown(brood_channel_fd(control->channel), SHUT_WR);
 		if (!control_wait_end(control, ret_is_orderly))
-			(void)kill(control->pid, SIGKILL);
-		control_reap(control->pid);
+			control_kill(control);
+		control_reap(control);
 	}
+	(void)brood__fd_close(control->pid_fd);
 	(void)brood_channel_free(control->channel);
 	free(control);
 	return NULL;

@@ -434,8 +434,8 @@ turn_next_due(struct brood_pool *pool)
 	return due_ms;
 }
 
-int
-brood__turn_act(struct brood_pool *pool)
+static int
+turn_act(struct brood_pool *pool)
 {
 	int64_t now_ms = brood__now_ms();
 
@@ -465,7 +465,20 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 			turn_read_control(pool);
 	turn_read_workers(pool, events, n);
 	brood__settle_expire(pool, now_ms);
-	return brood__turn_act(pool);
+	return turn_act(pool);
+}
+
+int
+brood__turn_act(struct brood_pool *pool)
+{
+	unsigned n = pool->queue.n_untaken + pool->events.n_events;
+	int r;
+
+	r = turn_act(pool);
+	if (r < 0 || pool->queue.n_untaken + pool->events.n_events <= n)
+		return r;
+	brood__pool_wake(pool, 0);
+	return brood__ready_alarm_by(pool->ready, 0);
 }
 
 void

@@ -20,7 +20,11 @@
 /* Take a turn, waiting up to timeout_ms for something to do. */
 int	brood__turn(struct brood_pool *pool, int timeout_ms);
 
-/* Steps 5 to 8, after a function of the interface has changed something. */
+/*
+ * Steps 5 to 8, after a function of the interface has changed something.  If
+ * that brings results or events, the pool's descriptor becomes readable: the
+ * program may poll(2) next.
+ */
 int	brood__turn_act(struct brood_pool *pool);
 
 /* Parts were taken: read those workers again that had to wait for that. */

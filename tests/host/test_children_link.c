@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Links between children, and the waiting for events, when this process is
+ * short of something or the program is slow to read.
+ */
+
+#include "support/support.h"
+#include "support/testchild.h"
+
+#include <brood.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+BROOD_SUITE(children_link);
+
+static struct testchild_event event;
+static int gate[2];
+
+/* A brood_setup_fn that waits for a byte in the pipe `gate`. */
+static int
+wait_at_gate(void *arg)
+{
+	char byte;
+
+	(void)arg;
+	return read(gate[0], &byte, 1) == 1 ? 0 : -EPIPE;
+}
+
+/* a and b, linked; b becomes ready when a byte is written to the gate. */
+static struct brood_supervisor *
+start_linked(void)
+{
+	struct brood_child_spec specs[2] = {
+		{ .name = "a", .fn = testchild_main },
+		{ .name = "b", .fn = testchild_main, .setup = wait_at_gate },
+	};
+	struct brood_link link = { "a", "b" };
+	struct brood_supervisor_options options = {
+		.children = specs, .n_children = 2, .links = &link,
+		.n_links = 1, .stderr_fd = -1,
+	};
+	struct brood_supervisor *sup;
+
+	cr_assert_eq(pipe2(gate, O_CLOEXEC), 0);
+	specs[0].options.channel.max_queued = 1;
+	specs[1].options.keep_fds = gate;
+	specs[1].options.n_keep_fds = 1;
+	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "a", &event));
+	return sup;
+}
+
+static void
+end_linked(struct brood_supervisor *sup)
+{
+	cr_assert_null(brood_supervisor_free(sup));
+	(void)close(gate[0]);
+	(void)close(gate[1]);
+}
+
+Test(children_link, comes_though_the_channel_to_the_child_is_full)
+{
+	static char big[1 << 20];
+	struct brood_supervisor *sup = start_linked();
+	struct brood_message msg = { .kind = BROOD_KIND_PONG,
+		.data = big, .len = sizeof(big) };
+	struct brood_channel *channel = brood_supervisor_channel(sup, "a");
+	struct testchild_who who;
+	pid_t pid = event.event.pid;
+	int r = 0;
+
+	cr_assert_not_null(channel);
+	cr_assert_eq(kill(pid, SIGSTOP), 0);
+	while (r == 0) {
+		r = brood_channel_queue(channel, &msg);
+		if (r == 0)
+			(void)brood_channel_flush(channel, 0);
+	}
+	cr_assert_eq(r, -EAGAIN);
+	cr_assert_eq(write(gate[1], "", 1), 1);
+	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "b", &event));
+	cr_assert_eq(kill(pid, SIGCONT), 0);
+	while (brood_channel_flush(brood_supervisor_channel(sup, "a"),
+	    1000) == -EAGAIN)
+		continue;
+	cr_assert(testchild_who(sup, "a", &who));
+	cr_assert_eq(who.n_links, 1);
+	cr_assert_str_eq(who.link, "b");
+	end_linked(sup);
+}
+
+/*
+ * A linked sibling is not shown before its link can be made: whatever the
+ * program sends it then comes after LINK.
+ */
+Test(children_link, waits_for_descriptors_and_ready_waits_for_it)
+{
+	struct brood_supervisor *sup = start_linked();
+	struct testchild_who who;
+	struct rlimit limit, none;
+
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = limit;
+	/* Room for b's two ends, and for no socketpair besides. */
+	none.rlim_cur = (rlim_t)dup(gate[0]) + 2;
+	(void)close((int)none.rlim_cur - 2);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	cr_assert_eq(write(gate[1], "", 1), 1);
+	for (int i = 0; i < 5; i++) {
+		cr_assert_eq(brood_supervisor_wait(sup, 100), 0);
+		cr_assert_null(brood_supervisor_channel(sup, "b"));
+	}
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "b", &event));
+	cr_assert(testchild_who(sup, "b", &who));
+	cr_assert_eq(who.n_links, 1);
+	cr_assert(testchild_who(sup, "a", &who));
+	cr_assert_eq(who.n_links, 1);
+	end_linked(sup);
+}
+
+/* The program waits again and again, and reads no event. */
+Test(children_link, wait_replaces_the_dead_though_events_are_unread)
+{
+	struct brood_child_spec spec = { .name = "a", .fn = testchild_main };
+	struct brood_supervisor_options options = {
+		.children = &spec, .n_children = 1, .stderr_fd = -1,
+	};
+	struct brood_supervisor *sup;
+	struct testchild_who who;
+	pid_t pid;
+
+	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	while (brood_supervisor_channel(sup, "a") == NULL)
+		cr_assert_geq(brood_supervisor_wait(sup, 1000), 0);
+	cr_assert(testchild_who(sup, "a", &who));
+	pid = who.pid;
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	cr_assert(support_wait_gone(pid));
+	for (int i = 0; i < 200 && who.pid == pid; i++) {
+		cr_assert_geq(brood_supervisor_wait(sup, 50), 0);
+		(void)usleep(10000);
+		if (brood_supervisor_channel(sup, "a") != NULL)
+			(void)testchild_who(sup, "a", &who);
+	}
+	cr_assert_neq(who.pid, pid);
+	cr_assert_null(brood_supervisor_free(sup));
+}
+
+Test(children_link, wait_says_when_nothing_can_come_any_more)
+{
+	struct brood_child_spec spec = { .name = "a", .fn = testchild_main };
+	struct brood_supervisor_options options = {
+		.children = &spec, .n_children = 1, .stderr_fd = -1,
+	};
+	struct brood_supervisor *sup;
+
+	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "a", &event));
+	cr_assert_eq(brood_supervisor_stop(sup), 0);
+	cr_assert(testchild_await(sup, BROOD_EVENT_STOPPED, NULL, &event));
+	cr_assert_eq(brood_supervisor_wait(sup, -1), -ESHUTDOWN);
+	cr_assert_null(brood_supervisor_free(sup));
+}
+
+Test(children_link, broken_is_told_if_one_is_given_up_and_others_are_done)
+{
+	const char *missing[] = { "/no/such/program", NULL };
+	struct brood_child_spec specs[2] = {
+		{ .name = "a", .fn = testchild_main,
+		    .restart = BROOD_TEMPORARY },
+		{ .name = "b", .argv = missing },
+	};
+	struct brood_supervisor_options options = {
+		.children = specs, .n_children = 2, .intensity = 1,
+		.stderr_fd = -1,
+	};
+	struct brood_supervisor *sup;
+
+	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "a", &event));
+	cr_assert(testchild_tell_byte(sup, "a", TESTCHILD_EXIT, 0));
+	cr_assert(testchild_await(sup, BROOD_EVENT_BROKEN, NULL, &event));
+	cr_assert_eq(brood_supervisor_wait(sup, -1), -ESHUTDOWN);
+	cr_assert_null(brood_supervisor_free(sup));
+}

@@ -64,6 +64,16 @@ lost "time out" "30" "no line came in time" --timeout 0.5 -- \
 }'
 }
 
+# The lines that failed, tried again with the same name for --failed: the file
+# is the input, and stays.
+seq 1 3 >failed
+timeout 20 "$brood" map --lines --failed failed -- cat <failed >got 2>errors
+status=$?
+test "$status" -eq 3 || fail "--failed is the input: exit status $status"
+seq 1 3 | cmp - failed >&2 || fail "--failed is the input: it was changed"
+test "$(cat errors)" = 'brood: failed: it is the input too' ||
+    fail "--failed is the input: says $(cat errors)"
+
 # A line that is tried again.
 : >tries
 # shellcheck disable=SC2016

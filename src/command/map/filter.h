@@ -3,66 +3,69 @@
 #define BROOD__FILTER_H
 
 /*
- * One process that reads lines and prints a line for each, at the far end of
- * two pipes.  It belongs to the process that started it, which has to ignore
- * SIGPIPE, to block SIGCHLD and to have but one thread, and it dies with it.
+ * One line filter: a program behind two pipes that reads lines and prints a
+ * line for each.  The process that uses it has to ignore SIGPIPE; the filter
+ * dies with that process.
  */
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <sys/types.h>
+#include "base/buffer.h"
 
-struct filter {
-	pid_t		 pid;		/* 0: none */
-	int		 in_fd;		/* -1: it was told the end */
-	int		 out_fd;
-	int64_t		 start_ms;
-	int		 status;	/* of wait(2), once it has ended */
+#include <brood.h>
 
-	/* What it has printed for the task at hand. */
-	char		*out;
-	size_t		 len;
-	size_t		 size;
-	size_t		 lines_len;	/* of that, whole lines ... */
-	size_t		 n_lines;	/* ... and their number */
-	bool		 is_hurried;	/* told the end for its silence */
-};
-
-/* Lines to put through a filter; the last byte is a newline. */
+/* Lines to put through a filter. */
 struct filter_task {
-	const char	*data;
+	const char	*data;		/* the last byte is a newline */
 	size_t		 len;
 	size_t		 n_lines;
-	size_t		 max_out;	/* bytes it may print */
-	int		 patience_ms;	/* of silence when it has all lines,
-					   then its input ends; 0: at once */
+	size_t		 max_out;	/* bytes that the filter may print */
+	int		 silence_ms;	/* how long the filter may print
+					   nothing when it has all lines; then
+					   its input is closed; 0: at once */
 	int		 timeout_ms;	/* to wait for a line; -1: for ever */
 };
 
-enum filter_end {
-	FILTER_DONE = 1,	/* a line for each line */
-	FILTER_ENDED,		/* it ended with fewer lines: see status */
-	FILTER_TIMEOUT,		/* no line came in time */
-	FILTER_TOO_MANY,	/* more lines came than it was given */
-	FILTER_FULL,		/* more than max_out bytes */
+struct filter {
+	struct brood_child *child;	/* NULL: it does not run */
+	int		 in_fd;		/* -1: its input was closed */
+	int		 out_fd;
+	int64_t		 start_ms;
+	int		 status;	/* of wait(2), when child is NULL */
+
+	/* The task at hand; filter_run() begins a new one. */
+	const struct filter_task *task;
+	struct brood__buffer out;	/* what the filter printed */
+	size_t		 lines_len;	/* bytes of whole lines in out ... */
+	size_t		 n_lines;	/* ... and the number of those lines */
+	size_t		 n_written;	/* bytes of the task */
+	int64_t		 active_ms;	/* when it last read or printed */
+	int64_t		 line_ms;	/* when its last line was whole */
+	bool		 was_silent;	/* so its input was closed */
 };
 
-/* Milliseconds of the clock that start_ms is of. */
-int64_t	filter_now_ms(void);
+enum filter_result {
+	FILTER_DONE = 1,	/* a line for each line */
+	FILTER_DIED,		/* it ended badly before that: see status */
+	FILTER_FEWER,		/* it ended well before that: nobody can tell
+				   for which lines it printed nothing */
+	FILTER_MORE,		/* it printed more lines than it was given */
+	FILTER_TIMEOUT,		/* no line came in time */
+	FILTER_TOO_LONG,	/* one line is longer than max_out */
+	FILTER_PART,		/* some lines fill max_out: nothing is wrong,
+				   run the rest again */
+};
 
-/* 0, or the negative errno with which the program could not be run. */
+/* Returns 0, or the negative errno with which the program could not be run. */
 int	filter_start(struct filter *filter, const char *const *argv);
 
-/* Put lines through it.  After anything but FILTER_DONE, stop it. */
-enum filter_end
+/* Put lines through it.  After any result but FILTER_DONE, stop it. */
+enum filter_result
 	filter_run(struct filter *filter, const struct filter_task *task);
 
-/* What it did since its last task. */
+/* What has a filter done since its last task? */
 enum filter_state {
 	FILTER_IDLE = 1,
-	FILTER_GONE,
-	FILTER_TALKING,		/* it has printed what nobody asked for */
+	FILTER_GONE,		/* it has ended, or its input was closed */
+	FILTER_EXTRA,		/* it has printed more than it was asked for */
 };
 
 enum filter_state
@@ -71,7 +74,10 @@ enum filter_state
 /* Kill it, and what it has started, if it still runs. */
 void	filter_stop(struct filter *filter);
 
-/* Add to what was printed, behind the whole lines; 0, or -ENOMEM. */
+/* Append to the whole lines in out, in place of half a line; 0 or -ENOMEM. */
 int	filter_append(struct filter *filter, const void *data, size_t len);
+
+/* Empty out. */
+void	filter_forget(struct filter *filter);
 
 #endif

@@ -3,51 +3,53 @@
 #define BROOD__INPUT_H
 
 /*
- * Lines of a descriptor, in bounded memory.
+ * Lines of a descriptor, in bounded memory.  getline(3) does not fit: it waits
+ * for the end of a line however long that is, and gives one line at a time.
  */
 
+#include "base/buffer.h"
+
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 struct input {
 	int		 fd;
-	char		*buf;
-	size_t		 start;		/* of what has not been taken */
-	size_t		 end;
-	size_t		 scanned;	/* up to here is no newline */
-	size_t		 size;
 	size_t		 max_line;	/* bytes, its newline excluded */
-	bool		 is_ended;
-	bool		 is_skipping;	/* the rest of a line too long */
-	uint64_t	 n_bytes;	/* read so far */
+	bool		 is_ended;	/* set at the end of file */
+
+	struct brood__buffer buf;	/* read, and not yet consumed */
+	size_t		 n_scanned;	/* this many bytes at its beginning
+					   have no newline */
+	bool		 is_skipping;	/* the rest of a line that is too long
+					   is being dropped */
 };
 
 enum input_found {
-	INPUT_NONE = 0,		/* not yet, or not any more: is_ended */
+	INPUT_NONE = 0,		/* no whole line has come */
 	INPUT_LINES,
-	INPUT_TOO_LONG,		/* one line, which is passed over */
+	INPUT_TOO_LONG,		/* one line, which was dropped */
 };
 
-int	input_init(struct input *input, int fd, size_t max_line);
 void	input_fini(struct input *input);
 
-/* Is there room, and use, for more? */
+/* Is it time to read more? */
 bool	input_wants(const struct input *input);
 
-/* Read once, as poll(2) has said that it will not wait; 0 or negative errno. */
+/* Read once, when poll(2) has said that it will not wait; 0 or an errno. */
 int	input_read(struct input *input);
 
-/* Bytes that are there to be taken. */
+/* Bytes that were read and not yet consumed. */
 size_t	input_len(const struct input *input);
 
 /*
- * Look at up to n_lines lines in up to max bytes, but at one line however long
- * it is.  Every line has its newline, the last one of the input too.  Valid
- * until the next call for this input.
+ * Look at up to n_lines lines of at most max bytes altogether, but at one line
+ * however long it is.  max is not over max_line.  Every line has its newline,
+ * the last one of the input too.  Valid until the next call for this input.
  */
 enum input_found
-	input_take(struct input *input, size_t n_lines, size_t max,
+	input_peek(struct input *input, size_t n_lines, size_t max,
 	    const char **ret_data, size_t *ret_len, size_t *ret_n_lines);
+
+/* Drop the first len bytes, which are whole lines. */
+void	input_consume(struct input *input, size_t len);
 
 #endif

@@ -1,28 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The files of --joblog and --failed.
- *
- * Owns the two streams.  Fields are separated by tabs, and none can hold one.
+ * The files of --joblog and --failed.  The fields of the table are separated
+ * by tabs; no field can have a tab in it.
  */
 
 #include "command/command.h"
 #include "command/map/joblog.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
-#include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
+
+/*
+ * `brood map --failed FILE <FILE` would empty its own input: look at the file
+ * before it is truncated.
+ */
+static bool
+joblog_is_input(int fd)
+{
+	struct stat file, input;
+
+	return fstat(fd, &file) == 0 && fstat(STDIN_FILENO, &input) == 0 &&
+	    S_ISREG(file.st_mode) && file.st_dev == input.st_dev &&
+	    file.st_ino == input.st_ino;
+}
 
 static FILE *
 joblog_create(const char *path)
 {
 	FILE *file;
+	int fd;
 
 	if (path == NULL)
 		return NULL;
-	file = fopen(path, "we");
-	if (file == NULL)
+	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+	if (fd >= 0 && joblog_is_input(fd))
+		command_die(COMMAND_UNUSABLE, 0, "%s: it is the input too",
+		    path);
+	if (fd < 0 || (ftruncate(fd, 0) < 0 && errno != EINVAL) ||
+	    (file = fdopen(fd, "w")) == NULL)
 		command_die(COMMAND_UNUSABLE, errno, "%s", path);
 	return file;
 }

@@ -3,37 +3,40 @@
 #define BROOD__JOBLOG_H
 
 /*
- * The files that tell what became of each line: a table of all, and the lines
- * that failed, as they were.
+ * The files that tell what became of each line: a table of all lines, and the
+ * lines that failed, as they were.
  */
 
 #include <brood.h>
 #include <stdio.h>
 
 struct joblog {
-	FILE		*table;		/* NULL: not asked for */
-	FILE		*failed;	/* NULL: not asked for */
+	FILE		*table;		/* --joblog; NULL: not asked for */
+	FILE		*failed;	/* --failed; NULL: not asked for */
 };
 
 struct joblog_line {
 	uint64_t	 number;
 	int64_t		 start_us;	/* since the epoch */
 	int64_t		 runtime_us;	/* of the request that it was in */
-	size_t		 n_in;
-	size_t		 n_out;
+	size_t		 n_in;		/* bytes, without the newline */
+	size_t		 n_out;		/* bytes, without the newline */
 	enum brood_fate	 fate;
 	int		 status;	/* of wait(2); 0 if nothing died */
 };
 
-/* Create the files whose names are not NULL; one that cannot be ends all. */
+/*
+ * Create the files whose names are not NULL.  One that cannot be created, or
+ * that is standard input, ends the command.
+ */
 void	joblog_open(struct joblog *log, const char *table, const char *failed);
 
 void	joblog_write(struct joblog *log, const struct joblog_line *line);
 
-/* A line that failed, with its newline. */
+/* Write a line that failed; data has its newline. */
 void	joblog_fail(struct joblog *log, const char *data, size_t len);
 
-/* Let readers see it. */
+/* Write out what stdio has kept, so that others can read it. */
 void	joblog_flush(struct joblog *log);
 
 /* 0, or the negative errno of what could not be written. */

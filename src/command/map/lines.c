@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The worker of `brood map --lines`.
+ * The worker of `brood map --lines`.  filter.c runs the filter; this file owns
+ * what was learned about it.  It answers every request and blames no line:
+ * mapper.c finds the line that is to blame, by asking for fewer.
  *
- * Owns what it has learned about its filter; filter.c runs it.  It answers
- * every request and judges no line: which one is to blame is found by the
- * asker, by asking for fewer.
+ * A filter either prints each line as soon as it has read it, and is kept; or
+ * it keeps its output until its input ends, and is started again for every
+ * request.  stdio calls these line buffered and fully buffered.  A filter is
+ * taken for fully buffered when it was silent twice: for a moment, because most
+ * such filters are found out quickly by that; then for twice as long as the
+ * first time took from its start to its end, so that a filter that only starts
+ * slowly is not mistaken for one.
  *
- * A filter either prints each line when it has it, and is kept, or holds back
- * until its input ends, and has to be started for every request.  It is taken
- * for the second kind when it was silent twice: for a moment (the usual case is
- * found quickly), and then for twice as long as the first time took from start
- * to end, so that one that merely starts slowly is not mistaken.
- *
- *	UNKNOWN -- answered --> PROMPT	-- silent for long --> UNKNOWN
- *	UNKNOWN -- silent once --> UNKNOWN, and again --> HOLDING
- *	any	-- prints what was not asked for --> HOLDING: only the end of
- *	   its output shows how many lines belong to a request
+ *	UNKNOWN -- answered in time --> LINE
+ *	LINE -- silent for long --> UNKNOWN, silent once
+ *	UNKNOWN -- silent once, and again --> FULL
+ *	any -- prints more than it was asked for --> FULL: only the end of its
+ *	    output shows how many lines belong to a request
  */
 
+#include "base/clock.h"
 #include "command/map/filter.h"
 #include "command/map/lines.h"
 
@@ -26,25 +28,34 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
 	LINES_MOMENT_MS = 50,
-	LINES_PROMPT_MS = 1000,		/* at least, for a filter known to be */
+	LINES_LINE_MS = 1000,		/* at least, if known to be LINE */
 };
 
-enum lines_habit { LINES_UNKNOWN, LINES_PROMPT, LINES_HOLDING };
+enum lines_buffering { BUFFERING_UNKNOWN, BUFFERING_LINE, BUFFERING_FULL };
 
 /* The worker's one filter. */
 static struct lines_state {
 	struct filter	 filter;
-	enum lines_habit habit;
-	int64_t		 silent_ms;	/* UNKNOWN: what the first time took */
-	int64_t		 longest_ms;	/* PROMPT: that a request took */
-	bool		 is_used;	/* this filter has answered before */
+	enum lines_buffering buffering;
+	int64_t		 silent_ms;	/* UNKNOWN: how long the filter took
+					   when it was silent; 0: it was not */
+	int64_t		 longest_ms;	/* LINE: the longest that a request
+					   took */
+	bool		 is_used;	/* this filter process has had lines */
 } lines;
+
+int64_t
+lines_epoch_us(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
 
 size_t
 lines_count(const char *data, size_t len)
@@ -77,21 +88,21 @@ lines_len(const char *data, size_t len, size_t n_lines)
 /* Learning */
 
 /*
- * Less than the time that a line may take: or else a filter that holds back
- * would be taken for one that hangs.
+ * How long may the filter be silent?  Less than a line may take: else a filter
+ * that keeps its output would be taken for one that hangs.
  */
 static int
-lines_patience(const struct lines_state *state, int timeout_ms)
+lines_silence(const struct lines_state *state, int timeout_ms)
 {
-	int64_t ms = LINES_PROMPT_MS;
+	int64_t ms = LINES_LINE_MS;
 
-	switch (state->habit) {
-	case LINES_HOLDING:
+	switch (state->buffering) {
+	case BUFFERING_FULL:
 		return 0;
-	case LINES_UNKNOWN:
+	case BUFFERING_UNKNOWN:
 		ms = LINES_MOMENT_MS + 2 * state->silent_ms;
 		break;
-	case LINES_PROMPT:
+	case BUFFERING_LINE:
 		if (ms < 10 * state->longest_ms)
 			ms = 10 * state->longest_ms;
 		break;
@@ -104,39 +115,40 @@ lines_patience(const struct lines_state *state, int timeout_ms)
 static void
 lines_learn_silence(struct lines_state *state, int64_t begin_ms)
 {
-	int64_t now_ms = filter_now_ms();
+	int64_t now_ms = brood__now_ms();
 
-	if (state->habit == LINES_UNKNOWN && state->silent_ms > 0) {
-		state->habit = LINES_HOLDING;
+	if (state->buffering == BUFFERING_UNKNOWN && state->silent_ms > 0) {
+		state->buffering = BUFFERING_FULL;
 		return;
 	}
-	/* Its start counts, unless it had been ready for long. */
+	/* Its start counts, unless that was long before the request. */
 	if (begin_ms - state->filter.start_ms < 1000)
 		begin_ms = state->filter.start_ms;
-	state->habit = LINES_UNKNOWN;
+	state->buffering = BUFFERING_UNKNOWN;
 	state->silent_ms = now_ms > begin_ms ? now_ms - begin_ms : 1;
 }
 
 static void
-lines_learn(struct lines_state *state, enum filter_end end, int64_t begin_ms)
+lines_learn(struct lines_state *state, enum filter_result result,
+    int64_t begin_ms)
 {
-	int64_t spent_ms = filter_now_ms() - begin_ms;
+	int64_t spent_ms = brood__now_ms() - begin_ms;
 
-	if (state->habit == LINES_HOLDING)
+	if (state->buffering == BUFFERING_FULL)
 		return;
-	if (end == FILTER_TOO_MANY) {
-		state->habit = LINES_HOLDING;
+	if (result == FILTER_MORE) {
+		state->buffering = BUFFERING_FULL;
 		return;
 	}
-	if (state->filter.is_hurried) {
+	if (state->filter.was_silent) {
 		lines_learn_silence(state, begin_ms);
 		return;
 	}
-	if (end != FILTER_DONE || state->filter.pid == 0)
+	if (result != FILTER_DONE || state->filter.child == NULL)
 		return;
-	if (state->habit != LINES_PROMPT)
+	if (state->buffering != BUFFERING_LINE)
 		state->longest_ms = 0;
-	state->habit = LINES_PROMPT;
+	state->buffering = BUFFERING_LINE;
 	state->silent_ms = 0;
 	if (spent_ms > state->longest_ms)
 		state->longest_ms = spent_ms;
@@ -144,7 +156,10 @@ lines_learn(struct lines_state *state, enum filter_end end, int64_t begin_ms)
 
 /* The filter */
 
-/* A filter that cannot be started is the pool's to judge: setup says why. */
+/*
+ * A filter that cannot be started ends the worker.  The pool starts another,
+ * and that one's lines_setup() says why it cannot.
+ */
 static void
 lines_start(const struct lines_options *options)
 {
@@ -153,7 +168,7 @@ lines_start(const struct lines_options *options)
 		_exit(EXIT_FAILURE);
 }
 
-/* Before a request.  True: it had printed what it was not asked for. */
+/* Have a filter that is ready.  True: the last one had printed too much. */
 static bool
 lines_refresh(const struct lines_options *options)
 {
@@ -162,114 +177,69 @@ lines_refresh(const struct lines_options *options)
 	if (state == FILTER_IDLE)
 		return false;
 	filter_stop(&lines.filter);
-	if (state == FILTER_TALKING)
-		lines.habit = LINES_HOLDING;
+	if (state == FILTER_EXTRA)
+		lines.buffering = BUFFERING_FULL;
 	lines_start(options);
-	return state == FILTER_TALKING;
+	return state == FILTER_EXTRA;
 }
 
 int
 lines_setup(void *arg)
 {
 	const struct lines_options *options = arg;
-	sigset_t chld;
 
+	/* A filter that reads no more is an error of write(2). */
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* Blocked, so that sigtimedwait(2) has it. */
-	(void)sigemptyset(&chld);
-	(void)sigaddset(&chld, SIGCHLD);
-	(void)sigprocmask(SIG_BLOCK, &chld, NULL);
 	return filter_start(&lines.filter, options->argv);
 }
 
 /* Requests */
 
-static int64_t
-lines_epoch_us(void)
+/*
+ * A filter may end well after an earlier request, as head(1) does, without this
+ * process having seen it.  Then it has read none of these lines: a new one is
+ * to read them.
+ */
+static enum filter_result
+lines_run(const struct lines_options *options, const struct filter_task *task)
 {
-	struct timespec now;
+	struct filter *filter = &lines.filter;
+	enum filter_result result = filter_run(filter, task);
 
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+	if (result == FILTER_FEWER && lines.is_used && !filter->was_silent &&
+	    brood__buffer_len(&filter->out) == 0) {
+		lines_start(options);
+		result = filter_run(filter, task);
+	}
+	lines.is_used = true;
+	if (result != FILTER_DONE)
+		filter_stop(filter);
+	return result;
 }
 
 /*
- * Lines that came before the end are those of the first lines of the request,
- * where the filter died or was stopped.  If it ended well with too few it has
- * left some out, and none can be told from another.
+ * Lines that were printed before the filter died or was stopped are those of
+ * the first lines of the request.  But if it printed too many, or ended well
+ * with too few, nobody can tell which line belongs to which.
  */
-static void
-lines_judge(struct lines_report *report, enum filter_end end)
-{
-	const struct filter *filter = &lines.filter;
-
-	report->n_printed = report->n_done = (uint32_t)filter->n_lines;
-	switch (end) {
-	case FILTER_DONE:
-		report->cause = LINES_DONE;
-		return;
-	case FILTER_ENDED:
-		report->cause = LINES_ENDED;
-		report->status = filter->status;
-		if (filter->status != 0)
-			return;
-		report->cause = LINES_FEWER;
-		break;
-	case FILTER_TIMEOUT:
-		report->cause = LINES_TIMEOUT;
-		return;
-	case FILTER_FULL:
-		report->cause = filter->n_lines > 0 ? LINES_PART :
-		    LINES_TOO_LONG;
-		return;
-	case FILTER_TOO_MANY:
-		report->cause = LINES_MORE;
-		break;
-	}
-	report->n_done = 0;
-}
-
 static int
-lines_reply(struct brood_request *request, const struct lines_report *report)
+lines_reply(struct brood_request *request, struct lines_report *report)
 {
 	struct filter *filter = &lines.filter;
 	int r;
 
-	if (report->n_done == 0)
-		filter->lines_len = 0;
+	report->n_printed = (uint32_t)filter->n_lines;
+	report->status = filter->status;
+	if (report->result == FILTER_FEWER || report->result == FILTER_MORE)
+		filter_forget(filter);
+	report->n_done = (uint32_t)filter->n_lines;
 	r = filter_append(filter, report, sizeof(*report));
 	if (r < 0)
 		return r;
-	return brood_reply(request, 0, filter->out, filter->len);
-}
-
-/* Bytes of a long line are not kept for the short ones that follow. */
-static void
-lines_trim(const struct lines_options *options)
-{
-	if (lines.filter.size <= options->max_line / 4)
-		return;
-	free(lines.filter.out);
-	lines.filter.out = NULL;
-	lines.filter.size = lines.filter.len = 0;
-}
-
-/*
- * A filter may end well after an earlier request, as head(1) does, and not have
- * been seen to: then these lines met none, and are for the next one.
- */
-static enum filter_end
-lines_run(const struct lines_options *options, const struct filter_task *task)
-{
-	enum filter_end end = filter_run(&lines.filter, task);
-
-	if (end == FILTER_ENDED && lines.is_used && lines.filter.len == 0 &&
-	    lines.filter.status == 0 && !lines.filter.is_hurried) {
-		lines_start(options);
-		end = filter_run(&lines.filter, task);
-	}
-	lines.is_used = true;
-	return end;
+	r = brood_reply(request, 0, filter->out.bytes + filter->out.start,
+	    brood__buffer_len(&filter->out));
+	filter_forget(filter);
+	return r;
 }
 
 int
@@ -283,25 +253,22 @@ lines_handle(struct brood_request *request, void *arg)
 		.timeout_ms = options->timeout_ms,
 	};
 	struct lines_report report = { .start_us = lines_epoch_us() };
-	int64_t begin_ms = filter_now_ms();
-	enum filter_end end;
+	int64_t begin_ms = brood__now_ms();
+	enum filter_result result;
 	int r;
 
 	task.n_lines = lines_count(task.data, task.len);
-	report.was_talking = lines_refresh(options);
-	task.patience_ms = lines_patience(&lines, options->timeout_ms);
-	end = lines_run(options, &task);
-	if (end != FILTER_DONE)
-		filter_stop(&lines.filter);
-	lines_learn(&lines, end, begin_ms);
-	lines_judge(&report, end);
-	report.is_restarting = lines.habit == LINES_HOLDING;
+	report.had_extra = lines_refresh(options);
+	task.silence_ms = lines_silence(&lines, options->timeout_ms);
+	result = lines_run(options, &task);
+	lines_learn(&lines, result, begin_ms);
+	report.result = result;
+	report.is_buffering = lines.buffering == BUFFERING_FULL;
 	report.runtime_us = lines_epoch_us() - report.start_us;
 	r = lines_reply(request, &report);
-	/* While the asker is busy with the answer. */
-	if (lines.filter.pid == 0)
+	/* Start a new filter while the host is busy with the reply. */
+	if (lines.filter.child == NULL)
 		(void)lines_refresh(options);
-	lines_trim(options);
 	return r;
 }
 

@@ -3,9 +3,10 @@
 #define BROOD__LINES_H
 
 /*
- * A worker that keeps a line filter running: a request is any number of lines,
- * each with its newline, the reply the lines that the filter printed for them
- * and, behind those, a struct lines_report.
+ * The worker of `brood map --lines`, which keeps a line filter running.  A
+ * request is any number of lines, each with its newline.  The reply is the
+ * lines that the filter printed for them, and behind those a struct
+ * lines_report.
  */
 
 #include <brood.h>
@@ -16,27 +17,18 @@ struct lines_options {
 	size_t		 max_line;	/* bytes of one, its newline excluded */
 };
 
-/* Why a reply has no more lines than it has. */
-enum lines_cause {
-	LINES_DONE = 1,
-	LINES_ENDED,		/* the filter did: see status */
-	LINES_FEWER,		/* it ended well, and lines are missing: which,
-				   nobody can tell */
-	LINES_MORE,		/* it printed more than it was given */
-	LINES_TIMEOUT,
-	LINES_TOO_LONG,		/* a printed line is longer than max_line */
-	LINES_PART,		/* nothing is wrong: ask for the rest again */
-};
-
 struct lines_report {
-	uint32_t	 cause;
-	uint32_t	 n_done;	/* lines in the reply */
+	uint32_t	 result;	/* enum filter_result */
+	uint32_t	 n_done;	/* lines in the reply: for so many of
+					   the first lines of the request */
 	uint32_t	 n_printed;
-	int32_t		 status;	/* ENDED: of wait(2) */
-	uint32_t	 is_restarting;	/* it is started for each request */
-	uint32_t	 was_talking;	/* it had printed too much before this
-					   request */
-	int64_t		 start_us;	/* since the epoch */
+	int32_t		 status;	/* FILTER_DIED: of wait(2) */
+	uint32_t	 is_buffering;	/* the filter is started for each
+					   request, because it keeps its output
+					   until its input ends */
+	uint32_t	 had_extra;	/* before this request, the filter had
+					   printed more than it was asked for */
+	int64_t		 start_us;	/* as lines_epoch_us() */
 	int64_t		 runtime_us;
 };
 
@@ -48,10 +40,13 @@ int	lines_handle(struct brood_request *request, void *arg);
 int	lines_report_read(struct lines_report *ret_report,
 	    const struct brood_message *reply);
 
+/* Microseconds since the epoch. */
+int64_t	lines_epoch_us(void);
+
 /* Count the newlines. */
 size_t	lines_count(const char *data, size_t len);
 
-/* How long are the first n_lines? */
+/* How many bytes do the first n_lines have, with their newlines? */
 size_t	lines_len(const char *data, size_t len, size_t n_lines);
 
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood map: each line of standard input through a program.
+ * brood map: puts each line of standard input through a program.  Here are the
+ * options, the main loop and standard output.
  *
- * Owns the options, the one loop and standard output.  Writing there may wait:
- * a reader that is slow slows everything down, which is what bounds memory.
+ * Writing to standard output may block, and it should: then no input is read,
+ * so memory stays bounded when the reader of the output is slow.
  */
 
 #include "command/command.h"
@@ -22,7 +23,8 @@
 enum {
 	MAP_MAX_WORKERS = 10000,
 	MAP_NO_FD_MS = 20,	/* see map_poll() */
-	MAP_SLACK = 1 << 20,	/* what lines.c may reply beyond a line */
+	MAP_SLACK = 1 << 20,	/* bytes that a reply of lines.c may be longer
+				   than the longest line */
 };
 
 struct map_options {
@@ -95,7 +97,7 @@ map_parse(struct mapper *mapper, struct map_options *options,
 	int opt;
 
 	opterr = 0;
-	/* "+": what follows PROGRAM is its own. */
+	/* "+": options behind PROGRAM are its own. */
 	while ((opt = getopt_long(argc, argv, "+:n:", map_longopts,
 	    NULL)) != -1) {
 		if (opt == '?')
@@ -114,7 +116,7 @@ map_parse(struct mapper *mapper, struct map_options *options,
 
 /* Output */
 
-/* A reader that has left is no error to talk about: it has what it wanted. */
+/* If the reader of the output has left, as head(1) does, print no message. */
 static noreturn void
 map_lose_output(struct mapper *mapper, int error)
 {
@@ -126,18 +128,18 @@ map_lose_output(struct mapper *mapper, int error)
 static void
 map_print(struct mapper *mapper)
 {
-	struct piece *piece;
+	struct chunk *chunk;
 
-	while ((piece = window_printable(&mapper->window)) != NULL) {
-		bool is_empty = piece->out == NULL;
+	while ((chunk = window_printable(&mapper->window)) != NULL) {
+		/* A worker that speaks the protocol replies without newline. */
+		bool has_newline = mapper->has_lines || chunk->out == NULL;
 
-		if ((piece->out_len > 0 &&
-		    fwrite(piece->out, 1, piece->out_len, stdout) !=
-		    piece->out_len) ||
-		    (!mapper->has_lines && !is_empty &&
-		    putchar('\n') == EOF))
+		if ((chunk->out_len > 0 &&
+		    fwrite(chunk->out, 1, chunk->out_len, stdout) !=
+		    chunk->out_len) ||
+		    (!has_newline && putchar('\n') == EOF))
 			map_lose_output(mapper, errno);
-		window_remove(&mapper->window, piece);
+		window_remove(&mapper->window, chunk);
 	}
 	if (fflush(stdout) == EOF)
 		map_lose_output(mapper, errno);
@@ -147,8 +149,9 @@ map_print(struct mapper *mapper)
 /* The loop */
 
 /*
- * A program that cannot be run at all is told at once: later attempts would
- * fail in the same way.
+ * A program that cannot be run ends the command at once, because the next
+ * attempts of the pool would fail in the same way.  Not if a worker has started
+ * before: then the failure may be a short one.
  */
 static void
 map_event(struct mapper *mapper, const struct brood_event *event,
@@ -167,8 +170,9 @@ map_event(struct mapper *mapper, const struct brood_event *event,
 }
 
 /*
- * Wait for standard input, the workers, or a reader of standard output that
- * leaves.  Where a pool has no descriptor, wait for it a little at a time.
+ * Wait for standard input, for the workers, for the reader of standard output
+ * to leave (POLLERR), or until progress is to be drawn.  Where brood_pool_fd()
+ * has no descriptor (-ENOSYS), wait for the pool a short time, again and again.
  */
 static void
 map_poll(struct mapper *mapper)
@@ -216,7 +220,7 @@ map_run(struct mapper *mapper)
 		while (brood_pool_next_event(mapper->pool, &event) == 1)
 			map_event(mapper, &event, &is_started);
 		mapper_take(mapper);
-		/* In this order: printing makes room. */
+		/* Print first: that makes room for more input. */
 		map_print(mapper);
 		mapper_feed(mapper);
 		progress_draw(&mapper->progress, &mapper->count);
@@ -242,15 +246,12 @@ map_start(struct mapper *mapper, const struct map_options *options,
 		pool.max_payload = BROOD_MAX_PAYLOAD + MAP_SLACK;
 	} else
 		pool.argv = lines->argv;
-	/* A reader that leaves is an error of write(2). */
+	/* If the reader of the output leaves, write(2) gives EPIPE. */
 	(void)signal(SIGPIPE, SIG_IGN);
-	/* The workers first: they are copies of what this process is now. */
+	/* First of all, because workers are copies of this process. */
 	r = brood_pool_new(&mapper->pool, &pool);
 	if (r < 0)
 		command_die(COMMAND_UNUSABLE, -r, "workers");
-	r = input_init(&mapper->input, STDIN_FILENO, BROOD_MAX_PAYLOAD);
-	if (r < 0)
-		mapper_die(mapper, -r, "standard input");
 	progress_start(&mapper->progress, options->has_progress,
 	    STDIN_FILENO);
 }
@@ -269,7 +270,7 @@ map_finish(struct mapper *mapper)
 	input_fini(&mapper->input);
 	window_fini(&mapper->window);
 	command_close_stdout();
-	return mapper->count.n_failed > 0 || mapper->is_suspect ?
+	return mapper->count.n_failed > 0 || mapper->had_extra ?
 	    COMMAND_FAILED : COMMAND_OK;
 }
 
@@ -278,6 +279,7 @@ map_main(const struct command *command, int argc, char **argv)
 {
 	struct mapper mapper = {
 		.timeout_ms = -1,
+		.input = { .fd = STDIN_FILENO, .max_line = BROOD_MAX_PAYLOAD },
 		.chunk_lines = 1,
 		.chunk_bytes = 1,
 	};
@@ -300,22 +302,24 @@ const struct command command_map = {
 	    "           [--timeout S] [--progress] [--joblog FILE]\n"
 	    "           [--failed FILE] -- PROGRAM [ARG...]",
 	.help =
-	    "Each line is a request to a worker that runs PROGRAM, each reply\n"
-	    "a line, in the order of the input.\n\n"
-	    "  -n, --workers WORKERS  this many; as there are processors\n"
-	    "  --lines         PROGRAM is a filter that prints a line for\n"
-	    "                  each that it reads, such as sed; else it\n"
-	    "                  speaks the protocol\n"
-	    "  --unordered     print replies as they come\n"
-	    "  --retries N     try a line that fails N times more\n"
-	    "  --timeout S     a line fails after S seconds\n"
-	    "  --progress      show progress though this is no terminal\n"
-	    "  --joblog FILE   a table: Seq, Start, Runtime (of the request\n"
-	    "                  that the line was in), BytesIn, BytesOut,\n"
-	    "                  Fate, Status\n"
-	    "  --failed FILE   the lines that failed\n\n"
-	    "Exit status: 0, or 1 if a line failed, 2 if called wrongly,\n"
-	    "3 if PROGRAM, a file or standard output cannot be used (the last\n"
-	    "silently if its reader has left).\n",
+	    "Each line becomes a request to a worker that runs PROGRAM, and\n"
+	    "each reply is printed as a line, in the order of the input.\n\n"
+	    "  -n, --workers WORKERS  how many; default: as many as there are\n"
+	    "                  processors\n"
+	    "  --lines         PROGRAM is a filter that prints one line for\n"
+	    "                  each line it reads, such as sed; without this,\n"
+	    "                  PROGRAM speaks the protocol of brood\n"
+	    "  --unordered     print each reply when it comes\n"
+	    "  --retries N     try a line that fails N times more; default: 0\n"
+	    "  --timeout S     a line fails after S seconds; default: never\n"
+	    "  --progress      show progress even if standard error is no\n"
+	    "                  terminal\n"
+	    "  --joblog FILE   write a table to FILE, one row for each line:\n"
+	    "                  Seq, Start, Runtime (of the request that the\n"
+	    "                  line was in), BytesIn, BytesOut, Fate, Status\n"
+	    "  --failed FILE   write the input lines that failed to FILE\n\n"
+	    "Exit status: 0, or 1 if a line failed, 2 if called wrongly, 3 if\n"
+	    "PROGRAM, a file or standard output cannot be used (no message if\n"
+	    "the reader of the output has left).\n",
 	.run = map_main,
 };

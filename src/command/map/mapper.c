@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Requests out of lines, and what to do with each answer.
- *
- * Owns the decisions: how many lines are a request, and what is sent again.  It
- * must not know how a filter is run, nor in which order lines are printed.
+ * Makes requests of lines, and decides what to do with each answer: how many
+ * lines are a request, and what is sent again.  This file knows nothing of how
+ * a filter is run, nor of the order in which lines are printed.
  *
  * A request takes the lines that are there when a worker is free, so that one
- * line typed at a terminal is answered at once.  How many it takes at most
- * follows from how long requests take: they begin with one line, which keeps a
- * slow program's lines spread over all workers.
+ * line typed at a terminal is answered at once.  How many lines it takes at
+ * most depends on how long earlier requests took.  The first have one line
+ * each, which spreads the lines of a slow program over all workers.
  *
- * When lines of a request fail, those that are not done are sent again in two
- * halves, until the one that is to blame is alone.
+ * When a line of a request fails, the lines that are not done are sent again in
+ * two halves, and so on, until the line that is to blame is alone.
  */
 
 #include "command/command.h"
@@ -26,14 +25,17 @@
 #include <string.h>
 #include <time.h>
 
+/* How much a request should be; more of it if each one starts the filter. */
 enum {
-	MAPPER_PROMPT_US = 50000,	/* a request should take ... */
-	MAPPER_RESTART_US = 1000000,	/* ... if each starts the filter */
-	MAPPER_BYTES = 1 << 16,		/* of a request, at most ... */
-	MAPPER_RESTART_BYTES = 1 << 18,	/* ... if each starts the filter */
-	MAPPER_LINES = 1 << 17,
-	MAPPER_DEATHS = 100,		/* of workers, until a line is blamed */
+	MAPPER_REQUEST_US = 50000,
+	MAPPER_BUFFERING_US = 1000000,
+	MAPPER_REQUEST_BYTES = 1 << 16,		/* at most */
+	MAPPER_BUFFERING_BYTES = 1 << 18,	/* at most */
+	MAPPER_REQUEST_LINES = 1 << 17,		/* at most */
 };
+
+/* After this many deaths of workers that had it, a line is to blame. */
+enum { MAPPER_MAX_DEATHS = 100 };
 
 noreturn void
 mapper_die(struct mapper *mapper, int error, const char *format, ...)
@@ -53,20 +55,12 @@ mapper_die(struct mapper *mapper, int error, const char *format, ...)
 	exit(COMMAND_UNUSABLE);
 }
 
-static int64_t
-mapper_epoch_us(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
 /* Sending */
 
 /*
- * Requests that wait in the pool hide the time it takes to answer one.  But
- * their deadline runs there too: with one they are sent to free workers only.
+ * How many requests should the pool have?  One that waits there for each worker
+ * is ready when a worker has answered.  But the time limit of a request counts
+ * its wait in the pool: with a limit, none should wait.
  */
 static unsigned
 mapper_n_wanted(const struct mapper *mapper, bool is_plenty)
@@ -87,13 +81,13 @@ mapper_fail(struct mapper *mapper, uint64_t number, const char *why)
 	mapper->count.n_failed++;
 }
 
-/* A line that is longer than a request may be. */
+/* The input has dropped a line that is longer than a request may be. */
 static void
-mapper_pass_over(struct mapper *mapper)
+mapper_fail_long(struct mapper *mapper)
 {
 	struct joblog_line line = {
 		.number = ++mapper->n_read,
-		.start_us = mapper_epoch_us(),
+		.start_us = lines_epoch_us(),
 		.n_in = mapper->input.max_line,
 		.fate = BROOD_REFUSED,
 	};
@@ -106,7 +100,7 @@ mapper_pass_over(struct mapper *mapper)
 	mapper->count.n_lines++;
 }
 
-/* Make a request of lines that are there.  False: none can be made now. */
+/* Make a chunk of lines that are there.  False: none can be made now. */
 static bool
 mapper_cut(struct mapper *mapper)
 {
@@ -119,40 +113,42 @@ mapper_cut(struct mapper *mapper)
 	if (!window_has_room(&mapper->window) ||
 	    mapper->n_sent >= mapper_n_wanted(mapper, is_plenty))
 		return false;
-	found = input_take(&mapper->input, mapper->chunk_lines,
+	found = input_peek(&mapper->input, mapper->chunk_lines,
 	    mapper->chunk_bytes, &data, &len, &n_lines);
 	if (found == INPUT_NONE)
 		return false;
 	if (found == INPUT_TOO_LONG) {
-		mapper_pass_over(mapper);
+		mapper_fail_long(mapper);
 		return true;
 	}
 	if (window_add(&mapper->window, mapper->n_read + 1, data, len,
 	    n_lines) < 0)
 		mapper_die(mapper, ENOMEM, "standard input");
+	input_consume(&mapper->input, len);
 	mapper->n_read += n_lines;
 	return true;
 }
 
-/* False: no worker is free. */
+/* Send a chunk as a request.  False: no worker is free. */
 static bool
-mapper_send(struct mapper *mapper, struct piece *piece)
+mapper_send(struct mapper *mapper, struct chunk *chunk)
 {
-	struct brood_message msg = { .data = piece->data, .len = piece->len };
+	struct brood_message msg = { .data = chunk->data, .len = chunk->len };
 	int r;
 
 	if (mapper->n_sent >= mapper_n_wanted(mapper, true))
 		return false;
+	/* A worker that speaks the protocol gets the line without newline. */
 	if (!mapper->has_lines)
 		msg.len--;
 	r = brood_pool_submit(mapper->pool, &msg, 0,
-	    mapper->has_lines ? -1 : mapper->timeout_ms, piece, NULL);
+	    mapper->has_lines ? -1 : mapper->timeout_ms, chunk, NULL);
 	if (r == -EAGAIN)
 		return false;
 	if (r < 0)
 		mapper_die(mapper, -r, "workers");
-	piece->start_us = mapper_epoch_us();
-	window_sent(&mapper->window, piece);
+	chunk->start_us = lines_epoch_us();
+	window_sent(&mapper->window, chunk);
 	mapper->n_sent++;
 	return true;
 }
@@ -160,41 +156,41 @@ mapper_send(struct mapper *mapper, struct piece *piece)
 void
 mapper_feed(struct mapper *mapper)
 {
-	struct piece *piece;
+	struct chunk *chunk;
 	bool is_fed;
 
 	do {
-		piece = window_waiting(&mapper->window);
-		is_fed = piece != NULL ? mapper_send(mapper, piece) :
+		chunk = window_waiting(&mapper->window);
+		is_fed = chunk != NULL ? mapper_send(mapper, chunk) :
 		    mapper_cut(mapper);
 	} while (is_fed);
 }
 
 /* Answers */
 
-/* The next request may be larger, or has to be smaller. */
+/* Let the next chunks be larger or smaller, by how long this one took. */
 static void
-mapper_learn(struct mapper *mapper, const struct piece *piece,
+mapper_learn(struct mapper *mapper, const struct chunk *chunk,
     const struct verdict *verdict)
 {
-	int64_t want_us = verdict->is_restarting ? MAPPER_RESTART_US :
-	    MAPPER_PROMPT_US;
-	size_t n = piece->n_lines;
+	int64_t want_us = verdict->is_buffering ? MAPPER_BUFFERING_US :
+	    MAPPER_REQUEST_US;
+	size_t n = chunk->n_lines;
 
-	mapper->chunk_bytes = verdict->is_restarting ? MAPPER_RESTART_BYTES :
-	    MAPPER_BYTES;
+	mapper->chunk_bytes = verdict->is_buffering ? MAPPER_BUFFERING_BYTES :
+	    MAPPER_REQUEST_BYTES;
 	if (verdict->runtime_us > 2 * want_us) {
 		n = (size_t)((int64_t)n * want_us / verdict->runtime_us);
 		if (n < mapper->chunk_lines)
 			mapper->chunk_lines = n > 0 ? n : 1;
 	} else if (verdict->runtime_us < want_us / 4 &&
-	    4 * n > mapper->chunk_lines && 4 * n <= MAPPER_LINES)
+	    4 * n > mapper->chunk_lines && 4 * n <= MAPPER_REQUEST_LINES)
 		mapper->chunk_lines = 4 * n;
 }
 
-/* A row for each line that is done. */
+/* Write a row for each line of a chunk that is finished. */
 static void
-mapper_log(struct mapper *mapper, const struct piece *piece,
+mapper_log(struct mapper *mapper, const struct chunk *chunk,
     const struct verdict *verdict, const char *out)
 {
 	struct joblog_line line = {
@@ -203,16 +199,16 @@ mapper_log(struct mapper *mapper, const struct piece *piece,
 		.fate = verdict->fate,
 		.status = verdict->status,
 	};
-	const char *in = piece->data;
+	const char *in = chunk->data;
 	size_t out_len = verdict->out_len;
 
 	if (mapper->log.table == NULL)
 		return;
-	for (size_t i = 0; i < piece->n_lines; i++) {
-		size_t left = piece->len - (size_t)(in - piece->data);
+	for (size_t i = 0; i < chunk->n_lines; i++) {
+		size_t left = chunk->len - (size_t)(in - chunk->data);
 		size_t n = lines_len(in, left, 1);
 
-		line.number = piece->first + i;
+		line.number = chunk->first + i;
 		line.n_in = n - 1;
 		in += n;
 		n = out_len;
@@ -227,114 +223,127 @@ mapper_log(struct mapper *mapper, const struct piece *piece,
 	}
 }
 
-/* All lines of the piece are done, or the one that it has has failed. */
+/* The lines of the chunk are done; or it has one line, which has failed. */
 static void
-mapper_finish(struct mapper *mapper, struct piece *piece,
+mapper_finish(struct mapper *mapper, struct chunk *chunk,
     const struct verdict *verdict, struct brood_completion *done)
 {
-	mapper_log(mapper, piece, verdict, done->reply.data);
-	mapper->count.n_lines += piece->n_lines;
-	mapper->count.n_bytes += piece->len;
-	window_done(&mapper->window, piece,
+	mapper_log(mapper, chunk, verdict, done->reply.data);
+	mapper->count.n_lines += chunk->n_lines;
+	mapper->count.n_bytes += chunk->len;
+	window_done(&mapper->window, chunk,
 	    verdict->n_done > 0 ? done : NULL, verdict->out_len);
 }
 
-/* Is a line that is alone and to blame to be tried once more? */
+/* No line of the chunk is done.  May it be sent again as it is? */
 static bool
-mapper_is_worth_it(const struct mapper *mapper, struct piece *piece,
+mapper_may_retry(const struct mapper *mapper, struct chunk *chunk,
     const struct verdict *verdict)
 {
 	if (verdict->blame == BLAME_NONE)
 		return true;
 	if (verdict->blame == BLAME_WORKER)
-		return ++piece->n_deaths < MAPPER_DEATHS;
-	return piece->n_failures++ < mapper->retries;
+		return ++chunk->n_deaths < MAPPER_MAX_DEATHS;
+	return chunk->n_failures++ < mapper->retries;
 }
 
+/* The chunk is one line, which has failed. */
 static void
-mapper_give_up(struct mapper *mapper, struct piece *piece,
+mapper_give_up(struct mapper *mapper, struct chunk *chunk,
     struct verdict *verdict, struct brood_completion *done)
 {
 	verdict->out_len = 0;
 	if (verdict->fate == BROOD_DONE)
 		verdict->fate = BROOD_FAILED;
-	mapper_fail(mapper, piece->first, verdict->text);
-	joblog_fail(&mapper->log, piece->data, piece->len);
-	mapper_finish(mapper, piece, verdict, done);
+	mapper_fail(mapper, chunk->first, verdict->text);
+	joblog_fail(&mapper->log, chunk->data, chunk->len);
+	mapper_finish(mapper, chunk, verdict, done);
 }
 
-/* Some lines of the piece are done, perhaps none; not all. */
+/*
+ * The first n_done lines of the chunk are done, perhaps none; not all.
+ *
+ * 1 None is done, and the chunk has one line or no line is to blame: send it
+ *   again as it is.  If that was tried often enough, give up a single line, and
+ *   go on with 3 for more lines.
+ * 2 Some are done, and no line is to blame: send the rest again as one chunk.
+ * 3 Some line is to blame: send the rest again in two halves.
+ */
 static void
-mapper_retry(struct mapper *mapper, struct piece *piece,
+mapper_retry(struct mapper *mapper, struct chunk *chunk,
     struct verdict *verdict, struct brood_completion *done)
 {
 	bool is_whole = verdict->blame != BLAME_LINE;
 
-	if (verdict->n_done == 0 && (is_whole || piece->n_lines == 1)) {
-		if (mapper_is_worth_it(mapper, piece, verdict)) {
-			window_again(&mapper->window, piece);
+	if (verdict->n_done == 0 && (is_whole || chunk->n_lines == 1)) {
+		if (mapper_may_retry(mapper, chunk, verdict)) {
+			window_again(&mapper->window, chunk);
 			return;
 		}
-		if (piece->n_lines == 1) {
-			mapper_give_up(mapper, piece, verdict, done);
+		if (chunk->n_lines == 1) {
+			mapper_give_up(mapper, chunk, verdict, done);
 			return;
 		}
 	}
-	if (window_split(&mapper->window, piece, verdict->n_done,
+	if (window_split(&mapper->window, chunk, verdict->n_done,
 	    is_whole && verdict->n_done > 0) < 0)
 		mapper_die(mapper, ENOMEM, "standard input");
 	verdict->fate = BROOD_DONE;
 	verdict->status = 0;
-	mapper_finish(mapper, piece, verdict, done);
+	mapper_finish(mapper, chunk, verdict, done);
 }
 
-/* Lines were printed that no line can be blamed for any more. */
+/*
+ * The filter has printed lines after it had answered a request, which was taken
+ * to be done.  Say so, once: some lines of the output may be wrong.
+ */
 static void
-mapper_suspect(struct mapper *mapper, const struct piece *piece)
+mapper_warn_extra(struct mapper *mapper, const struct chunk *chunk)
 {
-	if (mapper->is_suspect)
+	if (mapper->had_extra)
 		return;
-	mapper->is_suspect = true;
+	mapper->had_extra = true;
 	progress_clear(&mapper->progress);
 	command_warn(0, "%s: printed more lines than it was given, "
-	    "before line %" PRIu64, mapper->program, piece->first);
+	    "before line %" PRIu64, mapper->program, chunk->first);
 }
 
+/* Fill in a verdict from a completion. */
 static void
-mapper_judge(struct mapper *mapper, struct piece *piece,
+mapper_judge(struct mapper *mapper, struct chunk *chunk,
     struct verdict *verdict, const struct brood_completion *done)
 {
 	if (mapper->has_lines)
-		verdict_of_lines(verdict, done, piece->n_lines);
+		verdict_of_lines(verdict, done, chunk->n_lines);
 	else
 		verdict_of_reply(verdict, done);
-	if (verdict->n_done > piece->n_lines)
+	if (verdict->n_done > chunk->n_lines)
 		mapper_die(mapper, EPROTO, "%s", mapper->program);
 	if (verdict->start_us == 0) {
-		verdict->start_us = piece->start_us;
-		verdict->runtime_us = mapper_epoch_us() - piece->start_us;
+		verdict->start_us = chunk->start_us;
+		verdict->runtime_us = lines_epoch_us() - chunk->start_us;
 	}
-	if (verdict->was_talking)
-		mapper_suspect(mapper, piece);
+	if (verdict->had_extra)
+		mapper_warn_extra(mapper, chunk);
 }
 
 static void
 mapper_answer(struct mapper *mapper, struct brood_completion *done)
 {
-	struct piece *piece = done->tag;
+	struct chunk *chunk = done->tag;
 	struct verdict verdict;
 
 	mapper->n_sent--;
-	mapper_judge(mapper, piece, &verdict, done);
+	mapper_judge(mapper, chunk, &verdict, done);
 	if (verdict.blame == BLAME_POOL)
 		mapper_die(mapper, 0, "%s: %s", mapper->program, verdict.text);
-	if (verdict.n_done < piece->n_lines) {
-		mapper_retry(mapper, piece, &verdict, done);
+	if (verdict.n_done < chunk->n_lines) {
+		mapper_retry(mapper, chunk, &verdict, done);
 		return;
 	}
 	if (mapper->has_lines)
-		mapper_learn(mapper, piece, &verdict);
-	mapper_finish(mapper, piece, &verdict, done);
+		mapper_learn(mapper, chunk, &verdict);
+	mapper_finish(mapper, chunk, &verdict, done);
 }
 
 void
@@ -355,5 +364,5 @@ bool
 mapper_is_finished(const struct mapper *mapper)
 {
 	return mapper->input.is_ended && input_len(&mapper->input) == 0 &&
-	    mapper->window.n_pieces == 0;
+	    mapper->window.n_chunks == 0;
 }

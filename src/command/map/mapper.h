@@ -3,7 +3,7 @@
 #define BROOD__MAPPER_H
 
 /*
- * The work of `brood map`: lines to requests, answers to lines.
+ * The work of `brood map`: requests are made of lines, and lines of answers.
  */
 
 #include "command/map/input.h"
@@ -15,11 +15,11 @@
 #include <stdnoreturn.h>
 
 struct mapper {
-	/* What was asked for. */
+	/* What the user asked for; set by map.c. */
 	const char	*program;
-	bool		 has_lines;
+	bool		 has_lines;	/* --lines: the program is a filter */
 	unsigned	 retries;
-	int		 timeout_ms;	/* -1: none */
+	int		 timeout_ms;	/* for a line; -1: none */
 
 	struct brood_pool *pool;
 	struct input	 input;
@@ -27,23 +27,27 @@ struct mapper {
 	struct joblog	 log;
 	struct progress	 progress;
 	struct progress_count count;
-	uint64_t	 n_read;	/* lines */
+	uint64_t	 n_read;	/* lines taken from the input */
 	unsigned	 n_sent;	/* requests without an answer */
-	size_t		 chunk_lines;	/* to put in one request */
-	size_t		 chunk_bytes;
-	bool		 is_suspect;	/* the filter prints too much */
+	size_t		 chunk_lines;	/* that the next chunk has at most */
+	size_t		 chunk_bytes;	/* that the next chunk has at most */
+	bool		 had_extra;	/* the filter printed too much, and the
+					   user was told */
 };
 
-/* Send what workers are free for. */
+/* Send as many requests as the workers have use for. */
 void	mapper_feed(struct mapper *mapper);
 
 /* Take the answers that have come. */
 void	mapper_take(struct mapper *mapper);
 
-/* Is there nothing left to wait for? */
+/* Was everything read, answered and printed? */
 bool	mapper_is_finished(const struct mapper *mapper);
 
-/* End workers and command: "brood: what: why", unless format is NULL. */
+/*
+ * Print "brood: what: why", unless format is NULL; end the workers, and the
+ * command with COMMAND_UNUSABLE.
+ */
 noreturn void
 	mapper_die(struct mapper *mapper, int error, const char *format, ...)
 	    __attribute__((__format__(__printf__, 3, 4)));

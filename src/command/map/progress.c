@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The bar of `brood map`.
- *
- * Owns the last line of the terminal.  Elsewhere than on a terminal it prints
- * whole lines, and rarely.  It must not know what is being counted.
+ * The progress bar of `brood map`.  On a terminal it is drawn over itself on
+ * the last line; elsewhere each is a line of its own, and they are rarer.
  */
 
+#include "base/clock.h"
 #include "command/map/progress.h"
 
 #include <inttypes.h>
@@ -14,7 +13,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -24,16 +22,7 @@ enum {
 	PROGRESS_MAX_BAR = 40,
 };
 
-static int64_t
-progress_now_ms(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-/* What is left of a file from where it is read; 0 for all else. */
+/* Bytes from the position of fd to the end of its file; 0: it is no file. */
 static uint64_t
 progress_measure(int fd)
 {
@@ -55,7 +44,7 @@ progress_start(struct progress *progress, bool is_asked, int fd)
 		.is_on = is_asked || (is_terminal && !isatty(STDOUT_FILENO)),
 		.is_terminal = is_terminal,
 		.total = progress_measure(fd),
-		.start_ms = progress_now_ms(),
+		.start_ms = brood__now_ms(),
 	};
 	progress->next_ms = progress->start_ms +
 	    (is_terminal ? PROGRESS_TERMINAL_MS : PROGRESS_LOG_MS);
@@ -64,12 +53,8 @@ progress_start(struct progress *progress, bool is_asked, int fd)
 int
 progress_wait_ms(const struct progress *progress)
 {
-	int64_t left_ms;
-
-	if (!progress->is_on)
-		return -1;
-	left_ms = progress->next_ms - progress_now_ms();
-	return left_ms > 0 ? (int)left_ms : 0;
+	return progress->is_on ?
+	    brood__time_left(progress->next_ms, brood__now_ms()) : -1;
 }
 
 static void
@@ -94,7 +79,7 @@ progress_columns(void)
 	return size.ws_col;
 }
 
-/* "[####----] 42% ", where there is room for it. */
+/* "[####----] 42% ", or only the number where there is no room. */
 static void
 progress_bar(char *text, size_t size, unsigned room, double share)
 {
@@ -111,12 +96,12 @@ progress_bar(char *text, size_t size, unsigned room, double share)
 	(void)snprintf(text, size, "[%s] %d%% ", bar, (int)(share * 100));
 }
 
-/* Lines, rate and what has failed; then the time left, or that it took. */
+/* Lines, rate and failures; then the time that is left, or that was spent. */
 static size_t
-progress_tell(char *text, size_t size, const struct progress *progress,
+progress_text(char *text, size_t size, const struct progress *progress,
     const struct progress_count *count, bool is_end)
 {
-	int64_t spent_ms = progress_now_ms() - progress->start_ms;
+	int64_t spent_ms = brood__now_ms() - progress->start_ms;
 	double rate = spent_ms > 0 ?
 	    (double)count->n_lines * 1000 / (double)spent_ms : 0;
 	bool has_left = !is_end && progress->total > 0 && count->n_bytes > 0;
@@ -146,7 +131,7 @@ progress_print(struct progress *progress, const struct progress_count *count,
 	double share;
 	size_t len;
 
-	len = progress_tell(text, sizeof(text), progress, count, is_end);
+	len = progress_text(text, sizeof(text), progress, count, is_end);
 	if (progress->total > 0) {
 		share = (double)count->n_bytes / (double)progress->total;
 		progress_bar(bar, sizeof(bar),
@@ -166,7 +151,7 @@ progress_print(struct progress *progress, const struct progress_count *count,
 void
 progress_draw(struct progress *progress, const struct progress_count *count)
 {
-	int64_t now_ms = progress_now_ms();
+	int64_t now_ms = brood__now_ms();
 
 	if (!progress->is_on || now_ms < progress->next_ms)
 		return;
@@ -181,7 +166,7 @@ progress_clear(struct progress *progress)
 	if (progress->is_drawn)
 		fputs("\r\033[K", stderr);
 	progress->is_drawn = false;
-	/* Again soon, behind the message. */
+	/* Draw it again soon, behind the message. */
 	progress->next_ms = progress->is_terminal ? 0 : progress->next_ms;
 }
 

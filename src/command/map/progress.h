@@ -11,23 +11,23 @@
 
 struct progress {
 	bool		 is_on;
-	bool		 is_terminal;	/* the line is drawn over itself */
-	bool		 is_drawn;	/* ... and stands there now */
-	uint64_t	 total;		/* bytes; 0: not known */
+	bool		 is_terminal;	/* standard error is one */
+	bool		 is_drawn;	/* the bar is on the terminal now */
+	uint64_t	 total;		/* bytes of the input; 0: not known */
 	int64_t		 start_ms;
 	int64_t		 next_ms;	/* when to draw it again */
 };
 
-/* What is known now. */
+/* What mapper.c counts. */
 struct progress_count {
-	uint64_t	 n_lines;	/* done */
-	uint64_t	 n_failed;
-	uint64_t	 n_bytes;	/* of the input, done */
+	uint64_t	 n_lines;	/* done or failed */
+	uint64_t	 n_failed;	/* lines */
+	uint64_t	 n_bytes;	/* of the input, done or failed */
 };
 
 /*
- * On if standard error is a terminal that standard output is not on, and if
- * is_asked.  fd is the input: if it is a file its size is the total.
+ * Show progress if is_asked, or if standard error is a terminal and standard
+ * output is not.  fd is the input; if it is a file, its size gives the total.
  */
 void	progress_start(struct progress *progress, bool is_asked, int fd);
 
@@ -38,10 +38,10 @@ int	progress_wait_ms(const struct progress *progress);
 void	progress_draw(struct progress *progress,
 	    const struct progress_count *count);
 
-/* Make way for a message. */
+/* Clear the line of the terminal, for a message. */
 void	progress_clear(struct progress *progress);
 
-/* The last words. */
+/* Print the final counts. */
 void	progress_end(struct progress *progress,
 	    const struct progress_count *count);
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * From completions to words and blame.  Pure: it owns nothing, and decides
- * nothing but who is to blame.
+ * From a completion to text and blame.  Nothing here has a state or an effect.
  *
- * A worker of lines.c does nothing with a line but pass it on, so that its
- * death is no line's fault; one that speaks the protocol dies of what it does.
+ * A worker of lines.c only passes lines on to its filter, so no line is to
+ * blame for its death.  A worker that speaks the protocol works on the line
+ * itself, so the line is to blame.
  */
 
+#include "base/text.h"
+#include "command/map/filter.h"
 #include "command/map/lines.h"
 #include "command/map/verdict.h"
 
@@ -15,19 +17,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-
-/* Text of other processes must not command a terminal. */
-static void
-verdict_clean(char *text)
-{
-	for (unsigned char *p = (unsigned char *)text; *p != '\0'; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
-		/* U+0080 to U+009F, the other control characters. */
-		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			p[0] = p[1] = '?';
-	}
-}
 
 static void __attribute__((__format__(__printf__, 2, 3)))
 verdict_say(struct verdict *verdict, const char *format, ...)
@@ -37,7 +26,7 @@ verdict_say(struct verdict *verdict, const char *format, ...)
 	va_start(ap, format);
 	(void)vsnprintf(verdict->text, sizeof(verdict->text), format, ap);
 	va_end(ap);
-	verdict_clean(verdict->text);
+	brood__text_clean(verdict->text);
 }
 
 static void
@@ -88,26 +77,26 @@ verdict_of_report(struct verdict *verdict, const struct lines_report *report,
 {
 	verdict->fate = BROOD_FAILED;
 	verdict->blame = BLAME_LINE;
-	switch ((enum lines_cause)report->cause) {
-	case LINES_DONE:
+	switch ((enum filter_result)report->result) {
+	case FILTER_DONE:
 		verdict->fate = BROOD_DONE;
 		break;
-	case LINES_PART:
+	case FILTER_PART:
 		verdict->blame = BLAME_NONE;
 		break;
-	case LINES_ENDED:
+	case FILTER_DIED:
 		verdict_say_status(verdict, report, n_lines);
 		break;
-	case LINES_FEWER:
-	case LINES_MORE:
+	case FILTER_FEWER:
+	case FILTER_MORE:
 		verdict_say(verdict, "printed %u lines for %zu",
 		    report->n_printed, n_lines);
 		break;
-	case LINES_TIMEOUT:
+	case FILTER_TIMEOUT:
 		verdict->fate = BROOD_EXPIRED;
 		verdict_say(verdict, "no line came in time");
 		break;
-	case LINES_TOO_LONG:
+	case FILTER_TOO_LONG:
 		verdict_say(verdict, "its output is too long for a line");
 		break;
 	}
@@ -135,6 +124,6 @@ verdict_of_lines(struct verdict *verdict, const struct brood_completion *done,
 	verdict->out_len = done->reply.len - sizeof(report);
 	verdict->start_us = report.start_us;
 	verdict->runtime_us = report.runtime_us;
-	verdict->is_restarting = report.is_restarting;
-	verdict->was_talking = report.was_talking;
+	verdict->is_buffering = report.is_buffering;
+	verdict->had_extra = report.had_extra;
 }

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The bounded window between input and output of `brood map`.
+ * The bounded window between input and output of `brood map`.  This file knows
+ * nothing of workers, nor of why a chunk is sent again.
  *
- * Owns the pieces and counts what they hold.  It must not know workers, nor
- * why a piece is sent again.
- *
- * Invariant: a piece that is WAITING is in both lists, any other in one.  So
- * the first piece is never stuck behind a full window: what waits is sent
- * before anything is added.
+ * A chunk that is WAITING is in both lists, any other only in `chunks`.  A full
+ * window always empties: mapper.c sends chunks that wait before it adds new
+ * ones, and the first chunk is among those that were sent, or next to be.
  */
 
 #include "command/map/lines.h"
@@ -20,7 +18,7 @@
 #include <string.h>
 
 enum {
-	WINDOW_PIECES = 1 << 14,
+	WINDOW_CHUNKS = 1 << 14,
 	WINDOW_BYTES = 32 << 20,
 };
 
@@ -28,179 +26,178 @@ void
 window_init(struct window *window, bool is_unordered)
 {
 	*window = (struct window) { .is_unordered = is_unordered };
-	TAILQ_INIT(&window->pieces);
+	TAILQ_INIT(&window->chunks);
 	TAILQ_INIT(&window->waiting);
 }
 
 void
 window_fini(struct window *window)
 {
-	struct piece *piece;
+	struct chunk *chunk;
 
-	while ((piece = TAILQ_FIRST(&window->pieces)) != NULL)
-		window_remove(window, piece);
+	while ((chunk = TAILQ_FIRST(&window->chunks)) != NULL)
+		window_remove(window, chunk);
 }
 
 bool
 window_has_room(const struct window *window)
 {
-	return window->n_pieces < WINDOW_PIECES &&
+	return window->n_chunks < WINDOW_CHUNKS &&
 	    window->n_bytes < WINDOW_BYTES;
 }
 
-static struct piece *
-piece_new(uint64_t first, const char *data, size_t len, size_t n_lines)
+static struct chunk *
+chunk_new(uint64_t first, const char *data, size_t len, size_t n_lines)
 {
-	struct piece *piece;
+	struct chunk *chunk;
 
-	piece = calloc(1, sizeof(*piece));
-	if (piece == NULL)
+	chunk = calloc(1, sizeof(*chunk));
+	if (chunk == NULL)
 		return NULL;
-	piece->data = malloc(len);
-	if (piece->data == NULL) {
-		free(piece);
+	chunk->data = malloc(len);
+	if (chunk->data == NULL) {
+		free(chunk);
 		return NULL;
 	}
-	memcpy(piece->data, data, len);
-	piece->state = PIECE_WAITING;
-	piece->first = first;
-	piece->len = len;
-	piece->n_lines = n_lines;
-	return piece;
+	memcpy(chunk->data, data, len);
+	chunk->state = CHUNK_WAITING;
+	chunk->first = first;
+	chunk->len = len;
+	chunk->n_lines = n_lines;
+	return chunk;
 }
 
 static void
-window_count(struct window *window, const struct piece *piece)
+window_count(struct window *window, const struct chunk *chunk)
 {
-	window->n_pieces++;
-	window->n_bytes += sizeof(*piece) + piece->len;
+	window->n_chunks++;
+	window->n_bytes += sizeof(*chunk) + chunk->len;
 }
 
 int
 window_add(struct window *window, uint64_t first, const char *data,
     size_t len, size_t n_lines)
 {
-	struct piece *piece;
+	struct chunk *chunk;
 
-	piece = piece_new(first, data, len, n_lines);
-	if (piece == NULL)
+	chunk = chunk_new(first, data, len, n_lines);
+	if (chunk == NULL)
 		return -ENOMEM;
-	TAILQ_INSERT_TAIL(&window->pieces, piece, next);
-	TAILQ_INSERT_TAIL(&window->waiting, piece, waiting);
-	window_count(window, piece);
+	TAILQ_INSERT_TAIL(&window->chunks, chunk, next);
+	TAILQ_INSERT_TAIL(&window->waiting, chunk, waiting);
+	window_count(window, chunk);
 	return 0;
 }
 
-struct piece *
+struct chunk *
 window_waiting(struct window *window)
 {
 	return TAILQ_FIRST(&window->waiting);
 }
 
 void
-window_sent(struct window *window, struct piece *piece)
+window_sent(struct window *window, struct chunk *chunk)
 {
-	assert(piece->state == PIECE_WAITING);
-	TAILQ_REMOVE(&window->waiting, piece, waiting);
-	piece->state = PIECE_SENT;
+	assert(chunk->state == CHUNK_WAITING);
+	TAILQ_REMOVE(&window->waiting, chunk, waiting);
+	chunk->state = CHUNK_SENT;
 }
 
 void
-window_again(struct window *window, struct piece *piece)
+window_again(struct window *window, struct chunk *chunk)
 {
-	assert(piece->state == PIECE_SENT);
-	TAILQ_INSERT_HEAD(&window->waiting, piece, waiting);
-	piece->state = PIECE_WAITING;
+	assert(chunk->state == CHUNK_SENT);
+	TAILQ_INSERT_HEAD(&window->waiting, chunk, waiting);
+	chunk->state = CHUNK_WAITING;
 }
 
-/* Lines from offset on, to be sent again, behind piece in the order. */
+/* Insert a copy of lines of a chunk, from offset on, right behind it. */
 static int
-window_insert(struct window *window, struct piece *piece, size_t from,
+window_insert(struct window *window, struct chunk *chunk, size_t from,
     size_t offset, size_t len, size_t n_lines)
 {
-	struct piece *rest;
+	struct chunk *rest;
 
-	rest = piece_new(piece->first + from, piece->data + offset, len,
+	rest = chunk_new(chunk->first + from, chunk->data + offset, len,
 	    n_lines);
 	if (rest == NULL)
 		return -ENOMEM;
-	TAILQ_INSERT_AFTER(&window->pieces, piece, rest, next);
+	TAILQ_INSERT_AFTER(&window->chunks, chunk, rest, next);
 	TAILQ_INSERT_HEAD(&window->waiting, rest, waiting);
 	window_count(window, rest);
 	return 0;
 }
 
 int
-window_split(struct window *window, struct piece *piece, size_t n_lines,
+window_split(struct window *window, struct chunk *chunk, size_t n_lines,
     bool is_whole)
 {
-	size_t n_rest = piece->n_lines - n_lines;
+	size_t n_rest = chunk->n_lines - n_lines;
 	size_t n_first = is_whole || n_rest < 2 ? n_rest : n_rest / 2;
 	size_t kept, half;
 	int r = 0;
 
-	assert(piece->state == PIECE_SENT && n_lines <= piece->n_lines);
+	assert(chunk->state == CHUNK_SENT && n_lines <= chunk->n_lines);
 	if (n_rest == 0)
 		return 0;
-	kept = lines_len(piece->data, piece->len, n_lines);
-	half = kept + lines_len(piece->data + kept, piece->len - kept,
+	kept = lines_len(chunk->data, chunk->len, n_lines);
+	half = kept + lines_len(chunk->data + kept, chunk->len - kept,
 	    n_first);
-	/* The second half first: each goes to the front. */
+	/* The second half first, because each is put in front of all. */
 	if (n_first < n_rest)
-		r = window_insert(window, piece, n_lines + n_first, half,
-		    piece->len - half, n_rest - n_first);
+		r = window_insert(window, chunk, n_lines + n_first, half,
+		    chunk->len - half, n_rest - n_first);
 	if (r == 0)
-		r = window_insert(window, piece, n_lines, kept, half - kept,
+		r = window_insert(window, chunk, n_lines, kept, half - kept,
 		    n_first);
 	if (r < 0)
 		return r;
-	window->n_bytes -= piece->len - kept;
-	piece->n_lines = n_lines;
-	piece->len = kept;
+	window->n_bytes -= chunk->len - kept;
+	chunk->n_lines = n_lines;
+	chunk->len = kept;
 	return 0;
 }
 
 void
-window_done(struct window *window, struct piece *piece,
+window_done(struct window *window, struct chunk *chunk,
     struct brood_completion *done, size_t len)
 {
-	assert(piece->state == PIECE_SENT);
-	piece->state = PIECE_DONE;
-	/* Its lines are not needed any more. */
-	free(piece->data);
-	piece->data = NULL;
-	window->n_bytes -= piece->len;
-	piece->len = 0;
+	assert(chunk->state == CHUNK_SENT);
+	chunk->state = CHUNK_DONE;
+	free(chunk->data);
+	chunk->data = NULL;
+	window->n_bytes -= chunk->len;
+	chunk->len = 0;
 	if (done != NULL) {
-		piece->done = *done;
-		piece->out = done->reply.data;
-		piece->out_len = len;
+		chunk->done = *done;
+		chunk->out = done->reply.data;
+		chunk->out_len = len;
 		window->n_bytes += done->reply.len;
 		*done = (struct brood_completion) { 0 };
 	}
 	if (!window->is_unordered)
 		return;
-	TAILQ_REMOVE(&window->pieces, piece, next);
-	TAILQ_INSERT_HEAD(&window->pieces, piece, next);
+	TAILQ_REMOVE(&window->chunks, chunk, next);
+	TAILQ_INSERT_HEAD(&window->chunks, chunk, next);
 }
 
-struct piece *
+struct chunk *
 window_printable(struct window *window)
 {
-	struct piece *piece = TAILQ_FIRST(&window->pieces);
+	struct chunk *chunk = TAILQ_FIRST(&window->chunks);
 
-	return piece != NULL && piece->state == PIECE_DONE ? piece : NULL;
+	return chunk != NULL && chunk->state == CHUNK_DONE ? chunk : NULL;
 }
 
 void
-window_remove(struct window *window, struct piece *piece)
+window_remove(struct window *window, struct chunk *chunk)
 {
-	if (piece->state == PIECE_WAITING)
-		TAILQ_REMOVE(&window->waiting, piece, waiting);
-	TAILQ_REMOVE(&window->pieces, piece, next);
-	window->n_pieces--;
-	window->n_bytes -= sizeof(*piece) + piece->len + piece->done.reply.len;
-	brood_completion_fini(&piece->done);
-	free(piece->data);
-	free(piece);
+	if (chunk->state == CHUNK_WAITING)
+		TAILQ_REMOVE(&window->waiting, chunk, waiting);
+	TAILQ_REMOVE(&window->chunks, chunk, next);
+	window->n_chunks--;
+	window->n_bytes -= sizeof(*chunk) + chunk->len + chunk->done.reply.len;
+	brood_completion_fini(&chunk->done);
+	free(chunk->data);
+	free(chunk);
 }

@@ -3,80 +3,87 @@
 #define BROOD__WINDOW_H
 
 /*
- * What has been read and not yet been printed, in the order of the input.
+ * What was read and not yet printed, in the order of the input.
  */
 
 #include <brood.h>
 #include <sys/queue.h>
 
-enum piece_state {
-	PIECE_WAITING = 1,	/* for a worker */
-	PIECE_SENT,
-	PIECE_DONE,		/* answered, to be printed in its turn */
+enum chunk_state {
+	CHUNK_WAITING = 1,	/* for a worker */
+	CHUNK_SENT,
+	CHUNK_DONE,		/* answered; it is printed when all chunks
+				   before it are */
 };
 
-/* Lines that are one request. */
-struct piece {
-	TAILQ_ENTRY(piece) next;
-	TAILQ_ENTRY(piece) waiting;
-	enum piece_state state;
+/* Lines that are sent as one request. */
+struct chunk {
+	TAILQ_ENTRY(chunk) next;
+	TAILQ_ENTRY(chunk) waiting;
+	enum chunk_state state;
 	uint64_t	 first;		/* number of its first line, from 1 */
 	size_t		 n_lines;
-	char		*data;		/* with their newlines */
-	size_t		 len;
-	unsigned	 n_failures;
+	char		*data;		/* with newlines; NULL when DONE */
+	size_t		 len;		/* of data */
+	unsigned	 n_failures;	/* of its one line */
 	unsigned	 n_deaths;	/* of workers that had it */
 	int64_t		 start_us;	/* when it was sent, since the epoch */
-	struct brood_completion done;
-	const char	*out;		/* what to print, in done or data */
+	struct brood_completion done;	/* DONE: it owns the output */
+	const char	*out;		/* DONE: what to print; or NULL */
 	size_t		 out_len;
 };
 
-TAILQ_HEAD(pieces, piece);
+TAILQ_HEAD(chunks, chunk);
 
 struct window {
-	struct pieces	 pieces;
-	struct pieces	 waiting;
-	size_t		 n_pieces;
-	size_t		 n_bytes;	/* that the pieces hold */
-	bool		 is_unordered;
+	struct chunks	 chunks;	/* all, in the order of printing */
+	struct chunks	 waiting;	/* CHUNK_WAITING, in that of sending */
+	size_t		 n_chunks;
+	size_t		 n_bytes;	/* memory of the chunks */
+	bool		 is_unordered;	/* print in the order of answers */
 };
 
 void	window_init(struct window *window, bool is_unordered);
 void	window_fini(struct window *window);
 
-/* May one more piece be added?  What is in it may still grow by its replies. */
+/*
+ * May one more chunk be added?  The limit is a soft one: replies still add to
+ * what the chunks hold.
+ */
 bool	window_has_room(const struct window *window);
 
-/* Add lines behind all others; they wait for a worker.  0, or -ENOMEM. */
+/* Add a chunk, which waits behind all others.  Copies data.  0 or -ENOMEM. */
 int	window_add(struct window *window, uint64_t first, const char *data,
 	    size_t len, size_t n_lines);
 
-/* The piece that is to be sent next, or NULL; and: it was sent. */
-struct piece *
+/* The chunk that is to be sent next, or NULL. */
+struct chunk *
 	window_waiting(struct window *window);
-void	window_sent(struct window *window, struct piece *piece);
 
-/* A piece that was sent is to be sent again, before all that wait. */
-void	window_again(struct window *window, struct piece *piece);
+/* That chunk was sent. */
+void	window_sent(struct window *window, struct chunk *chunk);
+
+/* A chunk that was sent is to be sent again, before all that wait. */
+void	window_again(struct window *window, struct chunk *chunk);
 
 /*
- * Keep the first n_lines lines in piece; make the others, if any, two pieces
- * behind it, or one if is_whole, which wait before all others.  0, or -ENOMEM.
+ * Keep the first n_lines lines in a chunk that was sent.  Make the other lines
+ * two chunks behind it, or one if is_whole, which are to be sent before all
+ * that wait.  0 or -ENOMEM.
  */
-int	window_split(struct window *window, struct piece *piece,
+int	window_split(struct window *window, struct chunk *chunk,
 	    size_t n_lines, bool is_whole);
 
 /*
- * A piece was answered with the first len bytes of what done holds, which is
- * the piece's from now on, or with nothing if done is NULL.
+ * A chunk was answered.  Its output is the first len bytes of the reply; takes
+ * done, and leaves it empty.  NULL: there is no output.
  */
-void	window_done(struct window *window, struct piece *piece,
+void	window_done(struct window *window, struct chunk *chunk,
 	    struct brood_completion *done, size_t len);
 
-/* The piece that is to be printed next, or NULL if it is not done. */
-struct piece *
+/* The chunk that is to be printed next, or NULL if it has no answer yet. */
+struct chunk *
 	window_printable(struct window *window);
-void	window_remove(struct window *window, struct piece *piece);
+void	window_remove(struct window *window, struct chunk *chunk);
 
 #endif

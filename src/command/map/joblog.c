@@ -57,28 +57,15 @@ joblog_open(struct joblog *log, const char *table, const char *failed)
 		    "Status\n", log->table);
 }
 
-static const char *
-joblog_fate(enum brood_fate fate)
-{
-	switch (fate) {
-	case BROOD_DONE:
-		return "done";
-	case BROOD_FAILED:
-		return "failed";
-	case BROOD_CRASHED:
-		return "crashed";
-	case BROOD_EXPIRED:
-		return "expired";
-	case BROOD_CANCELED:
-		return "canceled";
-	case BROOD_REFUSED:
-		return "refused";
-	case BROOD_PART:
-	case BROOD_PROGRESS:
-		break;
-	}
-	return "unknown";
-}
+/* What becomes of a line; a PART or PROGRESS is never its end. */
+static const char *const joblog_fates[] = {
+	[BROOD_DONE] = "done",
+	[BROOD_FAILED] = "failed",
+	[BROOD_CRASHED] = "crashed",
+	[BROOD_EXPIRED] = "expired",
+	[BROOD_CANCELED] = "canceled",
+	[BROOD_REFUSED] = "refused",
+};
 
 /* As the shell counts: a signal is 128 and its number. */
 static int
@@ -98,7 +85,7 @@ joblog_write(struct joblog *log, const struct joblog_line *line)
 	    line->start_us / 1000000,
 	    (int)(line->start_us % 1000000 / 1000),
 	    line->runtime_us / 1000000, (int)(line->runtime_us % 1000000),
-	    line->n_in, line->n_out, joblog_fate(line->fate),
+	    line->n_in, line->n_out, joblog_fates[line->fate],
 	    joblog_status(line->status));
 }
 

@@ -57,34 +57,6 @@ lines_epoch_us(void)
 	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
 }
 
-size_t
-lines_count(const char *data, size_t len)
-{
-	const char *p = data, *end = data + len;
-	size_t n = 0;
-
-	while (p < end &&
-	    (p = memchr(p, '\n', (size_t)(end - p))) != NULL) {
-		n++;
-		p++;
-	}
-	return n;
-}
-
-size_t
-lines_len(const char *data, size_t len, size_t n_lines)
-{
-	const char *p = data, *end = data + len;
-
-	while (n_lines-- > 0 && p < end) {
-		p = memchr(p, '\n', (size_t)(end - p));
-		if (p == NULL)
-			return len;
-		p++;
-	}
-	return (size_t)(p - data);
-}
-
 /* Learning */
 
 /*
@@ -249,6 +221,7 @@ lines_handle(struct brood_request *request, void *arg)
 	struct filter_task task = {
 		.data = brood_request_data(request),
 		.len = brood_request_len(request),
+		.n_lines = brood_request_code(request),
 		.max_out = options->max_line + 1,
 		.timeout_ms = options->timeout_ms,
 	};
@@ -257,7 +230,6 @@ lines_handle(struct brood_request *request, void *arg)
 	enum filter_result result;
 	int r;
 
-	task.n_lines = lines_count(task.data, task.len);
 	report.had_extra = lines_refresh(options);
 	task.silence_ms = lines_silence(&lines, options->timeout_ms);
 	result = lines_run(options, &task);

@@ -4,9 +4,9 @@
 
 /*
  * The worker of `brood map --lines`, which keeps a line filter running.  A
- * request is any number of lines, each with its newline.  The reply is the
- * lines that the filter printed for them, and behind those a struct
- * lines_report.
+ * request is any number of lines, each with its newline; its method is that
+ * number.  The reply is the lines that the filter printed for them, and behind
+ * those a struct lines_report.
  */
 
 #include <brood.h>
@@ -42,11 +42,5 @@ int	lines_report_read(struct lines_report *ret_report,
 
 /* Microseconds since the epoch. */
 int64_t	lines_epoch_us(void);
-
-/* Count the newlines. */
-size_t	lines_count(const char *data, size_t len);
-
-/* How many bytes do the first n_lines have, with their newlines? */
-size_t	lines_len(const char *data, size_t len, size_t n_lines);
 
 #endif

@@ -133,7 +133,12 @@ mapper_cut(struct mapper *mapper)
 static bool
 mapper_send(struct mapper *mapper, struct chunk *chunk)
 {
-	struct brood_message msg = { .data = chunk->data, .len = chunk->len };
+	/* lines.c wants the number of lines as method. */
+	struct brood_message msg = {
+		.data = chunk->data,
+		.len = chunk->len,
+		.code = mapper->has_lines ? (uint32_t)chunk->n_lines : 0,
+	};
 	int r;
 
 	if (mapper->n_sent >= mapper_n_wanted(mapper, true))
@@ -206,14 +211,14 @@ mapper_log(struct mapper *mapper, const struct chunk *chunk,
 		return;
 	for (size_t i = 0; i < chunk->n_lines; i++) {
 		size_t left = chunk->len - (size_t)(in - chunk->data);
-		size_t n = lines_len(in, left, 1);
+		size_t n = window_lines_len(in, left, 1);
 
 		line.number = chunk->first + i;
 		line.n_in = n - 1;
 		in += n;
 		n = out_len;
 		if (mapper->has_lines) {
-			n = lines_len(out, out_len, 1);
+			n = window_lines_len(out, out_len, 1);
 			line.n_out = n > 0 ? n - 1 : 0;
 		} else
 			line.n_out = n;
@@ -273,21 +278,27 @@ static void
 mapper_retry(struct mapper *mapper, struct chunk *chunk,
     struct verdict *verdict, struct brood_completion *done)
 {
-	bool is_whole = verdict->blame != BLAME_LINE;
+	size_t n_done = verdict->n_done, n_rest = chunk->n_lines - n_done;
+	bool is_blamed = verdict->blame == BLAME_LINE;
+	int r = 0;
 
-	if (verdict->n_done == 0 && (is_whole || chunk->n_lines == 1)) {
+	if (n_done == 0 && (!is_blamed || n_rest == 1)) {
 		if (mapper_may_retry(mapper, chunk, verdict)) {
 			window_again(&mapper->window, chunk);
 			return;
 		}
-		if (chunk->n_lines == 1) {
+		if (n_rest == 1) {
 			mapper_give_up(mapper, chunk, verdict, done);
 			return;
 		}
 	}
-	if (window_split(&mapper->window, chunk, verdict->n_done,
-	    is_whole && verdict->n_done > 0) < 0)
-		mapper_die(mapper, ENOMEM, "standard input");
+	/* The second half first, because the first is to be sent first. */
+	if (n_rest > 1 && (is_blamed || n_done == 0))
+		r = window_split(&mapper->window, chunk, n_done + n_rest / 2);
+	if (r == 0)
+		r = window_split(&mapper->window, chunk, n_done);
+	if (r < 0)
+		mapper_die(mapper, -r, "standard input");
 	verdict->fate = BROOD_DONE;
 	verdict->status = 0;
 	mapper_finish(mapper, chunk, verdict, done);

@@ -9,7 +9,6 @@
  * ones, and the first chunk is among those that were sent, or next to be.
  */
 
-#include "command/map/lines.h"
 #include "command/map/window.h"
 
 #include <assert.h>
@@ -111,47 +110,20 @@ window_again(struct window *window, struct chunk *chunk)
 	chunk->state = CHUNK_WAITING;
 }
 
-/* Insert a copy of lines of a chunk, from offset on, right behind it. */
-static int
-window_insert(struct window *window, struct chunk *chunk, size_t from,
-    size_t offset, size_t len, size_t n_lines)
+int
+window_split(struct window *window, struct chunk *chunk, size_t n_lines)
 {
+	size_t kept = window_lines_len(chunk->data, chunk->len, n_lines);
 	struct chunk *rest;
 
-	rest = chunk_new(chunk->first + from, chunk->data + offset, len,
-	    n_lines);
+	assert(chunk->state == CHUNK_SENT && n_lines < chunk->n_lines);
+	rest = chunk_new(chunk->first + n_lines, chunk->data + kept,
+	    chunk->len - kept, chunk->n_lines - n_lines);
 	if (rest == NULL)
 		return -ENOMEM;
 	TAILQ_INSERT_AFTER(&window->chunks, chunk, rest, next);
 	TAILQ_INSERT_HEAD(&window->waiting, rest, waiting);
 	window_count(window, rest);
-	return 0;
-}
-
-int
-window_split(struct window *window, struct chunk *chunk, size_t n_lines,
-    bool is_whole)
-{
-	size_t n_rest = chunk->n_lines - n_lines;
-	size_t n_first = is_whole || n_rest < 2 ? n_rest : n_rest / 2;
-	size_t kept, half;
-	int r = 0;
-
-	assert(chunk->state == CHUNK_SENT && n_lines <= chunk->n_lines);
-	if (n_rest == 0)
-		return 0;
-	kept = lines_len(chunk->data, chunk->len, n_lines);
-	half = kept + lines_len(chunk->data + kept, chunk->len - kept,
-	    n_first);
-	/* The second half first, because each is put in front of all. */
-	if (n_first < n_rest)
-		r = window_insert(window, chunk, n_lines + n_first, half,
-		    chunk->len - half, n_rest - n_first);
-	if (r == 0)
-		r = window_insert(window, chunk, n_lines, kept, half - kept,
-		    n_first);
-	if (r < 0)
-		return r;
 	window->n_bytes -= chunk->len - kept;
 	chunk->n_lines = n_lines;
 	chunk->len = kept;
@@ -200,4 +172,18 @@ window_remove(struct window *window, struct chunk *chunk)
 	brood_completion_fini(&chunk->done);
 	free(chunk->data);
 	free(chunk);
+}
+
+size_t
+window_lines_len(const char *data, size_t len, size_t n_lines)
+{
+	const char *p = data, *end = data + len;
+
+	while (n_lines-- > 0 && p < end) {
+		p = memchr(p, '\n', (size_t)(end - p));
+		if (p == NULL)
+			return len;
+		p++;
+	}
+	return (size_t)(p - data);
 }

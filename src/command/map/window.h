@@ -67,12 +67,12 @@ void	window_sent(struct window *window, struct chunk *chunk);
 void	window_again(struct window *window, struct chunk *chunk);
 
 /*
- * Keep the first n_lines lines in a chunk that was sent.  Make the other lines
- * two chunks behind it, or one if is_whole, which are to be sent before all
- * that wait.  0 or -ENOMEM.
+ * Keep the first n_lines lines in a chunk that was sent, perhaps none.  The
+ * others become a chunk behind it, to be sent before all that wait.  0 or
+ * -ENOMEM.
  */
 int	window_split(struct window *window, struct chunk *chunk,
-	    size_t n_lines, bool is_whole);
+	    size_t n_lines);
 
 /*
  * A chunk was answered.  Its output is the first len bytes of the reply; takes
@@ -85,5 +85,8 @@ void	window_done(struct window *window, struct chunk *chunk,
 struct chunk *
 	window_printable(struct window *window);
 void	window_remove(struct window *window, struct chunk *chunk);
+
+/* How many bytes do the first n_lines of data have, with their newlines? */
+size_t	window_lines_len(const char *data, size_t len, size_t n_lines);
 
 #endif

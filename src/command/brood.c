@@ -52,6 +52,15 @@ main_version(void)
 	exit(COMMAND_OK);
 }
 
+static int
+main_run(const struct command *command, int argc, char **argv)
+{
+	int status = command->run(command, argc, argv);
+
+	command_close_stdout();
+	return status;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -64,8 +73,7 @@ main(int argc, char **argv)
 		main_version();
 	for (size_t i = 0; commands[i] != NULL; i++)
 		if (strcmp(argv[1], commands[i]->name) == 0)
-			return commands[i]->run(commands[i], argc - 1,
-			    argv + 1);
+			return main_run(commands[i], argc - 1, argv + 1);
 	command_die(COMMAND_USAGE, 0,
 	    "%s: no such command: see brood --help", argv[1]);
 }

@@ -6,6 +6,8 @@
 
 #include "command/command.h"
 
+#include <brood/message.h>
+
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
@@ -47,6 +49,27 @@ command_die(enum command_status status, int error, const char *format, ...)
 	command_vwarn(error, format, ap);
 	va_end(ap);
 	exit(status);
+}
+
+const char *
+command_error_name(uint32_t code)
+{
+	static const char *const names[] = {
+		[BROOD_ERROR_FAILED] = "failed",
+		[BROOD_ERROR_NO_METHOD] = "no such method",
+		[BROOD_ERROR_TOO_LARGE] = "too large",
+		[BROOD_ERROR_NO_CAPACITY] = "no capacity",
+		[BROOD_ERROR_EXPIRED] = "expired",
+		[BROOD_ERROR_CANCELED] = "canceled",
+		[BROOD_ERROR_CRASHED] = "crashed",
+		[BROOD_ERROR_STOPPING] = "stopping",
+		[BROOD_ERROR_VERSION] = "version",
+		[BROOD_ERROR_PROTOCOL] = "protocol",
+	};
+
+	if (code < sizeof(names) / sizeof(names[0]) && names[code] != NULL)
+		return names[code];
+	return "unknown";
 }
 
 noreturn void

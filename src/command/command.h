@@ -20,6 +20,7 @@
  */
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdnoreturn.h>
 
 enum command_status {
@@ -69,6 +70,10 @@ noreturn void
 	    ...) __attribute__((__format__(__printf__, 3, 4)));
 void	command_warn(int error, const char *format, ...)
 	    __attribute__((__format__(__printf__, 2, 3)));
+
+/* What the protocol calls the code of an ERROR frame. */
+const char *
+	command_error_name(uint32_t code);
 
 /* Called wrongly: the message, then where to find help; exits 2. */
 noreturn void

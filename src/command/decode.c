@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood decode: recorded frames as lines, for whoever writes a worker.
+ * brood decode: print recorded frames as lines, for whoever writes a worker.
  *
- * Headers are judged by the library's own codec, src/wire/frame.c, which is linked
- * in: a second parser would one day accept what the library refuses.  Payloads
- * may be as long as a header can say, so they pass through a buffer of fixed
- * size and are never held.
+ * The library's own codec, wire/frame.h, judges the headers: a second parser
+ * would one day accept what the library refuses.  A header may announce a
+ * payload of 4 GiB, so payloads pass through a buffer of fixed size.
  */
 
 #include "base/text.h"
-#include "command/command.h"
 #include "command/options.h"
 
 #include "wire/frame.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdbool.h>
+#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -30,7 +27,7 @@ enum {
 struct decode {
 	FILE *file;
 	const char *name;
-	uint64_t offset;	/* of the frame at hand */
+	uint64_t offset;	/* of the current frame */
 	bool is_full;
 	unsigned width;		/* where payloads are cut; not if is_full */
 };
@@ -63,51 +60,37 @@ decode_kind(uint8_t kind)
 	return "?";
 }
 
-static const char *
-decode_error(uint32_t code)
+/* On a terminal, what was printed before must come first. */
+static int __attribute__((__format__(__printf__, 2, 3)))
+decode_fail(const struct decode *d, const char *format, ...)
 {
-	switch ((enum brood_error)code) {
-	case BROOD_ERROR_FAILED:
-		return "failed";
-	case BROOD_ERROR_NO_METHOD:
-		return "no such method";
-	case BROOD_ERROR_TOO_LARGE:
-		return "too large";
-	case BROOD_ERROR_NO_CAPACITY:
-		return "no capacity";
-	case BROOD_ERROR_EXPIRED:
-		return "expired";
-	case BROOD_ERROR_CANCELED:
-		return "canceled";
-	case BROOD_ERROR_CRASHED:
-		return "crashed";
-	case BROOD_ERROR_STOPPING:
-		return "stopping";
-	case BROOD_ERROR_VERSION:
-		return "version";
-	case BROOD_ERROR_PROTOCOL:
-		return "protocol";
-	}
-	return "unknown";
-}
+	char text[128];
+	va_list ap;
 
-static int
-decode_fail(const struct decode *d, const char *what)
-{
+	va_start(ap, format);
+	(void)vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
 	(void)fflush(stdout);
 	command_warn(0, "%s: offset %" PRIu64 ": %s", d->name, d->offset,
-	    what);
+	    text);
 	return COMMAND_FAILED;
 }
 
-/* Read all of len bytes: 1; 0 at a clean end of file; how far it came. */
-static bool
-decode_read(struct decode *d, uint8_t *bytes, size_t len, size_t *ret_n)
+static int
+decode_fail_short(const struct decode *d)
 {
-	*ret_n = fread(bytes, 1, len, d->file);
-	if (*ret_n < len && ferror(d->file))
+	return decode_fail(d, "the input ends within its payload");
+}
+
+/* Read len bytes; gives how many came before the end of the input. */
+static size_t
+decode_read(struct decode *d, uint8_t *bytes, size_t len)
+{
+	size_t n = fread(bytes, 1, len, d->file);
+
+	if (n < len && ferror(d->file))
 		command_die(COMMAND_UNUSABLE, errno, "%s", d->name);
-	return *ret_n == len;
+	return n;
 }
 
 static void
@@ -119,34 +102,48 @@ decode_print_header(const struct decode *d, const struct brood__frame *frame)
 	printf(" nfds=%u id=%" PRIu64 " code=%" PRIu32, frame->nfds,
 	    frame->id, frame->code);
 	if (frame->kind == BROOD_KIND_ERROR)
-		printf(" (%s)", decode_error(frame->code));
+		printf(" (%s)", command_error_name(frame->code));
 	printf(" timeout=%" PRIu32 " length=%" PRIu32, frame->timeout_ms,
 	    frame->length);
 }
 
-/* The payload as text, cut at the width, and read to its end in any case. */
+/* Print a payload as text, cut at the width; all of it is read. */
 static int
 decode_payload(struct decode *d, uint32_t length)
 {
 	static uint8_t chunk[DECODE_CHUNK];
-	size_t width = d->is_full ? 0 : d->width, n, shown;
-	bool is_cut = false, is_whole = true;
+	size_t width = d->is_full ? 0 : d->width, len, n, shown;
+	uint32_t left = length;
+	bool is_cut = false;
 
 	printf(" \"");
-	for (uint32_t left = length; left > 0 && is_whole; left -= n) {
-		is_whole = decode_read(d, chunk,
-		    left < sizeof(chunk) ? left : sizeof(chunk), &n);
-		if (is_cut)
-			continue;
-		/* A width is less than a chunk: only the first can end it. */
-		shown = brood__text_escape(stdout, chunk, n, width);
-		is_cut = shown < n ||
-		    (is_whole && width != 0 && left > n);
-	}
+	do {
+		len = left < sizeof(chunk) ? left : sizeof(chunk);
+		n = decode_read(d, chunk, len);
+		/* No width is more than a chunk: only the first is cut. */
+		if (!is_cut) {
+			shown = brood__text_escape(stdout, chunk, n, width);
+			is_cut = shown < n ||
+			    (width != 0 && n == len && left > n);
+		}
+		left -= (uint32_t)n;
+	} while (left > 0 && n == len);
 	printf("\"%s\n", is_cut ? "..." : "");
-	if (!is_whole)
-		return decode_fail(d, "the input ends within its payload");
-	return 0;
+	return left > 0 ? decode_fail_short(d) : 0;
+}
+
+static int
+decode_bad_hello(struct decode *d, const uint8_t *bytes, size_t len,
+    const struct brood__hello *hello, int error)
+{
+	printf(" \"");
+	(void)brood__text_escape(stdout, bytes, len, d->is_full ? 0 : d->width);
+	printf("\"\n");
+	if (error == -EPROTONOSUPPORT)
+		return decode_fail(d, "its HELLO is of version %u, not %u",
+		    hello->version, BROOD__VERSION);
+	return decode_fail(d, "a HELLO without \"BROD\", too short, or with "
+	    "a reserved field that is not 0");
 }
 
 static int
@@ -154,58 +151,44 @@ decode_hello(struct decode *d, uint32_t length)
 {
 	uint8_t bytes[BROOD__HELLO_SIZE + BROOD__NAME_MAX];
 	struct brood__hello hello;
-	size_t len = length < sizeof(bytes) ? length : sizeof(bytes), n;
-	char text[80];
+	size_t len = length < sizeof(bytes) ? length : sizeof(bytes);
 	int r;
 
-	if (!decode_read(d, bytes, len, &n)) {
+	if (decode_read(d, bytes, len) < len) {
 		putchar('\n');
-		return decode_fail(d, "the input ends within its payload");
+		return decode_fail_short(d);
 	}
 	r = brood__hello_decode(bytes, len, &hello);
-	if (r == 0) {
-		brood__text_clean(hello.name);
-		printf(" version=%u features=%" PRIu32 " limit=%" PRIu32
-		    " name=\"%s\"\n", hello.version, hello.features,
-		    hello.max_payload, hello.name);
-		for (; len < length; len++)
-			if (getc(d->file) == EOF)
-				return decode_fail(d,
-				    "the input ends within its payload");
-		return 0;
-	}
-	printf(" \"");
-	(void)brood__text_escape(stdout, bytes, len, d->is_full ? 0 : d->width);
-	printf("\"\n");
-	(void)snprintf(text, sizeof(text), "its HELLO is of version %u, not %u",
-	    hello.version, BROOD__VERSION);
-	return decode_fail(d, r == -EPROTONOSUPPORT ? text :
-	    "a HELLO without \"BROD\", too short, or with a reserved field "
-	    "that is not 0");
+	if (r < 0)
+		return decode_bad_hello(d, bytes, len, &hello, r);
+	brood__text_clean(hello.name);
+	printf(" version=%u features=%" PRIu32 " limit=%" PRIu32
+	    " name=\"%s\"\n", hello.version, hello.features,
+	    hello.max_payload, hello.name);
+	/* The rest of a name that is too long. */
+	for (; len < length; len++)
+		if (getc(d->file) == EOF)
+			return decode_fail_short(d);
+	return 0;
 }
 
-/* One frame: 0 and there may be more, -1 at the end, or an exit status. */
+/* One frame: 0 if more may follow, -1 at the end, else an exit status. */
 static int
 decode_frame(struct decode *d)
 {
 	uint8_t bytes[BROOD__FRAME_SIZE];
+	size_t n = decode_read(d, bytes, sizeof(bytes));
 	struct brood__frame frame;
-	char text[100];
-	size_t n;
 	int r;
 
-	if (!decode_read(d, bytes, sizeof(bytes), &n)) {
-		if (n == 0)
-			return -1;
-		(void)snprintf(text, sizeof(text), "the input ends within a "
-		    "header: %zu of %zu bytes", n, sizeof(bytes));
-		return decode_fail(d, text);
-	}
-	if (brood__frame_decode(bytes, UINT32_MAX, &frame) < 0) {
-		(void)snprintf(text, sizeof(text), "not a frame: %s",
+	if (n == 0)
+		return -1;
+	if (n < sizeof(bytes))
+		return decode_fail(d, "the input ends within a header: %zu of "
+		    "%zu bytes", n, sizeof(bytes));
+	if (brood__frame_decode(bytes, UINT32_MAX, &frame) < 0)
+		return decode_fail(d, "not a frame: %s",
 		    brood__frame_fault(bytes));
-		return decode_fail(d, text);
-	}
 	decode_print_header(d, &frame);
 	r = frame.kind == BROOD_KIND_HELLO ? decode_hello(d, frame.length) :
 	    decode_payload(d, frame.length);
@@ -241,7 +224,6 @@ decode_run(const struct command *command, int argc, char **argv)
 	do {
 		r = decode_frame(&d);
 	} while (r == 0);
-	command_close_stdout();
 	if (d.file != stdin)
 		(void)fclose(d.file);
 	return r < 0 ? COMMAND_OK : r;
@@ -253,7 +235,8 @@ const struct command command_decode = {
 	.operands = "[FILE]",
 	.max_operands = 1,
 	.help =
-	    "Without FILE, or when it is -, standard input is read.\n"
-	    "The exit status is 1 when input is cut short or is no frame.\n",
+	    "Without FILE, or if FILE is -, standard input is read.\n"
+	    "The exit status is 1 if the input ends within a frame, or holds\n"
+	    "something that is not a frame.\n",
 	.run = decode_run,
 };

@@ -202,6 +202,12 @@ def until(fact):
         select.select([], [], [], 0.005)
 
 
+def listens(path):
+    """A socket's file is there a moment before anyone listens."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
+
+
 def is_alive(pid):
     try:
         os.kill(pid, 0)

@@ -22,7 +22,7 @@ def test_reply_parts_and_progress_come_in_order():
 
 def test_ping_is_answered_without_a_worker():
     with Run("-n", "1", worker=[WORKER, "mute"], ready=0) as run:
-        until(lambda: os.path.exists(run.path))
+        until(lambda: listens(run.path))
         with Client(run.path) as client:
             client.send(PING, 5, b"data")
             frame = client.recv()

@@ -22,7 +22,6 @@ reload_run(const struct command *command, int argc, char **argv)
 	remote_call(&remote, BROOD_METHOD_RELOAD, "", -1, &reply);
 	remote_close(&remote);
 	printf("reloaded\n");
-	command_close_stdout();
 	return COMMAND_OK;
 }
 

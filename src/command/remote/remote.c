@@ -93,42 +93,21 @@ remote_request(struct remote *remote, const struct brood_message *request)
 		remote_die(remote, r);
 }
 
-static enum command_status
-remote_status(uint32_t code)
-{
-	switch (code) {
-	case BROOD_ERROR_EXPIRED:
-		return COMMAND_TIMEOUT;
-	case BROOD_ERROR_CRASHED:
-		return COMMAND_CRASHED;
-	default:
-		return COMMAND_FAILED;
-	}
-}
 
 static const char *
 remote_error_name(const struct remote *remote, uint32_t code)
 {
-	static const char *const names[] = {
-		[BROOD_ERROR_FAILED] = "failed",
-		[BROOD_ERROR_NO_METHOD] = "no such method",
-		[BROOD_ERROR_TOO_LARGE] = "too large",
-		[BROOD_ERROR_NO_CAPACITY] = "no capacity",
-		[BROOD_ERROR_EXPIRED] = "time ran out",
-		[BROOD_ERROR_CANCELED] = "canceled",
-		[BROOD_ERROR_CRASHED] = "crashed",
-		[BROOD_ERROR_STOPPING] = "stopping",
-		[BROOD_ERROR_VERSION] = "another version",
-		[BROOD_ERROR_PROTOCOL] = "protocol error",
-	};
-
 	/* The server does not say which of the two it is. */
 	if (code == BROOD_ERROR_NO_METHOD &&
 	    remote->method >= BROOD_METHOD_ADMIN)
 		return "not allowed, or no such method there";
-	if (code >= sizeof(names) / sizeof(names[0]) || names[code] == NULL)
-		return "failed";
-	return names[code];
+	if (code == BROOD_ERROR_EXPIRED)
+		return "time ran out";
+	if (code == BROOD_ERROR_VERSION)
+		return "another version";
+	if (code == BROOD_ERROR_PROTOCOL)
+		return "protocol error";
+	return command_error_name(code);
 }
 
 /* Neither the name nor the text is printed if the other one contains it. */
@@ -145,7 +124,9 @@ remote_refused(const struct remote *remote, const struct brood_message *error)
 	else
 		command_warn(0, "%s: %s: %s", remote->path, name, text);
 	free(text);
-	exit(remote_status(error->code));
+	exit(error->code == BROOD_ERROR_EXPIRED ? COMMAND_TIMEOUT :
+	    error->code == BROOD_ERROR_CRASHED ? COMMAND_CRASHED :
+	    COMMAND_FAILED);
 }
 
 void

@@ -49,7 +49,6 @@ scale_run(const struct command *command, int argc, char **argv)
 	printf("%.0f worker%s\n", workers, workers == 1 ? "" : "s");
 	json_decref(answer);
 	remote_close(&remote);
-	command_close_stdout();
 	return COMMAND_OK;
 }
 

@@ -35,7 +35,6 @@ status_run(const struct command *command, int argc, char **argv)
 		metrics_write(stdout, status, NULL);
 	json_decref(status);
 	remote_close(&remote);
-	command_close_stdout();
 	return COMMAND_OK;
 }
 

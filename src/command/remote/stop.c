@@ -54,7 +54,6 @@ stop_run(const struct command *command, int argc, char **argv)
 		stop_wait(&remote);
 	remote_close(&remote);
 	printf(is_waiting ? "stopped\n" : "stopping\n");
-	command_close_stdout();
 	return COMMAND_OK;
 }
 

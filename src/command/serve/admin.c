@@ -140,7 +140,7 @@ admin_pool(const struct server *server)
 	    "resubmitted", (json_int_t)stats.resubmitted,
 	    "started", (json_int_t)stats.started,
 	    "ended", (json_int_t)stats.ended,
-	    "queue_limit", (int)server->options.queue,
+	    "queue_limit", (int)server->pool_options->queue,
 	    "supervisor", (int)stats.supervisor);
 }
 
@@ -195,12 +195,12 @@ admin_status(const struct server *server)
 {
 	return json_pack("{s:o,s:i,s:s,s:I,s:f,s:o,s:o,s:o,"
 	    "s:{s:i,s:I,s:I},s:o}",
-	    "name", admin_string(server->options.name),
+	    "name", admin_string(server->pool_options->name),
 	    "pid", (int)getpid(), "version", PACKAGE_VERSION,
 	    "started", (json_int_t)server->started, "uptime",
 	    (double)(brood__now_ms() - server->started_ms) / 1000.0,
-	    "socket", admin_string(server->options.path),
-	    "program", admin_program(server->options.argv),
+	    "socket", admin_string(server->path),
+	    "program", admin_program(server->pool_options->argv),
 	    "pool", admin_pool(server), "clients",
 	    "connected", (int)server->n_connections,
 	    "accepted", (json_int_t)server->n_accepted,
@@ -266,7 +266,7 @@ admin_event(struct server *server, const struct brood_event *event)
 {
 	if (event->n_lost > 0)
 		admin_publish(server, admin_new_event("lost",
-		    server->options.name,
+		    server->pool_options->name,
 		    json_sprintf("%lu events came too fast to be kept",
 		    event->n_lost)));
 	admin_publish(server, admin_event_object(event));

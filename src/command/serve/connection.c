@@ -186,7 +186,7 @@ static void
 connection_hello(struct connection *connection)
 {
 	int r = brood_channel_hello(connection->channel,
-	    connection->server->options.name, 0);
+	    connection->server->pool_options->name, 0);
 
 	if (r == 0)
 		connection->state = CONNECTION_OPEN;

@@ -79,7 +79,7 @@ job_find(const struct connection *connection, uint64_t id)
 static int
 job_timeout_ms(const struct server *server, uint32_t asked_ms)
 {
-	int most_ms = server->options.timeout_ms;
+	int most_ms = server->timeout_ms;
 
 	if (asked_ms == 0 || asked_ms > INT32_MAX ||
 	    (most_ms >= 0 && (int)asked_ms > most_ms))
@@ -197,7 +197,7 @@ job_pass(const struct job *job, const struct brood_completion *done)
 	    BROOD_KIND_REPLY;
 	msg.more = done->fate == BROOD_PART;
 	msg.timeout_ms = 0;
-	if (!job->server->options.fds_from_worker)
+	if (!job->server->pool_options->fds_from_worker)
 		msg.n_fds = 0;
 	return connection_answer(job->connection, &msg);
 }

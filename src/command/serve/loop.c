@@ -19,7 +19,6 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <stdlib.h>
 
 enum {
 	LOOP_READS = 16,
@@ -131,9 +130,9 @@ loop_accept(struct server *server)
 	int r;
 
 	/* A first request may be to stop: then the listener is gone. */
-	for (int i = 0; i < LOOP_ACCEPTS && server->options.listener != NULL &&
+	for (int i = 0; i < LOOP_ACCEPTS && server->listener != NULL &&
 	    server->n_connections < server->max_connections; i++) {
-		r = brood_accept_channel(server->options.listener, 0, &options,
+		r = brood_accept_channel(server->listener, 0, &options,
 		    &channel, &who);
 		if (r < 0)
 			server->accept_ms = brood__now_ms() + LOOP_ACCEPT_MS;
@@ -185,30 +184,13 @@ loop_take(struct server *server)
 /* The turn */
 
 static int
-loop_reserve(struct server *server)
-{
-	size_t n = LOOP_CONNECTIONS + server->n_connections;
-	struct pollfd *pfds;
-
-	if (n <= server->n_pfds)
-		return 0;
-	n += n / 2;
-	pfds = reallocarray(server->pfds, n, sizeof(*pfds));
-	if (pfds == NULL)
-		return -ENOMEM;
-	server->pfds = pfds;
-	server->n_pfds = n;
-	return 0;
-}
-
-static int
 loop_listener_fd(const struct server *server)
 {
-	if (server->options.listener == NULL ||
+	if (server->listener == NULL ||
 	    server->n_connections >= server->max_connections ||
 	    brood__now_ms() < server->accept_ms)
 		return -1;
-	return brood_listener_fd(server->options.listener);
+	return brood_listener_fd(server->listener);
 }
 
 /* Gives how many there are. */
@@ -273,9 +255,6 @@ loop_turn(struct server *server, int wake_fd, int timeout_ms)
 	size_t n;
 	int r;
 
-	r = loop_reserve(server);
-	if (r < 0)
-		return r;
 	n = loop_list_fds(server, wake_fd);
 	r = poll(server->pfds, n, loop_wait_ms(server, timeout_ms));
 	if (r < 0)

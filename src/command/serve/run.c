@@ -179,30 +179,12 @@ run_start_pool(struct run *run)
 }
 
 static void
-run_start_server(struct run *run)
-{
-	struct server_options options = {
-		.pool = run->pool,
-		.listener = run->listener,
-		.name = run->pool_options.name,
-		.path = run->path != NULL ? run->path : "",
-		.argv = run->pool_options.argv,
-		.queue = run->pool_options.queue,
-		.timeout_ms = run->timeout_ms,
-		.fds_from_worker = run->pool_options.fds_from_worker,
-	};
-	int r = server_new(&run->server, &options);
-
-	if (r < 0)
-		run_die(run, -r, "clients");
-}
-
-static void
 run_start(struct run *run)
 {
 	static const int signals[] = {
 		SIGHUP, SIGINT, SIGTERM, SIGTTIN, SIGTTOU, 0,
 	};
+	int r;
 
 	notify_init(&run->notify);
 	run_listen(run);
@@ -212,7 +194,11 @@ run_start(struct run *run)
 	if (run->signals_fd < 0)
 		run_die(run, -run->signals_fd, "signals");
 	run_start_pool(run);
-	run_start_server(run);
+	r = server_new(&run->server, run->pool, &run->pool_options,
+	    run->listener, run->path != NULL ? run->path : "",
+	    run->timeout_ms);
+	if (r < 0)
+		run_die(run, -r, "clients");
 	run->watchdog_ms = run->notify.watchdog_ms > 0 ? 0 : BROOD__NEVER;
 }
 

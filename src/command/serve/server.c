@@ -13,12 +13,13 @@
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 
 enum {
 	SERVER_MIN_JOBS = 16,
 	SERVER_MIN_FDS = 32,
-	SERVER_MAX_LIMIT = 1 << 16,	/* of descriptors of this process */
+	SERVER_MAX_LIMIT = 1 << 16,	/* descriptors of this process at most */
 	SERVER_OWN_FDS = 32,		/* standard ones, the pool's, ... */
 };
 
@@ -58,20 +59,31 @@ server_set_limits(struct server *server)
 }
 
 int
-server_new(struct server **ret_server, const struct server_options *options)
+server_new(struct server **ret_server, struct brood_pool *pool,
+    const struct brood_pool_options *pool_options,
+    struct brood_listener *listener, const char *path, int timeout_ms)
 {
 	struct server *server = calloc(1, sizeof(*server));
 
 	if (server == NULL)
 		return -ENOMEM;
-	server->options = *options;
-	server->pool = options->pool;
+	server->pool = pool;
+	server->pool_options = pool_options;
+	server->listener = listener;
+	server->path = path;
+	server->timeout_ms = timeout_ms;
 	server->started = time(NULL);
 	server->started_ms = brood__now_ms();
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
 	TAILQ_INIT(&server->orphans);
 	server_set_limits(server);
+	/* Enough for ever; the kernel gives the pages only when they are used. */
+	server->pfds = calloc(SERVER_MAX_LIMIT, sizeof(*server->pfds));
+	if (server->pfds == NULL) {
+		free(server);
+		return -ENOMEM;
+	}
 	*ret_server = server;
 	return 0;
 }
@@ -79,7 +91,7 @@ server_new(struct server **ret_server, const struct server_options *options)
 struct server *
 server_free(struct server *server)
 {
-	(void)brood_listener_free(server->options.listener);
+	(void)brood_listener_free(server->listener);
 	free(server->pfds);
 	free(server);
 	return NULL;
@@ -91,8 +103,7 @@ server_stop(struct server *server, int drain_ms)
 	if (server->state < SERVER_STOPPING)
 		server->state = SERVER_STOPPING;
 	/* A new server may take the path while this one finishes. */
-	server->options.listener =
-	    brood_listener_free(server->options.listener);
+	server->listener = brood_listener_free(server->listener);
 	(void)brood_pool_stop(server->pool, drain_ms);
 }
 

@@ -39,21 +39,12 @@ enum server_state {
 	SERVER_STOPPED,		/* the pool has no process left */
 };
 
-/* What a server is made of.  The pool and the strings stay the caller's. */
-struct server_options {
-	struct brood_pool *pool;
-	struct brood_listener *listener;	/* the server frees it */
-	const char *name;
-	const char *path;		/* of the listener; "" if inherited */
-	const char *const *argv;	/* of the workers */
-	unsigned queue;			/* the length limit of the pool's */
-	int timeout_ms;			/* the most for a request; -1: none */
-	bool fds_from_worker;
-};
-
 struct server {
-	struct server_options options;	/* listener is NULL once it stops */
 	struct brood_pool *pool;
+	const struct brood_pool_options *pool_options;
+	struct brood_listener *listener;	/* NULL once it stops */
+	const char *path;		/* of the listener; "" if inherited */
+	int timeout_ms;			/* the most for a request; -1: none */
 	enum server_state state;
 	struct connections connections;
 	struct jobs orphans;		/* jobs whose connection is closed */
@@ -73,18 +64,21 @@ struct server {
 	int64_t started_ms;
 
 	/* For loop.c alone. */
-	struct pollfd *pfds;
-	size_t n_pfds;
+	struct pollfd *pfds;		/* room for all that may be polled */
 	int64_t accept_ms;		/* accept nothing before this instant */
 	int64_t end_ms;			/* STOPPED: when to end, sent or not */
 };
 
 /*
- * Takes the listener, on success only.  Raises the soft limit of descriptors of
- * this process; the pool, which was made before, keeps its own.
+ * Make a server of the pool that was made with these options; both stay the
+ * caller's, and so does path.  Takes the listener, on success only.
+ *
+ * Raises the soft limit of descriptors of this process; the pool's processes
+ * are not touched by that.
  */
-int	server_new(struct server **ret_server,
-	    const struct server_options *options);
+int	server_new(struct server **ret_server, struct brood_pool *pool,
+	    const struct brood_pool_options *pool_options,
+	    struct brood_listener *listener, const char *path, int timeout_ms);
 
 /* The connections and jobs must be gone: loop_free() sees to that. */
 struct server *

@@ -5,6 +5,6 @@
 
 : "${srcdir:?}"
 command -v python3 >/dev/null 2>&1 || exit 77
-# Without jansson there are no control methods.
+# Without jansson the admin methods are missing.
 ./brood --help | grep -q '^  scale ' || exit 77
 PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/command/run.py"

@@ -63,7 +63,7 @@ def test_stop_waits_for_the_end():
         check(run.wait() == 0)
 
 
-def test_control_is_for_the_owner():
+def test_admin_methods_are_for_the_owner():
     if os.geteuid() != 0:
         return
     with Run("-n", "1", "-m", "666") as run:

@@ -1,0 +1,10 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# brood scale, reload and stop; see admin.py.
+
+: "${srcdir:?}"
+command -v python3 >/dev/null 2>&1 || exit 77
+# Without jansson the admin methods are missing.
+./brood --help | grep -q '^  scale ' || exit 77
+PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/command/admin.py"

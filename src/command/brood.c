@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * brood(1): finds the subcommand and runs it.
+ * brood(1): find the subcommand and run it.
  */
 
 #include "command/command.h"
@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* In the order of brood --help. */
+/* brood --help lists them in this order. */
 static const struct command *const commands[] = {
 	&command_ping,
 	&command_run,

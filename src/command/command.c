@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Errors, arguments and endings, the same in every subcommand.
+ * Errors and exits, the same in every subcommand.
  */
 
 #include "command/command.h"
@@ -9,8 +9,6 @@
 #include <brood/message.h>
 
 #include <errno.h>
-#include <limits.h>
-#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -81,46 +79,6 @@ command_misuse(const struct command *command, const char *format, ...)
 	command_vwarn(0, format, ap);
 	va_end(ap);
 	command_die(COMMAND_USAGE, 0, "see brood %s --help", command->name);
-}
-
-noreturn void
-command_help(const struct command *command)
-{
-	printf("usage: brood %s\n\n%s.\n", command->usage, command->summary);
-	if (command->help != NULL)
-		printf("\n%s", command->help);
-	command_close_stdout();
-	exit(COMMAND_OK);
-}
-
-long long
-command_number(const struct command *command, const char *option,
-    const char *value, long long min, long long max)
-{
-	const char *error;
-	long long number;
-
-	number = strtonum(value, min, max, &error);
-	if (error != NULL)
-		command_misuse(command, "%s %s: %s (%lld to %lld)", option,
-		    value, error, min, max);
-	return number;
-}
-
-int
-command_seconds_ms(const struct command *command, const char *option,
-    const char *value)
-{
-	double seconds;
-	char *end;
-
-	errno = 0;
-	seconds = strtod(value, &end);
-	if (end == value || *end != '\0' || errno != 0 ||
-	    !isfinite(seconds) || seconds < 0 || seconds > INT_MAX / 1000)
-		command_misuse(command, "%s %s: not a number of seconds",
-		    option, value);
-	return (int)(seconds * 1000);
 }
 
 void

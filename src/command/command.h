@@ -3,20 +3,13 @@
 #define BROOD__COMMAND_H
 
 /*
- * What the subcommands of brood(1) share: the table that they are found by, how
- * errors are said, how a command ends.  The command uses the library as anyone
- * would: through <brood.h>.
+ * What the subcommands of brood(1) share: how they are described, how they
+ * print errors, and how they end.  They use the library as any program does,
+ * by <brood.h>.
  *
- * An error is one line on stderr, "brood: what: why", and an exit status:
- *
- *	0	done
- *	1	a request, or some input, failed
- *	2	the command was called wrongly
- *	3	a program, a socket or a file could not be used
- *	124	time ran out
- *	125	a worker crashed
- *
- * Colours, bars and progress are for terminals (isatty(3)) alone.
+ * An error is one line on standard error, "brood: what: why".  The exit status
+ * is an enum command_status.  Colours, bars and progress are printed only on a
+ * terminal (isatty(3)).
  */
 
 #include <stdbool.h>
@@ -25,23 +18,23 @@
 
 enum command_status {
 	COMMAND_OK = 0,
-	COMMAND_FAILED = 1,
-	COMMAND_USAGE = 2,
-	COMMAND_UNUSABLE = 3,
-	COMMAND_TIMEOUT = 124,
-	COMMAND_CRASHED = 125,
+	COMMAND_FAILED = 1,	/* a request, or a part of the input, failed */
+	COMMAND_USAGE = 2,	/* the command line is wrong */
+	COMMAND_UNUSABLE = 3,	/* a program, a socket or a file could not be
+				   used */
+	COMMAND_TIMEOUT = 124,	/* time ran out */
+	COMMAND_CRASHED = 125,	/* a worker crashed */
 };
 
 struct command {
 	const char *name;
-	const char *summary;	/* a line of brood --help */
+	const char *summary;	/* the line in brood --help */
 	const char *operands;	/* what follows the options: "SOCKET [DATA]" */
 	int min_operands;
 	int max_operands;	/* INT_MAX: any number */
 	bool options_first;	/* the first operand ends the options: what
 				   follows it may begin with '-' */
 	const char *help;	/* --help prints it after the options */
-	const char *usage;	/* instead of operands: not from a table yet */
 	int (*run)(const struct command *command, int argc, char **argv);
 };
 
@@ -64,7 +57,10 @@ extern const struct command command_top;
  */
 extern void (*command_before_error)(void);
 
-/* "brood: what: why", why being strerror(3) of error, or text; then exit. */
+/*
+ * Print "brood: ", the formatted text and, unless error is 0, ": " and what
+ * strerror(3) says of it.  command_die() then exits.
+ */
 noreturn void
 	command_die(enum command_status status, int error, const char *format,
 	    ...) __attribute__((__format__(__printf__, 3, 4)));
@@ -75,29 +71,16 @@ void	command_warn(int error, const char *format, ...)
 const char *
 	command_error_name(uint32_t code);
 
-/* Called wrongly: the message, then where to find help; exits 2. */
+/*
+ * The command line is wrong: print the message and how to get help, and exit.
+ */
 noreturn void
 	command_misuse(const struct command *command, const char *format, ...)
 	    __attribute__((__format__(__printf__, 2, 3)));
 
-/* --help: usage and options on stdout; exits 0. */
-noreturn void
-	command_help(const struct command *command);
-
 /*
- * Arguments, checked; a wrong one is named and ends the command with 2.  A
- * number is decimal and within min and max.  Seconds may have a fraction, and
- * become milliseconds; they are 0 to 24 days.
- */
-long long
-	command_number(const struct command *command, const char *option,
-	    const char *value, long long min, long long max);
-int	command_seconds_ms(const struct command *command, const char *option,
-	    const char *value);
-
-/*
- * Make sure that what was printed has arrived: a full disk or a closed pipe is
- * an error, named, and ends the command with 3.
+ * Flush standard output.  If any of it could not be written, for a full disk
+ * for example, print an error and exit.
  */
 void	command_close_stdout(void);
 

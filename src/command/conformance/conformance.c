@@ -6,11 +6,11 @@
  */
 
 #include "base/text.h"
-#include "command/command.h"
 #include "command/conformance/cases.h"
 #include "command/conformance/script.h"
+#include "command/options.h"
 
-#include <getopt.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -91,38 +91,23 @@ conformance_cases_run(struct target *target, const char *only)
 static int
 conformance_run(const struct command *command, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "only", required_argument, NULL, 'o' },
-		{ "timeout", required_argument, NULL, 't' },
-		{ NULL, 0, NULL, 0 },
-	};
 	struct target target = { .timeout_ms = CONFORMANCE_MS, .fd = -1,
 	    .kept_fd = -1 };
 	const char *only = NULL;
-	int c, r;
+	const struct option_spec options[] = {
+		{ 'o', "only", "WORDS", "test only claims that contain WORDS",
+		    .text = &only },
+		{ 't', "timeout", "SECONDS", "how long to wait for an answer; "
+		    "default: 10", .seconds_ms = &target.timeout_ms },
+		{ .name = NULL },
+	};
+	int r;
 
-	while ((c = getopt_long(argc, argv, "+ho:t:", options, NULL)) != -1) {
-		switch (c) {
-		case 'h':
-			command_help(command);
-		case 'o':
-			only = optarg;
-			if (conformance_count(only) == 0)
-				command_misuse(command, "--only %s: no claim "
-				    "has these words", only);
-			break;
-		case 't':
-			target.timeout_ms = command_seconds_ms(command,
-			    "--timeout", optarg);
-			break;
-		default:
-			command_misuse(command, "wrong option");
-		}
-	}
-	if (optind == argc)
-		command_misuse(command, "a program is missing");
-	target.argv = (const char *const *)argv + optind;
+	argv = options_parse(command, options, argc, argv);
+	if (conformance_count(only) == 0)
+		command_misuse(command, "--only %s: no claim has these words",
+		    only);
+	target.argv = (const char *const *)argv;
 	r = conformance_cases_run(&target, only);
 	command_close_stdout();
 	return r;
@@ -131,14 +116,11 @@ conformance_run(const struct command *command, int argc, char **argv)
 const struct command command_conformance = {
 	.name = "conformance",
 	.summary = "Test whether a program is a worker by the protocol",
-	.usage = "conformance [--only WORDS] [--timeout SECONDS] --\n"
-	    "           PROGRAM [ARG...]",
+	.operands = "-- PROGRAM [ARG...]",
+	.min_operands = 1,
+	.max_operands = INT_MAX,
+	.options_first = true,
 	.help =
-	    "  -o, --only WORDS       test only claims that contain WORDS\n"
-	    "  -t, --timeout SECONDS  wait this long for an answer; default: "
-	    "10\n"
-	    "  -h, --help             show this\n"
-	    "\n"
 	    "PROGRAM must answer a request for method 0 with the payload of\n"
 	    "the request.  It is started once for each case; what it prints\n"
 	    "goes to standard error.  The report is in the form of TAP.  Exit\n"

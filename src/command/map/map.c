@@ -8,11 +8,11 @@
  * so memory stays bounded when the reader of the output is slow.
  */
 
-#include "command/command.h"
 #include "command/map/mapper.h"
+#include "command/options.h"
 
 #include <errno.h>
-#include <getopt.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -35,83 +35,45 @@ struct map_options {
 	bool has_progress;
 };
 
-static const struct option map_longopts[] = {
-	{ "failed", required_argument, NULL, 'f' },
-	{ "help", no_argument, NULL, 'h' },
-	{ "joblog", required_argument, NULL, 'j' },
-	{ "lines", no_argument, NULL, 'l' },
-	{ "progress", no_argument, NULL, 'p' },
-	{ "retries", required_argument, NULL, 'r' },
-	{ "timeout", required_argument, NULL, 't' },
-	{ "unordered", no_argument, NULL, 'u' },
-	{ "workers", required_argument, NULL, 'n' },
-	{ NULL, 0, NULL, 0 },
-};
-
-static void
-map_option(struct mapper *mapper, struct map_options *options,
-    const struct command *command, int opt)
-{
-	switch (opt) {
-	case 'f':
-		options->failed = optarg;
-		break;
-	case 'j':
-		options->joblog = optarg;
-		break;
-	case 'l':
-		mapper->has_lines = true;
-		break;
-	case 'n':
-		options->workers = (unsigned)command_number(command, "-n",
-		    optarg, 1, MAP_MAX_WORKERS);
-		break;
-	case 'p':
-		options->has_progress = true;
-		break;
-	case 'r':
-		mapper->retries = (unsigned)command_number(command,
-		    "--retries", optarg, 0, 1000000);
-		break;
-	case 't':
-		mapper->timeout_ms = command_seconds_ms(command, "--timeout",
-		    optarg);
-		if (mapper->timeout_ms == 0)
-			command_misuse(command, "--timeout %s: too short",
-			    optarg);
-		break;
-	case 'u':
-		options->is_unordered = true;
-		break;
-	case 'h':
-		command_help(command);
-	default:
-		command_misuse(command, "an option is wrong");
-	}
-}
-
-static void
+/* Gives the program and its arguments. */
+static char **
 map_parse(struct mapper *mapper, struct map_options *options,
     const struct command *command, int argc, char **argv)
 {
-	int opt;
+	const struct option_spec specs[] = {
+		{ 'n', "workers", "N", "how many workers; default: one for "
+		    "each processor", .number = &options->workers,
+		    .min = 1, .max = MAP_MAX_WORKERS },
+		{ .name = "lines",
+		    .help = "PROGRAM is a filter that prints a line for each "
+		    "that\nit reads, such as sed; without this option it "
+		    "speaks\nthe protocol", .flag = &mapper->has_lines },
+		{ .name = "unordered",
+		    .help = "print replies as they come",
+		    .flag = &options->is_unordered },
+		{ .name = "retries", .argument = "N",
+		    .help = "try a line that fails up to N times more; "
+		    "default: 0", .number = &mapper->retries, .max = 1000000 },
+		{ .name = "timeout", .argument = "SECONDS",
+		    .help = "the longest that one line may take; default: no "
+		    "limit", .seconds_ms = &mapper->timeout_ms, .min = 1 },
+		{ .name = "progress",
+		    .help = "show progress even if standard error is no "
+		    "terminal", .flag = &options->has_progress },
+		{ .name = "joblog", .argument = "FILE",
+		    .help = "write a table to FILE: Seq, Start, Runtime (of "
+		    "the\nrequest that the line was in), BytesIn, BytesOut,"
+		    "\nFate, Status", .text = &options->joblog },
+		{ .name = "failed", .argument = "FILE",
+		    .help = "write the lines that failed to FILE",
+		    .text = &options->failed },
+		{ .name = NULL },
+	};
 
-	opterr = 0;
-	/* "+": options behind PROGRAM are its own. */
-	while ((opt = getopt_long(argc, argv, "+:n:", map_longopts,
-	    NULL)) != -1) {
-		if (opt == '?')
-			command_misuse(command, "%s: no such option",
-			    argv[optind - 1]);
-		if (opt == ':')
-			command_misuse(command, "%s: its argument is missing",
-			    argv[optind - 1]);
-		map_option(mapper, options, command, opt);
-	}
-	if (optind >= argc)
-		command_misuse(command, "PROGRAM is missing");
-	mapper->program = argv[optind];
+	argv = options_parse(command, specs, argc, argv);
+	mapper->program = argv[0];
 	window_init(&mapper->window, options->is_unordered);
+	return argv;
 }
 
 /* Output */
@@ -286,8 +248,8 @@ map_main(const struct command *command, int argc, char **argv)
 	struct map_options options = { 0 };
 	struct lines_options lines = { .max_line = BROOD_MAX_PAYLOAD };
 
-	map_parse(&mapper, &options, command, argc, argv);
-	lines.argv = (const char *const *)&argv[optind];
+	argv = map_parse(&mapper, &options, command, argc, argv);
+	lines.argv = (const char *const *)argv;
 	lines.timeout_ms = mapper.timeout_ms;
 	joblog_open(&mapper.log, options.joblog, options.failed);
 	map_start(&mapper, &options, &lines);
@@ -298,26 +260,13 @@ map_main(const struct command *command, int argc, char **argv)
 const struct command command_map = {
 	.name = "map",
 	.summary = "Put each line of standard input through a program",
-	.usage = "map [-n WORKERS] [--lines] [--unordered] [--retries N]\n"
-	    "           [--timeout S] [--progress] [--joblog FILE]\n"
-	    "           [--failed FILE] -- PROGRAM [ARG...]",
+	.operands = "-- PROGRAM [ARG...]",
+	.min_operands = 1,
+	.max_operands = INT_MAX,
+	.options_first = true,
 	.help =
 	    "Each line becomes a request to a worker that runs PROGRAM, and\n"
 	    "each reply is printed as a line, in the order of the input.\n\n"
-	    "  -n, --workers WORKERS  how many; default: as many as there are\n"
-	    "                  processors\n"
-	    "  --lines         PROGRAM is a filter that prints one line for\n"
-	    "                  each line it reads, such as sed; without this,\n"
-	    "                  PROGRAM speaks the protocol of brood\n"
-	    "  --unordered     print each reply when it comes\n"
-	    "  --retries N     try a line that fails N times more; default: 0\n"
-	    "  --timeout S     a line fails after S seconds; default: never\n"
-	    "  --progress      show progress even if standard error is no\n"
-	    "                  terminal\n"
-	    "  --joblog FILE   write a table to FILE, one row for each line:\n"
-	    "                  Seq, Start, Runtime (of the request that the\n"
-	    "                  line was in), BytesIn, BytesOut, Fate, Status\n"
-	    "  --failed FILE   write the input lines that failed to FILE\n\n"
 	    "Exit status: 0, or 1 if a line failed, 2 if called wrongly, 3 if\n"
 	    "PROGRAM, a file or standard output cannot be used (no message if\n"
 	    "the reader of the output has left).\n",

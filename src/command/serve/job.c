@@ -5,8 +5,8 @@
  *
  * Owns the counts of requests and descriptors of a connection and the server.
  *
- * The pool holds a job as a tag until the completion.  So a job of the pool
- * outlives its connection, as an orphan, until the pool has completed it.
+ * The pool holds a job as a tag.  So a job of the pool outlives its connection,
+ * until its completion is taken.
  */
 
 #include "command/serve/job.h"
@@ -36,8 +36,9 @@ job_new(struct job **ret_job, struct connection *connection,
 	return 0;
 }
 
+/* Its connection does not know it any more. */
 static void
-job_orphan(struct job *job)
+job_detach(struct job *job)
 {
 	struct connection *connection = job->connection;
 
@@ -45,15 +46,13 @@ job_orphan(struct job *job)
 	connection->n_jobs--;
 	connection->n_fds -= job->n_fds;
 	job->connection = NULL;
-	TAILQ_INSERT_TAIL(&job->server->orphans, job, next);
 }
 
 struct job *
 job_free(struct job *job)
 {
 	if (job->connection != NULL)
-		job_orphan(job);
-	TAILQ_REMOVE(&job->server->orphans, job, next);
+		job_detach(job);
 	job->server->n_fds -= job->n_fds;
 	free(job);
 	return NULL;
@@ -87,15 +86,17 @@ job_timeout_ms(const struct server *server, uint32_t asked_ms)
 	return (int)asked_ms;
 }
 
+/* too_large says what is too large for whom. */
 static void
-job_refuse(struct connection *connection, uint64_t id, int error)
+job_refuse(struct connection *connection, uint64_t id, int error,
+    const char *too_large)
 {
 	if (error == -EAGAIN)
 		connection_refuse(connection, id, BROOD_ERROR_NO_CAPACITY,
 		    "the queue is full");
 	else if (error == -EMSGSIZE)
 		connection_refuse(connection, id, BROOD_ERROR_TOO_LARGE,
-		    "longer than the workers accept");
+		    too_large);
 	else if (error == -ESHUTDOWN)
 		connection_refuse(connection, id, BROOD_ERROR_STOPPING,
 		    "the pool is stopping");
@@ -132,7 +133,8 @@ job_submit(struct connection *connection, const struct brood_message *msg)
 			job = job_free(job);
 	}
 	if (r < 0)
-		job_refuse(connection, msg->id, r);
+		job_refuse(connection, msg->id, r,
+		    "longer than the workers accept");
 }
 
 /* The completion of a JOB_POOL answers: it says CANCELED. */
@@ -155,8 +157,8 @@ job_abandon(struct job *job)
 		(void)job_free(job);
 		return;
 	}
-	job_orphan(job);
-	/* -ENOENT: the completion waits to be taken; job_complete() frees. */
+	/* Now or already, a completion waits: job_complete() frees the job. */
+	job_detach(job);
 	(void)brood_pool_cancel(job->server->pool, job->pool_id);
 }
 
@@ -213,13 +215,9 @@ job_end(struct job *job, const struct brood_completion *done)
 		return;
 	}
 	r = job_pass(job, done);
-	if (r == -EMSGSIZE)
-		connection_refuse(job->connection, job->id,
-		    BROOD_ERROR_TOO_LARGE,
+	if (r < 0)
+		job_refuse(job->connection, job->id, r,
 		    "the reply is longer than this client accepts");
-	else if (r < 0)
-		connection_refuse(job->connection, job->id,
-		    BROOD_ERROR_NO_CAPACITY, strerror(-r));
 }
 
 void

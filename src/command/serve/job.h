@@ -15,9 +15,9 @@ enum job_kind {
 };
 
 struct job {
-	TAILQ_ENTRY(job) next;	/* in its connection, or the orphans */
+	TAILQ_ENTRY(job) next;	/* in its connection */
 	struct server *server;
-	struct connection *connection;	/* NULL: closed, an orphan */
+	struct connection *connection;	/* NULL: it is closed */
 	enum job_kind kind;
 	uint64_t id;		/* the client's */
 	uint64_t pool_id;	/* JOB_POOL: the pool's */

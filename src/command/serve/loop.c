@@ -303,13 +303,10 @@ struct server *
 loop_free(struct server *server)
 {
 	struct connection *connection;
-	struct job *job;
 
-	if (server == NULL)
-		return NULL;
 	while ((connection = TAILQ_FIRST(&server->connections)) != NULL)
 		loop_close(connection);
-	while ((job = TAILQ_FIRST(&server->orphans)) != NULL)
-		(void)job_free(job);
+	/* All jobs that are left were canceled: this frees them. */
+	loop_take(server);
 	return server_free(server);
 }

@@ -9,10 +9,9 @@
 #include "command/command.h"
 #include "command/serve/report.h"
 
+#include <errno.h>
 #include <stdio.h>
-#include <string.h>
-
-enum { REPORT_TEXT = 1024 };
+#include <stdlib.h>
 
 const char *
 report_event_name(enum brood_event_kind kind)
@@ -38,58 +37,54 @@ report_event_name(enum brood_event_kind kind)
 	return "unknown";
 }
 
-/* "worker 0[PID]"; the name alone if it happened to the pool as a whole. */
-static void
-report_who(const struct brood_event *event, char *text, size_t size)
+static bool
+report_is_of_pool(enum brood_event_kind kind)
 {
-	if (event->kind == BROOD_EVENT_BROKEN ||
-	    event->kind == BROOD_EVENT_STOPPED ||
-	    event->kind == BROOD_EVENT_RELOADED ||
-	    event->kind == BROOD_EVENT_NOT_RELOADED)
-		(void)snprintf(text, size, "%s", event->name);
-	else if (event->pid > 0)
-		(void)snprintf(text, size, "%s %u[%d]", event->name,
-		    event->slot, (int)event->pid);
-	else
-		(void)snprintf(text, size, "%s %u", event->name, event->slot);
+	return kind == BROOD_EVENT_BROKEN || kind == BROOD_EVENT_STOPPED ||
+	    kind == BROOD_EVENT_RELOADED || kind == BROOD_EVENT_NOT_RELOADED;
 }
 
-/* "not started: exec: No such file; next try in 1.0 s" */
+/* "worker 0[PID]: not started: exec: No such file; next try in 1.0 s" */
 static void
-report_what(const struct brood_event *event, char *text, size_t size)
+report_write(FILE *out, const struct brood_event *event)
 {
 	bool is_failed = event->kind == BROOD_EVENT_NOT_STARTED;
-	size_t len;
 
-	(void)snprintf(text, size, "%s", report_event_name(event->kind));
-	for (char *p = text; *p != '\0'; p++)
-		if (*p == '_')
-			*p = ' ';
-	len = strlen(text);
+	fputs(event->name, out);
+	if (!report_is_of_pool(event->kind))
+		fprintf(out, " %u", event->slot);
+	if (!report_is_of_pool(event->kind) && event->pid > 0)
+		fprintf(out, "[%d]", (int)event->pid);
+	fputs(": ", out);
+	for (const char *p = report_event_name(event->kind); *p != '\0'; p++)
+		fputc(*p == '_' ? ' ' : *p, out);
+	if (is_failed && event->step[0] != '\0' && event->text[0] != '\0')
+		fprintf(out, ": %s", event->step);
 	if (event->text[0] != '\0')
-		(void)snprintf(text + len, size - len, ": %s%s%s",
-		    is_failed ? event->step : "",
-		    is_failed && event->step[0] != '\0' ? ": " : "",
-		    event->text);
+		fprintf(out, ": %s", event->text);
 	if (event->is_asked)
-		(void)strlcat(text, " (asked to)", size);
-	len = strlen(text);
+		fputs(" (asked to)", out);
 	if (is_failed && event->delay_ms >= 0)
-		(void)snprintf(text + len, size - len, "; next try in %.1f s",
-		    event->delay_ms / 1000.0);
+		fprintf(out, "; next try in %.1f s", event->delay_ms / 1000.0);
 }
 
 void
 report_event(const struct brood_event *event)
 {
-	char who[128], what[REPORT_TEXT];
+	char *text = NULL;
+	size_t size;
+	FILE *out = open_memstream(&text, &size);
 
 	if (event->n_lost > 0)
 		command_warn(0, "%lu events came too fast to be told",
 		    event->n_lost);
-	report_who(event, who, sizeof(who));
-	report_what(event, what, sizeof(what));
-	brood__text_clean(who);
-	brood__text_clean(what);
-	command_warn(0, "%s: %s", who, what);
+	if (out == NULL) {
+		command_warn(errno, "%s", report_event_name(event->kind));
+		return;
+	}
+	report_write(out, event);
+	(void)fclose(out);
+	brood__text_clean(text);
+	command_warn(0, "%s", text);
+	free(text);
 }

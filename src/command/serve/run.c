@@ -68,16 +68,15 @@ run_set_mode(void *arg, const char *value)
 static const char *
 run_set_env(void *arg, const char *value)
 {
-	const char *equals = strchr(value, '=');
-	char *name;
+	char *copy;
 
 	(void)arg;
-	if (equals == NULL || equals == value)
+	if (value[0] == '=' || strchr(value, '=') == NULL)
 		return "not NAME=VALUE";
-	name = strndup(value, (size_t)(equals - value));
-	if (name == NULL || setenv(name, equals + 1, 1) < 0)
+	copy = strdup(value);
+	/* The copy becomes a part of the environment. */
+	if (copy == NULL || putenv(copy) != 0)
 		command_die(COMMAND_UNUSABLE, errno, "--env %s", value);
-	free(name);
 	return NULL;
 }
 

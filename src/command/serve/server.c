@@ -76,7 +76,6 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->started_ms = brood__now_ms();
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
-	TAILQ_INIT(&server->orphans);
 	server_set_limits(server);
 	/* Enough for ever; the kernel gives the pages only when they are used. */
 	server->pfds = calloc(SERVER_MAX_LIMIT, sizeof(*server->pfds));

@@ -47,7 +47,6 @@ struct server {
 	int timeout_ms;			/* the most for a request; -1: none */
 	enum server_state state;
 	struct connections connections;
-	struct jobs orphans;		/* jobs whose connection is closed */
 
 	/* Limits: server_set_limits() sets them. */
 	unsigned max_connections;

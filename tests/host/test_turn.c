@@ -226,7 +226,7 @@ Test(turn, processes_left_by_a_dead_worker_cannot_keep_the_host)
 		cr_assert_geq(brood_pool_wait(pool, 100), 0);
 	}
 	cr_assert_eq(fate, BROOD_CRASHED);
-	cr_assert_lt(most, 10000, "%u parts in one turn", most);
+	cr_assert_lt(most, 6000, "%u parts in one turn", most);
 	cr_assert_null(brood_pool_free(pool));
 	(void)drain_children();
 }

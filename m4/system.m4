@@ -14,6 +14,7 @@ dnl Not of those with a fallback to be tested here: glibc's fallback takes a loc
 dnl that is not for a child of a program with threads (src/base/names.h).
 AC_CHECK_FUNCS([sigdescr_np strerrordesc_np])
 brood_epoll=no
+brood_peek_off=no
 AS_VAR_IF([enable_portable], [yes],
 	[brood_system="portable, poll"],
 	[BROOD_LINUX
@@ -21,6 +22,7 @@ AS_VAR_IF([enable_portable], [yes],
 		[brood_system="$host_os, epoll"],
 		[brood_system="$host_os, poll"])])
 AM_CONDITIONAL([HAVE_EPOLL], [test "$brood_epoll" = yes])
+AM_CONDITIONAL([HAVE_SO_PEEK_OFF], [test "$brood_peek_off" = yes])
 ])
 
 AC_DEFUN([BROOD_LINUX], [
@@ -39,6 +41,12 @@ AC_CHECK_DECL([SYS_pidfd_open],
 	[AC_DEFINE([HAVE_PIDFD_OPEN], [1],
 		[Define to 1 if a descriptor can tell the end of a process.])],
 	[], [@%:@include <sys/syscall.h>])
+
+AC_CHECK_DECL([SO_PEEK_OFF],
+	[AC_DEFINE([HAVE_SO_PEEK_OFF], [1],
+		[Define to 1 if a socket can be peeked at from an offset.])
+	brood_peek_off=yes],
+	[], [@%:@include <sys/socket.h>])
 
 AC_CHECK_DECL([SO_PEERCRED],
 	[AC_CHECK_TYPE([struct ucred],

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Frames and descriptors over one stream socket.
+ * Messages and descriptors over one stream socket.
  *
- * Owns the socket, one buffer each way, the descriptors of the message received
- * last and copies of those waiting to be sent.  Knows nothing of processes.
- *
- * Incoming.  A receive never asks for more than the rest of the current header
- * or payload.  So descriptors arrive with the first byte of a frame or not at
- * all, which binds them to it; poll(2) tells of every frame that has not been
- * taken; and what a worker has not begun stays in the socket, where the host
- * can count it.  A "greedy" channel, which the pool uses and which accepts no
- * descriptors, takes whatever one recv(2) brings.
+ * Owns the socket, an inbox and an outbox, and what has gone wrong with either
+ * direction for good.  Knows nothing of processes.
  */
 
 #include "base/await.h"
@@ -19,8 +12,8 @@
 #include "base/export.h"
 #include "base/fd.h"
 #include "wire/channel.h"
-#include "wire/fdpass.h"
 #include "wire/frame.h"
+#include "wire/inbox.h"
 #include "wire/outbox.h"
 
 #include <sys/socket.h>
@@ -36,27 +29,15 @@ enum { CHANNEL_MAX_QUEUED = 1 << 20 };
 
 struct brood_channel {
 	int fd;
-	pid_t owner;
-	bool is_greedy;
-	bool is_lossy;
-	bool is_drained;		/* the last receive left room */
-	uint64_t n_received;
+	pid_t owner;			/* the process that made the channel */
 	size_t max_queued;
-	uint32_t max_payload;
-	uint32_t max_send;
-	unsigned max_fds;
-
-	struct brood__buffer in;
-	size_t n_given;			/* bytes of the message given last */
-	struct brood__frame frame;
-	bool has_frame;			/* frame is decoded from in */
-	bool is_lost;			/* its descriptors did not all arrive */
-	int *fds;
-	size_t n_fds;
-	int recv_error;
-
+	uint32_t max_payload;		/* accepted from the peer */
+	uint32_t max_send;		/* what the peer accepts, if that is
+					   less than max_payload */
+	struct brood__inbox in;
 	struct brood__outbox out;
-	int send_error;
+	int recv_error;			/* 0, or why nothing can be received */
+	int send_error;			/* 0, or -EPIPE */
 };
 
 /* Making and freeing */
@@ -124,18 +105,16 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 	ch = calloc(1, sizeof(*ch));
 	if (ch == NULL)
 		return -ENOMEM;
-	ch->fds = options->max_fds == 0 ? NULL :
-	    reallocarray(NULL, BROOD_MAX_FDS, sizeof(*ch->fds));
-	if (options->max_fds > 0 && ch->fds == NULL) {
-		free(ch);
-		return -ENOMEM;
-	}
-	brood__outbox_init(&ch->out);
 	ch->fd = fd;
 	ch->owner = getpid();
-	ch->max_fds = options->max_fds;
 	ch->max_payload = options->max_payload != 0 ?
 	    (uint32_t)options->max_payload : BROOD_MAX_PAYLOAD;
+	brood__outbox_init(&ch->out);
+	r = brood__inbox_init(&ch->in, ch->max_payload, options->max_fds);
+	if (r < 0) {
+		free(ch);
+		return r;
+	}
 	ch->max_send = ch->max_payload;
 	ch->max_queued = options->max_queued != 0 ?
 	    options->max_queued : CHANNEL_MAX_QUEUED;
@@ -166,9 +145,7 @@ brood__channel_release(struct brood_channel *ch)
 {
 	int fd = ch->fd;
 
-	brood__fd_close_all(ch->fds, ch->n_fds);
-	free(ch->fds);
-	brood__buffer_fini(&ch->in);
+	brood__inbox_fini(&ch->in);
 	brood__outbox_fini(&ch->out);
 	free(ch);
 	return fd;
@@ -197,14 +174,13 @@ brood_channel_events(const struct brood_channel *ch)
 void
 brood__channel_set_greedy(struct brood_channel *ch)
 {
-	assert(ch->max_fds == 0);
-	ch->is_greedy = true;
+	ch->in.mode = BROOD__INBOX_GREEDY;
 }
 
 void
 brood__channel_set_lossy(struct brood_channel *ch)
 {
-	ch->is_lossy = true;
+	ch->in.mode = BROOD__INBOX_LOSSY;
 }
 
 uint32_t
@@ -218,13 +194,6 @@ brood__channel_set_peer_max(struct brood_channel *ch, uint32_t max_payload)
 {
 	ch->max_send = max_payload < ch->max_payload ?
 	    max_payload : ch->max_payload;
-}
-
-/* Wait for the socket; 0 when the time is over. */
-static int
-channel_poll(const struct brood_channel *ch, short events, int64_t deadline)
-{
-	return brood__await(ch->fd, events, deadline);
 }
 
 static int64_t
@@ -323,7 +292,7 @@ brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 			return ch->send_error = -EPIPE;
 		if (n != -EAGAIN || timeout_ms == 0)
 			return (int)n;
-		r = channel_poll(ch, POLLOUT, deadline);
+		r = brood__await(ch->fd, POLLOUT, deadline);
 		if (r <= 0)
 			return r < 0 ? r : -EAGAIN;
 	}
@@ -345,7 +314,6 @@ brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
 	return r < 0 ? r : brood__channel_flush(ch, -1);
 }
 
-/* May this process use it, and is it of use still? */
 int
 brood__channel_check(const struct brood_channel *ch)
 {
@@ -406,12 +374,12 @@ brood__channel_complain(struct brood_channel *ch, enum brood_error code,
 		(void)brood__channel_flush(ch, 0);
 }
 
+/* Nothing can be received any more; an error that passes is none of these. */
 static int
 channel_fail(struct brood_channel *ch, int error)
 {
 	ch->recv_error = error;
-	brood__fd_close_all(ch->fds, ch->n_fds);
-	ch->n_fds = 0;
+	brood__inbox_close_fds(&ch->in);
 	if (error == -EMSGSIZE)
 		brood__channel_complain(ch, BROOD_ERROR_TOO_LARGE,
 		    "the payload announced is over the limit");
@@ -424,73 +392,12 @@ channel_fail(struct brood_channel *ch, int error)
 	return error;
 }
 
-/* Forget the message that was given last. */
-static void
-channel_end_msg(struct brood_channel *ch)
-{
-	if (ch->n_given == 0)
-		return;
-	brood__fd_close_all(ch->fds, ch->n_fds);
-	ch->n_fds = 0;
-	ch->has_frame = false;
-	ch->is_lost = false;
-	brood__buffer_consume(&ch->in, ch->n_given);
-	ch->n_given = 0;
-}
-
-/* How many bytes the buffer holds when the current step is complete. */
-static size_t
-channel_want(const struct brood_channel *ch)
-{
-	return BROOD__FRAME_SIZE + (ch->has_frame ? ch->frame.length : 0);
-}
-
-/* Descriptors have come with bytes that had `before` of their frame ahead. */
-static int
-channel_check_fds(struct brood_channel *ch, size_t before, size_t n_fds,
-    bool is_lost)
-{
-	if (n_fds == 0 && !is_lost)
-		return 0;
-	if (before > 0)
-		return channel_fail(ch, -EBADMSG);
-	ch->n_fds = n_fds;
-	ch->is_lost = is_lost;
-	return 0;
-}
-
-/*
- * Receive into the buffer behind what is there.  ch->fds may hold those of the
- * current frame: further ones go elsewhere, to be refused.
- */
 static int
 channel_recv_some(struct brood_channel *ch, int flags)
 {
-	size_t before = brood__buffer_len(&ch->in), n_fds = 0, room;
-	int late[BROOD_MAX_FDS], *fds = before > 0 ? late : ch->fds;
-	bool is_lost = false;
-	ssize_t n;
-	int r;
+	int r = brood__inbox_recv(&ch->in, ch->fd, flags);
 
-	r = brood__buffer_reserve(&ch->in, channel_want(ch) - before);
-	if (r < 0)
-		return r;
-	room = ch->is_greedy ? brood__buffer_room(&ch->in) :
-	    channel_want(ch) - before;
-	n = brood__fdpass_recv(ch->fd, ch->in.bytes + ch->in.end, room, fds,
-	    ch->max_fds, &n_fds, &is_lost, flags);
-	if (n == 0 || n == -ECONNRESET)
-		return channel_fail(ch, -EPIPE);
-	if (n < 0)
-		return (int)n;
-	ch->is_drained = (size_t)n < room;
-	ch->n_received += (uint64_t)n;
-	ch->in.end += (size_t)n;
-	if (before > 0 && n_fds > 0)
-		brood__fd_close_all(late, n_fds);
-	r = channel_check_fds(ch, before, before > 0 ? 0 : n_fds,
-	    is_lost || (before > 0 && n_fds > 0));
-	return r < 0 ? r : 1;
+	return r == -EPIPE || r == -EBADMSG ? channel_fail(ch, r) : r;
 }
 
 int
@@ -500,7 +407,6 @@ brood__channel_fill(struct brood_channel *ch)
 
 	if (ch->recv_error < 0)
 		return ch->recv_error;
-	channel_end_msg(ch);
 	r = channel_recv_some(ch, MSG_DONTWAIT);
 	return r == -EAGAIN ? 0 : r;
 }
@@ -508,59 +414,13 @@ brood__channel_fill(struct brood_channel *ch)
 uint64_t
 brood__channel_received(const struct brood_channel *ch)
 {
-	return ch->n_received;
+	return ch->in.n_received;
 }
 
 bool
 brood__channel_is_drained(const struct brood_channel *ch)
 {
-	return ch->is_drained;
-}
-
-/* Do the descriptors that came fit the header? */
-static int
-channel_judge_fds(struct brood_channel *ch)
-{
-	if (ch->is_lost && ch->is_lossy) {
-		brood__fd_close_all(ch->fds, ch->n_fds);
-		ch->n_fds = 0;
-		return 0;
-	}
-	if (ch->is_lost || ch->n_fds != ch->frame.nfds)
-		return channel_fail(ch, -EBADMSG);
-	return 0;
-}
-
-static int
-channel_decode(struct brood_channel *ch)
-{
-	int r;
-
-	if (ch->has_frame)
-		return 0;
-	r = brood__frame_decode(ch->in.bytes + ch->in.start, ch->max_payload,
-	    &ch->frame);
-	if (r < 0)
-		return channel_fail(ch, r);
-	ch->has_frame = true;
-	return channel_judge_fds(ch);
-}
-
-static void
-channel_give(struct brood_channel *ch, struct brood_message *ret_msg)
-{
-	ch->n_given = channel_want(ch);
-	*ret_msg = (struct brood_message) {
-		.data = ch->in.bytes + ch->in.start + BROOD__FRAME_SIZE,
-		.len = ch->frame.length,
-		.fds = ch->fds,
-		.n_fds = ch->n_fds,
-		.id = ch->frame.id,
-		.kind = (enum brood_kind)ch->frame.kind,
-		.code = ch->frame.code,
-		.timeout_ms = ch->frame.timeout_ms,
-		.more = ch->frame.flags & BROOD__FLAG_MORE,
-	};
+	return ch->in.spare > 0;
 }
 
 int
@@ -570,16 +430,8 @@ brood__channel_next(struct brood_channel *ch, struct brood_message *ret_msg)
 
 	if (ch->recv_error < 0)
 		return ch->recv_error;
-	channel_end_msg(ch);
-	if (brood__buffer_len(&ch->in) < BROOD__FRAME_SIZE)
-		return 0;
-	r = channel_decode(ch);
-	if (r < 0)
-		return r;
-	if (brood__buffer_len(&ch->in) < channel_want(ch))
-		return 0;
-	channel_give(ch, ret_msg);
-	return 1;
+	r = brood__inbox_next(&ch->in, ret_msg);
+	return r < 0 ? channel_fail(ch, r) : r;
 }
 
 int
@@ -597,7 +449,7 @@ brood__channel_recv(struct brood_channel *ch, int timeout_ms,
 		if (r == -EAGAIN && timeout_ms == 0)
 			return 0;
 		if (r == -EAGAIN)
-			r = channel_poll(ch, POLLIN, deadline);
+			r = brood__await(ch->fd, POLLIN, deadline);
 		if (r <= 0)
 			return r;
 	}
@@ -615,41 +467,13 @@ brood_channel_recv(struct brood_channel *ch, int timeout_ms,
 BROOD_PUBLIC int
 brood_channel_take_fd(struct brood_channel *ch, size_t i)
 {
-	int fd;
-
-	if (ch->owner != getpid())
-		return -ECHILD;
-	if (i >= ch->n_fds || ch->fds[i] < 0)
-		return -EBADF;
-	fd = ch->fds[i];
-	ch->fds[i] = -1;
-	return fd;
+	return ch->owner != getpid() ? -ECHILD :
+	    brood__inbox_take_fd(&ch->in, i);
 }
 
-/*
- * MSG_PEEK without a control buffer does not touch descriptors (with one it
- * would install second copies).
- */
 int
-brood__channel_accept(struct brood_channel *ch, enum brood_kind kind,
-    uint64_t id)
+brood__channel_look_ahead(const struct brood_channel *ch,
+    enum brood_kind kind, uint64_t id, uint64_t *position)
 {
-	uint8_t bytes[BROOD__FRAME_SIZE];
-	struct brood__frame frame;
-	ssize_t n;
-
-	assert(!ch->is_greedy);
-	do {
-		n = recv(ch->fd, bytes, sizeof(bytes), MSG_PEEK | MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(bytes) ||
-	    brood__frame_decode(bytes, ch->max_payload, &frame) < 0)
-		return 0;
-	if (frame.kind != kind || frame.id != id || frame.length > 0)
-		return 0;
-	do {
-		n = recv(ch->fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	} while (n < 0 && errno == EINTR);
-	ch->n_received += n > 0 ? (uint64_t)n : 0;
-	return n == (ssize_t)sizeof(bytes);
+	return brood__inbox_look_ahead(&ch->in, ch->fd, kind, id, position);
 }

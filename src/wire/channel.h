@@ -56,12 +56,13 @@ int	brood__channel_next(struct brood_channel *channel,
 	    struct brood_message *ret_msg);
 
 /*
- * Look whether the next frame, still in the socket, is of this kind and id; 1
- * then, and it is consumed, 0 if it is another or none is there.  Not for a
+ * Look for a frame of this kind and id among those that are still in the
+ * socket, and take none: 1 if it is there, otherwise 0.  *position is where to
+ * begin, 0 the first time; it is moved behind what was looked at.  Not for a
  * greedy channel.
  */
-int	brood__channel_accept(struct brood_channel *channel,
-	    enum brood_kind kind, uint64_t id);
+int	brood__channel_look_ahead(const struct brood_channel *channel,
+	    enum brood_kind kind, uint64_t id, uint64_t *position);
 
 /*
  * Queue and flush without waiting, or waiting for ever; see the public ones.

@@ -25,6 +25,8 @@ struct brood_request {
 	int64_t deadline_ms;
 	bool is_answered;
 	bool is_canceled;
+	uint64_t seen;		/* position in the channel's stream: no CANCEL
+				   of this request in front of it */
 };
 
 const struct brood_channel_options brood__worker_channel = {
@@ -80,9 +82,9 @@ brood_request_time_left(const struct brood_request *req)
 BROOD_PUBLIC bool
 brood_request_is_canceled(struct brood_request *req)
 {
-	if (!req->is_canceled)
-		req->is_canceled = brood__channel_accept(req->channel,
-		    BROOD_KIND_CANCEL, req->msg.id) == 1;
+	if (!req->is_canceled && brood__channel_check(req->channel) == 0)
+		req->is_canceled = brood__channel_look_ahead(req->channel,
+		    BROOD_KIND_CANCEL, req->msg.id, &req->seen) == 1;
 	return req->is_canceled;
 }
 

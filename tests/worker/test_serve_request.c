@@ -2,7 +2,8 @@
 
 /*
  * Claims about one request: what a handler finds in it, each way to answer,
- * how cancel and deadline show, and that its descriptors do not outlive it.
+ * how its deadline shows, and that its descriptors do not outlive it.  How a
+ * cancel shows is in test_serve_cancel.c.
  *
  * Handlers write what they saw into shared memory, or answer with it; only the
  * test asserts.
@@ -14,7 +15,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/host.h"
@@ -279,106 +279,6 @@ Test(serve_request, parts_and_progress_come_in_order_before_the_answer)
 		cr_expect_str_eq((char *)host.frame.payload, want[i].text);
 	}
 	cr_assert_eq(host.frame.header.code, 3);
-	cr_assert_eq(host_stop(&host), 0);
-}
-
-/* At each byte from the gate, tells by progress if it is canceled; 'q' ends. */
-static int
-look_for_cancel(struct brood_request *request, void *arg)
-{
-	char byte;
-
-	(void)arg;
-	for (;;) {
-		if (brood_progress(request,
-		    brood_request_is_canceled(request) ? "y" : "n", 1) != 0)
-			return -EPIPE;
-		byte = host_wait_at_gate();
-		if (byte == 0 || byte == 'q')
-			break;
-	}
-	return brood_fail(request, ECANCELED, NULL);
-}
-
-static void
-expect_canceled(struct host *host, uint64_t id, const char *answer)
-{
-	host_expect(host, BROOD_KIND_PROGRESS, id);
-	cr_assert_str_eq((char *)host->frame.payload, answer);
-}
-
-Test(serve_request, cancel_is_seen_by_the_handler_that_asks_and_stays_seen)
-{
-	struct host host;
-
-	host_greet(&host, look_for_cancel, ACCEPT);
-	host_send(&host, BROOD_KIND_REQUEST, 5, "");
-	expect_canceled(&host, 5, "n");
-	host_send(&host, BROOD_KIND_CANCEL, 5, "");
-	for (int i = 0; i < 3; i++) {
-		host_open_gate(&host, 'g');
-		expect_canceled(&host, 5, "y");
-	}
-	host_open_gate(&host, 'q');
-	host_expect(&host, BROOD_KIND_ERROR, 5);
-	host_send(&host, BROOD_KIND_REQUEST, 6, "");
-	expect_canceled(&host, 6, "n");
-	cr_assert_eq(host_stop(&host), 0);
-}
-
-Test(serve_request, half_a_cancel_is_none_yet)
-{
-	struct host host;
-	uint8_t bytes[WIRE_HEADER];
-
-	wire_encode(bytes, &(struct wire_header){ .id = 5,
-	    .kind = BROOD_KIND_CANCEL }, NULL);
-	host_greet(&host, look_for_cancel, ACCEPT);
-	host_send(&host, BROOD_KIND_REQUEST, 5, "");
-	expect_canceled(&host, 5, "n");
-	wire_write(host.fd, bytes, 17);
-	host_open_gate(&host, 'g');
-	expect_canceled(&host, 5, "n");
-	wire_write(host.fd, bytes + 17, sizeof(bytes) - 17);
-	host_open_gate(&host, 'g');
-	expect_canceled(&host, 5, "y");
-	cr_assert_eq(host_stop(&host), 0);
-}
-
-Test(serve_request, cancel_of_another_request_is_not_this_ones)
-{
-	struct host host;
-
-	host_greet(&host, look_for_cancel, ACCEPT);
-	host_send(&host, BROOD_KIND_REQUEST, 5, "");
-	expect_canceled(&host, 5, "n");
-	host_send(&host, BROOD_KIND_CANCEL, 4, "");
-	host_open_gate(&host, 'g');
-	expect_canceled(&host, 5, "n");
-	host_open_gate(&host, 'q');
-	host_expect(&host, BROOD_KIND_ERROR, 5);
-	cr_assert_eq(host_stop(&host), 0);
-}
-
-Test(serve_request, asking_for_cancel_takes_nothing_off_the_socket)
-{
-	struct host host;
-	int file = wire_file();
-
-	host_greet(&host, look_for_cancel, ACCEPT);
-	host_send(&host, BROOD_KIND_REQUEST, 5, "");
-	expect_canceled(&host, 5, "n");
-	send_with_fds(&host, 6, &file, 1);
-	host_send(&host, BROOD_KIND_CANCEL, 6, "");
-	for (int i = 0; i < 3; i++) {
-		host_open_gate(&host, 'g');
-		expect_canceled(&host, 5, "n");
-		cr_assert_eq(host_untaken(&host), 2 * WIRE_HEADER);
-	}
-	host_open_gate(&host, 'q');
-	host_expect(&host, BROOD_KIND_ERROR, 5);
-	expect_canceled(&host, 6, "y");
-	close(file);
 	cr_assert_eq(host_stop(&host), 0);
 }
 

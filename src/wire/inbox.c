@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The receiving half of a channel.
+ *
+ * Owns the bytes that were received and not yet forgotten, and the descriptors
+ * of the current frame.  Knows nothing of channels: after an error the owner
+ * must not use the inbox again but to close and free it.
+ */
+
+#include "base/fd.h"
+#include "wire/fdpass.h"
+#include "wire/inbox.h"
+#include "wire/peek.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int
+brood__inbox_init(struct brood__inbox *inbox, uint32_t max_payload,
+    unsigned max_fds)
+{
+	*inbox = (struct brood__inbox) {
+		.max_payload = max_payload,
+		.max_fds = max_fds,
+	};
+	if (max_fds == 0)
+		return 0;
+	/* Not max_fds: the kernel may deliver more than there is room for. */
+	inbox->fds = reallocarray(NULL, BROOD_MAX_FDS, sizeof(int));
+	return inbox->fds == NULL ? -ENOMEM : 0;
+}
+
+void
+brood__inbox_fini(struct brood__inbox *inbox)
+{
+	brood__inbox_close_fds(inbox);
+	free(inbox->fds);
+	brood__buffer_fini(&inbox->bytes);
+}
+
+void
+brood__inbox_close_fds(struct brood__inbox *inbox)
+{
+	brood__fd_close_all(inbox->fds, inbox->n_fds);
+	inbox->n_fds = 0;
+}
+
+/* How many bytes the buffer holds when the current header or frame is whole. */
+static size_t
+inbox_want(const struct brood__inbox *inbox)
+{
+	return BROOD__FRAME_SIZE +
+	    (inbox->state == BROOD__INBOX_HEADER ? 0 : inbox->frame.length);
+}
+
+static void
+inbox_forget_given(struct brood__inbox *inbox)
+{
+	if (inbox->state != BROOD__INBOX_GIVEN)
+		return;
+	brood__inbox_close_fds(inbox);
+	brood__buffer_consume(&inbox->bytes, inbox_want(inbox));
+	inbox->state = BROOD__INBOX_HEADER;
+}
+
+/*
+ * Receive into the room behind the bytes that are there.  Descriptors are
+ * welcome only with the first byte of a frame.  inbox->fds holds those that
+ * came with it, so later ones are put elsewhere, to be closed.
+ */
+static ssize_t
+inbox_recv_bytes(struct brood__inbox *inbox, int socket, size_t room,
+    int flags)
+{
+	size_t before = brood__buffer_len(&inbox->bytes), n_fds = 0;
+	int late[BROOD_MAX_FDS], *fds = before > 0 ? late : inbox->fds;
+	bool is_lost = false;
+	ssize_t n;
+
+	n = brood__fdpass_recv(socket, inbox->bytes.bytes + inbox->bytes.end,
+	    room, fds, inbox->max_fds, &n_fds, &is_lost, flags);
+	if (n <= 0)
+		return n == 0 || n == -ECONNRESET ? -EPIPE : n;
+	inbox->bytes.end += (size_t)n;
+	inbox->n_received += (uint64_t)n;
+	if (before == 0)
+		inbox->n_fds = n_fds;
+	else if (n_fds > 0 || is_lost) {
+		brood__fd_close_all(late, n_fds);
+		return -EBADMSG;
+	}
+	return is_lost && inbox->mode != BROOD__INBOX_LOSSY ? -EBADMSG : n;
+}
+
+int
+brood__inbox_recv(struct brood__inbox *inbox, int socket, int flags)
+{
+	size_t missing, room;
+	ssize_t n;
+	int r;
+
+	inbox_forget_given(inbox);
+	missing = inbox_want(inbox) - brood__buffer_len(&inbox->bytes);
+	r = brood__buffer_reserve(&inbox->bytes, missing);
+	if (r < 0)
+		return r;
+	assert(inbox->mode != BROOD__INBOX_GREEDY || inbox->max_fds == 0);
+	room = inbox->mode == BROOD__INBOX_GREEDY ?
+	    brood__buffer_room(&inbox->bytes) : missing;
+	n = inbox_recv_bytes(inbox, socket, room, flags);
+	if (n < 0)
+		return (int)n;
+	inbox->spare = room - (size_t)n;
+	return 1;
+}
+
+/* Do the descriptors that came fit the header? */
+static int
+inbox_judge_fds(struct brood__inbox *inbox)
+{
+	if (inbox->n_fds == inbox->frame.nfds)
+		return 0;
+	if (inbox->mode != BROOD__INBOX_LOSSY)
+		return -EBADMSG;
+	brood__inbox_close_fds(inbox);
+	return 0;
+}
+
+static int
+inbox_decode(struct brood__inbox *inbox)
+{
+	int r;
+
+	r = brood__frame_decode(inbox->bytes.bytes + inbox->bytes.start,
+	    inbox->max_payload, &inbox->frame);
+	if (r < 0)
+		return r;
+	inbox->state = BROOD__INBOX_PAYLOAD;
+	return inbox_judge_fds(inbox);
+}
+
+static void
+inbox_give(struct brood__inbox *inbox, struct brood_message *ret_msg)
+{
+	const struct brood__frame *frame = &inbox->frame;
+
+	inbox->state = BROOD__INBOX_GIVEN;
+	*ret_msg = (struct brood_message) {
+		.data = inbox->bytes.bytes + inbox->bytes.start +
+		    BROOD__FRAME_SIZE,
+		.len = frame->length,
+		.fds = inbox->fds,
+		.n_fds = inbox->n_fds,
+		.id = frame->id,
+		.kind = (enum brood_kind)frame->kind,
+		.code = frame->code,
+		.timeout_ms = frame->timeout_ms,
+		.more = frame->flags & BROOD__FLAG_MORE,
+	};
+}
+
+int
+brood__inbox_next(struct brood__inbox *inbox, struct brood_message *ret_msg)
+{
+	int r;
+
+	inbox_forget_given(inbox);
+	if (brood__buffer_len(&inbox->bytes) < BROOD__FRAME_SIZE)
+		return 0;
+	if (inbox->state == BROOD__INBOX_HEADER) {
+		r = inbox_decode(inbox);
+		if (r < 0)
+			return r;
+	}
+	if (brood__buffer_len(&inbox->bytes) < inbox_want(inbox))
+		return 0;
+	inbox_give(inbox, ret_msg);
+	return 1;
+}
+
+int
+brood__inbox_look_ahead(const struct brood__inbox *inbox, int socket,
+    enum brood_kind kind, uint64_t id, uint64_t *position)
+{
+	uint8_t bytes[BROOD__FRAME_SIZE];
+	struct brood__frame frame;
+
+	assert(inbox->mode != BROOD__INBOX_GREEDY);
+	/* In the midst of a frame the socket does not begin with a header. */
+	if (inbox->state != BROOD__INBOX_GIVEN)
+		return 0;
+	if (*position < inbox->n_received)
+		*position = inbox->n_received;
+	while (brood__peek(socket, (size_t)(*position - inbox->n_received),
+	    bytes, sizeof(bytes)) == (ssize_t)sizeof(bytes) &&
+	    brood__frame_decode(bytes, inbox->max_payload, &frame) == 0) {
+		if (frame.kind == kind && frame.id == id)
+			return 1;
+		*position += BROOD__FRAME_SIZE + frame.length;
+	}
+	return 0;
+}
+
+int
+brood__inbox_take_fd(struct brood__inbox *inbox, size_t i)
+{
+	int fd;
+
+	if (inbox->state != BROOD__INBOX_GIVEN || i >= inbox->n_fds ||
+	    inbox->fds[i] < 0)
+		return -EBADF;
+	fd = inbox->fds[i];
+	inbox->fds[i] = -1;
+	return fd;
+}

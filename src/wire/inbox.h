@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__INBOX_H
+#define BROOD__INBOX_H
+
+/*
+ * Bytes of a stream socket in; frames and their descriptors out.
+ *
+ * Holds one frame at a time, or what has come of it.  An inbox that is greedy
+ * holds further ones behind it.
+ */
+
+#include "base/buffer.h"
+#include "wire/frame.h"
+
+#include <sys/types.h>
+
+enum brood__inbox_mode {
+	/*
+	 * Never receive more than the rest of the current header or payload.
+	 * So descriptors arrive with the first byte of a frame or not at all,
+	 * which tells whose they are; poll(2) tells of every frame that was not
+	 * received; and what a worker has not begun stays in the socket, where
+	 * the host can count it.
+	 */
+	BROOD__INBOX_EXACT,
+
+	/* Receive as much as there is room for.  No descriptors. */
+	BROOD__INBOX_GREEDY,
+
+	/*
+	 * As EXACT, but a frame whose descriptors were lost is delivered
+	 * without any: for a peer that is trusted, when it is this process that
+	 * has no descriptor left.
+	 */
+	BROOD__INBOX_LOSSY,
+};
+
+/* What the bytes at the front of the buffer are. */
+enum brood__inbox_state {
+	BROOD__INBOX_HEADER,	/* a part of a header, or nothing */
+	BROOD__INBOX_PAYLOAD,	/* a header, decoded, and what follows it */
+	BROOD__INBOX_GIVEN,	/* a frame that the owner has been given */
+};
+
+struct brood__inbox {
+	enum brood__inbox_mode mode;
+	enum brood__inbox_state state;
+	struct brood__buffer bytes;
+	struct brood__frame frame;	/* the header, unless state is HEADER */
+	uint32_t max_payload;
+	unsigned max_fds;
+	int *fds;			/* of the current frame; -1: taken */
+	size_t n_fds;
+	size_t spare;			/* room that the last receive left */
+	uint64_t n_received;		/* bytes, since init */
+};
+
+/* 0 or -ENOMEM. */
+int	brood__inbox_init(struct brood__inbox *inbox, uint32_t max_payload,
+	    unsigned max_fds);
+void	brood__inbox_fini(struct brood__inbox *inbox);
+
+/*
+ * Forget the frame that was given last, and receive once; flags are those of
+ * recvmsg(2).  Gives 1 if bytes came.
+ *
+ *   -EAGAIN	nothing to receive
+ *   -EPIPE	the end of the stream
+ *   -EBADMSG	descriptors that came too late, too many, or not all of them
+ */
+int	brood__inbox_recv(struct brood__inbox *inbox, int socket, int flags);
+
+/*
+ * Forget the frame that was given last, and give the next if all of it has been
+ * received: 1 with it, otherwise 0.  The payload and the descriptors belong to
+ * the inbox until it forgets the frame.
+ *
+ *   -EPROTO, -EMSGSIZE	as of brood__frame_decode()
+ *   -EBADMSG	not as many descriptors as the header says
+ */
+int	brood__inbox_next(struct brood__inbox *inbox,
+	    struct brood_message *ret_msg);
+
+/*
+ * Look for a frame of this kind and id among those that are still in the
+ * socket, behind the one that was given last; take none of them.  Gives 1 if it
+ * is there, otherwise 0.  Not for a greedy inbox.
+ *
+ * *position is where to begin, and then where to go on next time: a position in
+ * the stream of received bytes.  What was looked at is not looked at again.
+ */
+int	brood__inbox_look_ahead(const struct brood__inbox *inbox, int socket,
+	    enum brood_kind kind, uint64_t id, uint64_t *position);
+
+/* Keep descriptor i of the frame that was given last: gives it, or -EBADF. */
+int	brood__inbox_take_fd(struct brood__inbox *inbox, size_t i);
+
+/* Close the descriptors of the current frame that were not taken. */
+void	brood__inbox_close_fds(struct brood__inbox *inbox);
+
+#endif

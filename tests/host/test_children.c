@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about starting, restarting, giving up and stopping, read off the
- * events and the pids of the children.  What the world around sees of a
- * supervisor is test_supervisor_world.c.
+ * Supervised children: starting, restarting, giving up and stopping, as the
+ * events and the pids of the children show it.  Programs, links, descriptors and
+ * processes that are killed from outside are in test_children_world.c; output is
+ * in test_children_output.c.
  */
 
 #include <brood.h>
@@ -22,7 +23,7 @@ BROOD_SUITE(children);
 
 #define N_OF(array)	(sizeof(array) / sizeof((array)[0]))
 
-static struct testchild_event event;	/* the last one awaited */
+static struct testchild_event event;	/* the last that was read */
 
 static struct brood_supervisor *
 start(struct brood_supervisor_options options)
@@ -44,7 +45,7 @@ await(struct brood_supervisor *sup, enum brood_event_kind kind,
 	    "event %u of %s never came", kind, name ? name : "any");
 }
 
-/* a, b and c are in service; gives their pids. */
+/* Start three children, a, b and c, and wait until they are ready. */
 static struct brood_supervisor *
 start_abc(enum brood_strategy strategy, pid_t ret_pids[3])
 {
@@ -79,7 +80,7 @@ expect_pid(struct brood_supervisor *sup, const char *name, pid_t pid)
 	cr_assert_eq(who.pid, pid, "%s is another process", name);
 }
 
-/* The child is in service for the second time, as another process. */
+/* Wait until the child has been restarted; first is its old pid. */
 static void
 expect_second(struct brood_supervisor *sup, const char *name, pid_t first)
 {
@@ -96,7 +97,10 @@ expect_gone(const pid_t *pids, size_t n_pids)
 		cr_expect(!support_is_alive(pids[i]), "%zu lives", i);
 }
 
-/* Memory in which setups in several processes leave their marks. */
+/*
+ * Shared memory.  Each setup function appends its name when it begins and when
+ * it ends.
+ */
 static struct {
 	int	n;
 	char	marks[16];
@@ -109,7 +113,7 @@ mark_order(void *arg)
 
 	order->marks[order->n++] = name[0];
 	if (name[0] == 'a')
-		poll(NULL, 0, 100);	/* slow: others may overtake */
+		poll(NULL, 0, 100);	/* so that a fault has time to show */
 	order->marks[order->n++] = name[0];
 	return 0;
 }
@@ -151,13 +155,14 @@ Test(children, children_answer_on_their_own_channels)
 	brood_supervisor_free(sup);
 }
 
+/* A child, how it is to end, and what is to follow. */
 struct row {
 	const char	*name;
 	enum brood_restart restart;
 	enum testchild_code code;
-	int		 byte;
+	int		 byte;		/* exit status, or signal */
 	bool		 is_restarted;
-	int		 n_ended;
+	int		 n_ended;	/* events that came */
 	int		 n_ready;
 };
 
@@ -183,7 +188,10 @@ row_event(struct row *row)
 	    row->name, event.event.delay_ms);
 }
 
-/* Read events until n have come for these rows, or none in timeout_ms. */
+/*
+ * Read events until n ENDED and READY have come, or no event has come for
+ * timeout_ms.
+ */
 static void
 rows_read(struct brood_supervisor *sup, struct row *rows, int n,
     int timeout_ms)
@@ -230,6 +238,7 @@ Test(children, restart_type_decides_by_how_a_child_ended)
 		cr_expect(testchild_tell_byte(sup, rows[i].name, rows[i].code,
 		    rows[i].byte), "%s", rows[i].name);
 	rows_read(sup, rows, (int)N_OF(rows) + n_restarted, TESTCHILD_PATIENCE);
+	/* No other may come.  That is known only after some time. */
 	rows_read(sup, rows, 100, 300);
 	for (size_t i = 0; i < N_OF(rows); i++) {
 		cr_expect_eq(rows[i].n_ended, 1, "%s", rows[i].name);
@@ -468,7 +477,7 @@ Test(children, child_that_dies_during_a_stop_has_no_other_restarted)
 	brood_supervisor_free(sup);
 }
 
-/* A child that ignores GOODBYE, and with a setup SIGTERM too. */
+/* Stop a child that ignores GOODBYE; its setup may ignore SIGTERM as well. */
 static void
 expect_stopped_by(brood_setup_fn setup, int sig)
 {

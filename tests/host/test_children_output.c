@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about a supervisor whose sink takes no more: what children print waits
- * or is lost, and nothing else does.
+ * What happens when the descriptor for the children's output (stderr_fd) takes
+ * no more: output waits or is lost, and everything else goes on.
  */
 
 #include <brood.h>
@@ -21,9 +21,9 @@
 
 BROOD_SUITE(children_output);
 
-static struct testchild_event event;	/* the last one awaited */
+static struct testchild_event event;	/* the last that was read */
 
-/* a and b, in service; a is not restarted. */
+/* Start two children, a and b.  Only b would be restarted. */
 static struct brood_supervisor *
 start_ab(int sink_fd)
 {
@@ -42,7 +42,7 @@ start_ab(int sink_fd)
 	return sup;
 }
 
-/* A pipe without room for a byte. */
+/* Make a pipe that has no room for another byte. */
 static void
 open_full_pipe(int fds[2])
 {
@@ -94,6 +94,7 @@ Test(children_output, sink_with_room_again_is_not_watched_for_the_dead)
 	cr_assert(testchild_await(sup, BROOD_EVENT_ENDED, "a", &event));
 	cr_assert_not_null(strstr(event.tail, "lost"));
 	drain(fds[0]);
+	/* The pipe is writable now: does the supervisor spin on that? */
 	used_ms = cpu_ms(who.parent);
 	cr_assert_geq(used_ms, 0);
 	poll(NULL, 0, 300);
@@ -117,17 +118,24 @@ open_terminal(int fds[2])
 	cr_assert_geq(fds[1], 0);
 }
 
-/* A child prints more than the terminal takes; nobody reads. */
+/*
+ * Have a child print more than the terminal takes, and wait until the terminal
+ * is full.  No event tells of that, so look every millisecond.  A terminal that
+ * has room for one byte says that it is writable, but does not take a newline,
+ * which it makes two bytes of: therefore look at most 200 times.
+ */
 static struct brood_supervisor *
 start_stuck(int sink_fd)
 {
 	struct brood_supervisor *sup = start_ab(sink_fd);
+	struct pollfd sink = { .fd = sink_fd, .events = POLLOUT };
 	static char text[256 << 10];
 
 	for (size_t i = 0; i < sizeof(text); i++)
 		text[i] = i % 1000 == 999 ? '\n' : 'x';
 	cr_assert(testchild_tell(sup, "a", TESTCHILD_SAY, text, sizeof(text)));
-	poll(NULL, 0, 200);	/* until it is stuck, which no one tells */
+	for (int i = 0; i < 200 && poll(&sink, 1, 0) == 1; i++)
+		poll(NULL, 0, 1);
 	return sup;
 }
 
@@ -140,13 +148,14 @@ Test(children_output, terminal_that_nobody_reads_stops_the_printer_alone)
 	sup = start_stuck(fds[1]);
 	cr_assert(testchild_tell_byte(sup, "b", TESTCHILD_RAISE, SIGKILL));
 	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "b", &event));
-	cr_assert_eq(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0, "shared");
+	/* The terminal is shared with other programs. */
+	cr_assert_eq(fcntl(fds[1], F_GETFL) & O_NONBLOCK, 0);
 	brood_supervisor_free(sup);
 	close(fds[0]);
 	close(fds[1]);
 }
 
-/* Every byte comes, in order, however the terminal cuts the lines. */
+/* A full terminal takes parts of lines.  No byte may be lost by that. */
 Test(children_output, terminal_that_is_read_late_gets_whole_lines)
 {
 	struct brood_supervisor *sup;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The pool, seen by a program that behaves: calls, sizes, order, bounds,
- * answers of every kind, numbers.  What dies is in test_pool_fates.c and
- * test_pool_kill.c; what a worker is made of, in test_pool_worker.c.
+ * The pool as a program uses it when nothing goes wrong: calls, sizes of
+ * payloads, order, limits, statistics, resizing.  Deadlines, cancels and
+ * crashes are in test_pool_fates.c; processes killed at any moment in
+ * test_pool_kill.c; what a worker holds and may answer in test_pool_worker.c.
  */
 
 #include "support/accounting.h"
@@ -49,25 +50,25 @@ Test(pool, nothing_to_free_is_freed)
 
 Test(pool, twenty_thousand_requests_get_their_own_replies)
 {
-	struct accounting accounting = accounting_new(20000);
+	struct accounting account = accounting_new(20000);
 	const char *fault;
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 3, .in_flight = 8 });
 
-	while (accounting.n_submitted < accounting.n_entries) {
-		cr_assert(accounting_fill(&accounting, pool, METHOD_COUNT, 0,
-		    accounting.n_entries) == 0);
+	while (account.n_submitted < account.n_entries) {
+		cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0,
+		    account.n_entries) == 0);
 		cr_assert(brood_pool_wait(pool, DRAIN_MS) == 1);
-		cr_assert(accounting_take(&accounting, pool) == 0);
+		cr_assert(accounting_take(&account, pool) == 0);
 	}
-	cr_assert(accounting_await(&accounting, pool, accounting.n_entries));
-	fault = accounting_fault(&accounting, counters);
+	cr_assert(accounting_await(&account, pool, account.n_entries));
+	fault = accounting_fault(&account, counters);
 	cr_assert(fault == NULL, "%s", fault);
-	cr_assert(accounting.n_fates[BROOD_DONE] == accounting.n_entries);
-	for (size_t i = 1; i < accounting.n_entries; i++)
-		cr_assert(accounting.entries[i].id != accounting.entries[i - 1].id);
-	accounting_free(&accounting);
+	cr_assert(account.n_fates[BROOD_DONE] == account.n_entries);
+	for (size_t i = 1; i < account.n_entries; i++)
+		cr_assert(account.entries[i].id != account.entries[i - 1].id);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
@@ -88,7 +89,7 @@ pool_round_trip(struct brood_pool *pool, const char *data, size_t len)
 
 Test(pool, payloads_from_0_to_16_mib_come_back_whole)
 {
-	/* Round a frame header, a page, a socket's buffer, the limit. */
+	/* Just under, at and over: a header, a page, a socket buffer, limits. */
 	static const size_t sizes[] = {
 		0, 1, 2, 23, 24, 25, 4095, 4096, 4097, 65535, 65536, 212960,
 		219263, 219264, 219265, 1u << 20, BROOD_MAX_PAYLOAD - 1,
@@ -163,19 +164,19 @@ Test(pool, replies_longer_than_the_limit_leave_the_request_open)
 static void
 pool_check_order(unsigned in_flight)
 {
-	struct accounting accounting = accounting_new(60);
+	struct accounting account = accounting_new(60);
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1,
 	    .in_flight = in_flight });
 
-	cr_assert(accounting_fill(&accounting, pool, METHOD_COUNT, 0, 60) == 0);
-	cr_assert(accounting.n_submitted == 60);
-	cr_assert(accounting_await(&accounting, pool, 60));
-	cr_assert(accounting.wrong == NULL, "%s", accounting.wrong);
+	cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0, 60) == 0);
+	cr_assert(account.n_submitted == 60);
+	cr_assert(accounting_await(&account, pool, 60));
+	cr_assert(account.wrong == NULL, "%s", account.wrong);
 	for (unsigned i = 0; i < 60; i++)
-		cr_assert(accounting.entries[i].turn == i);
-	accounting_free(&accounting);
+		cr_assert(account.entries[i].turn == i);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
@@ -187,55 +188,52 @@ Test(pool, one_worker_answers_in_the_order_of_submission)
 
 Test(pool, full_queue_says_eagain_and_recovers)
 {
-	struct accounting accounting = accounting_new(10);
+	struct accounting account = accounting_new(10);
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1, .queue = 4 });
 	struct brood_pool_stats stats;
 
-	cr_assert(accounting_submit(&accounting, pool, METHOD_HOLD, 0, -1) == 0);
+	cr_assert(accounting_submit(&account, pool, METHOD_HOLD, 0, -1) == 0);
 	cr_assert(counters_await(counters, pool, 1));
 	for (unsigned i = 0; i < 4; i++)
-		cr_assert(accounting_submit(&accounting, pool, METHOD_COUNT, 0,
+		cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0,
 		    -1) == 0);
-	cr_assert(accounting_submit(&accounting, pool, METHOD_COUNT, 0, -1) ==
+	cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0, -1) ==
 	    -EAGAIN);
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.submitted == 5 && stats.queued == 4);
 	counters_open(counters);
-	cr_assert(accounting_await(&accounting, pool, 5));
-	cr_assert(accounting_submit(&accounting, pool, METHOD_COUNT, 0, -1) == 0);
-	cr_assert(accounting_await(&accounting, pool, 6));
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
-	accounting_free(&accounting);
+	cr_assert(accounting_await(&account, pool, 5));
+	cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0, -1) == 0);
+	cr_assert(accounting_await(&account, pool, 6));
+	cr_assert(accounting_fault(&account, counters) == NULL);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
-/*
- * A program that submits and never takes must meet -EAGAIN as well: fifty
- * turns without one request accepted, up to a second, is an answer.
- */
+/* A program that submits and never takes is refused in the end. */
 Test(pool, completions_that_no_one_takes_are_bounded_too)
 {
-	struct accounting accounting = accounting_new(20000);
-	unsigned n_full = 0;
+	struct accounting account = accounting_new(20000);
+	size_t n;
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1, .queue = 8 });
 
-	while (n_full < 50 && accounting.n_submitted < 5000) {
-		int r = accounting_submit(&accounting, pool, METHOD_COUNT, 0, -1);
-
-		cr_assert(r == 0 || r == -EAGAIN);
-		n_full = r == 0 ? 0 : n_full + 1;
-		if (r == -EAGAIN)
-			(void)drain_turn(pool, -1);
-	}
-	cr_assert(accounting.n_submitted < 5000);
-	cr_assert(accounting_await(&accounting, pool, accounting.n_submitted));
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
+	do {
+		n = account.n_submitted;
+		cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0,
+		    5000) == 0);
+		cr_assert(account.n_submitted < 5000);
+		cr_assert(drain_untaken(pool, (unsigned)account.n_submitted));
+	} while (account.n_submitted > n);
+	cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0, -1) ==
+	    -EAGAIN);
+	cr_assert(accounting_await(&account, pool, account.n_submitted));
+	cr_assert(accounting_fault(&account, counters) == NULL);
 	cr_assert(drain_echo(pool) > 0);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
@@ -305,7 +303,8 @@ pool_under_low_limit(void *arg)
 	DRAIN_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	DRAIN_CHECK(brood_pool_new(&pool, &(struct brood_pool_options){
 	    .handler = methods_handle, .workers = 100 }) == -EMFILE);
-	pool = counters_pool(counters, (struct brood_pool_options){ .workers = 4 });
+	pool = counters_pool(
+	    counters, (struct brood_pool_options){ .workers = 4 });
 	DRAIN_CHECK(pool != NULL);
 	DRAIN_CHECK(drain_echo(pool) > 0);
 	DRAIN_CHECK(brood_pool_resize(pool, 100) == -EMFILE);
@@ -324,7 +323,7 @@ Test(pool, more_workers_than_descriptors_is_emfile)
 
 Test(pool, fd_polls_readable_until_the_completion_is_there)
 {
-	struct accounting accounting = accounting_new(50);
+	struct accounting account = accounting_new(50);
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 2 });
@@ -336,17 +335,17 @@ Test(pool, fd_polls_readable_until_the_completion_is_there)
 	}
 	cr_assert(pfd.fd >= 0);
 	for (size_t i = 1; i <= 50; i++) {
-		cr_assert(accounting_submit(&accounting, pool, METHOD_COUNT, 0,
+		cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0,
 		    -1) == 0);
-		while (accounting.n_done < i) {
+		while (account.n_done < i) {
 			cr_assert(poll(&pfd, 1, DRAIN_MS) == 1);
 			cr_assert(brood_pool_dispatch(pool) == 0);
-			cr_assert(accounting_take(&accounting, pool) == 0);
+			cr_assert(accounting_take(&account, pool) == 0);
 		}
 		cr_assert(brood_pool_fd(pool) == pfd.fd);
 	}
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
-	accounting_free(&accounting);
+	cr_assert(accounting_fault(&account, counters) == NULL);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
@@ -378,48 +377,48 @@ pool_use_copy(void *arg)
 
 Test(pool, forked_copy_says_echild_and_leaves_the_pool_alone)
 {
-	struct accounting accounting = accounting_new(3);
+	struct accounting account = accounting_new(3);
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1 });
 	pid_t pid = drain_echo(pool);
 
 	cr_assert(pid > 0);
-	cr_assert(accounting_submit(&accounting, pool, METHOD_HOLD, 0, -1) == 0);
+	cr_assert(accounting_submit(&account, pool, METHOD_HOLD, 0, -1) == 0);
 	cr_assert(counters_await(counters, pool, 1));
 	support_in_child(pool_use_copy, pool);
 	counters_open(counters);
-	cr_assert(accounting_await(&accounting, pool, 1));
-	cr_assert(accounting.entries[0].fate == BROOD_DONE);
+	cr_assert(accounting_await(&account, pool, 1));
+	cr_assert(account.entries[0].fate == BROOD_DONE);
 	cr_assert(drain_echo(pool) == pid);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
 Test(pool, stats_count_what_happened)
 {
-	struct accounting accounting = accounting_new(3);
+	struct accounting account = accounting_new(3);
 	struct brood_completion done;
 	struct brood_pool_stats s;
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1 });
 
-	cr_assert(accounting_submit(&accounting, pool, METHOD_HOLD, 0, -1) == 0);
+	cr_assert(accounting_submit(&account, pool, METHOD_HOLD, 0, -1) == 0);
 	cr_assert(counters_await(counters, pool, 1));
-	cr_assert(accounting_submit(&accounting, pool, METHOD_COUNT, 0, -1) == 0);
-	cr_assert(accounting_submit(&accounting, pool, METHOD_COUNT, 0, 500) == 0);
+	cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0, -1) == 0);
+	cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0, 500) == 0);
 	brood_pool_stats(pool, &s);
 	cr_assert(s.workers == 1 && s.ready == 1 && s.busy == 1);
 	cr_assert(s.queued == 2 && s.in_flight == 1 && s.untaken == 0);
 	cr_assert(s.submitted == 3 && s.started == 1 && s.ended == 0);
 	cr_assert(s.supervisor > 0 && support_is_alive(s.supervisor));
-	cr_assert(brood_pool_cancel(pool, accounting.entries[1].id) == 0);
+	cr_assert(brood_pool_cancel(pool, account.entries[1].id) == 0);
 	brood_pool_stats(pool, &s);
 	cr_assert(s.queued == 1 && s.untaken == 1 && s.canceled == 1);
-	cr_assert(accounting_await(&accounting, pool, 2));
+	cr_assert(accounting_await(&account, pool, 2));
 	counters_open(counters);
-	cr_assert(accounting_await(&accounting, pool, 3));
+	cr_assert(accounting_await(&account, pool, 3));
 	for (unsigned i = 0; i < 3; i++) {
 		static const uint32_t methods[] = {
 			METHOD_FAIL, METHOD_ABORT, METHOD_ECHO,
@@ -434,13 +433,13 @@ Test(pool, stats_count_what_happened)
 	cr_assert(s.refused == 0 && s.resubmitted == 0);
 	cr_assert(s.queued == 0 && s.in_flight == 0 && s.busy == 0);
 	cr_assert(s.untaken == 0 && s.started == 2 && s.ended == 1);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
 Test(pool, call_leaves_the_fd_readable_for_what_came_meanwhile)
 {
-	struct accounting accounting = accounting_new(1);
+	struct accounting account = accounting_new(1);
 	struct pollfd pfd = { .events = POLLIN };
 	struct brood_completion done;
 	struct brood_pool_stats stats;
@@ -448,41 +447,37 @@ Test(pool, call_leaves_the_fd_readable_for_what_came_meanwhile)
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1 });
 
-	cr_assert(accounting_submit(&accounting, pool, METHOD_COUNT, 0, -1) == 0);
+	cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0, -1) == 0);
 	cr_assert(drain_call(pool, METHOD_ECHO, "", &done) == 0);
 	brood_completion_fini(&done);
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.untaken == 1);
 	pfd.fd = brood_pool_fd(pool);
 	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
-	cr_assert(accounting_await(&accounting, pool, 1));
-	accounting_free(&accounting);
+	cr_assert(accounting_await(&account, pool, 1));
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
-/* A sanitizer, valgrind or a checking malloc sees what becomes of memory. */
+/* This test looks at nothing after the free: the sanitizers' build does. */
 Test(pool, free_releases_what_was_not_taken_once)
 {
-	struct accounting accounting = accounting_new(64);
-	struct brood_pool_stats stats;
+	struct accounting account = accounting_new(64);
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1 });
 
 	cr_assert(drain_echo(pool) > 0);
-	cr_assert(accounting_fill(&accounting, pool, METHOD_COUNT, 0, 64) == 0);
-	do {
-		(void)drain_turn(pool, -1);
-		brood_pool_stats(pool, &stats);
-	} while (stats.untaken < 32);
+	cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0, 64) == 0);
+	cr_assert(drain_untaken(pool, 32));
 	cr_assert(brood_pool_free(pool) == NULL);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	(void)counters_free(counters);
 }
 
 Test(pool, resize_up_adds_workers_and_down_lets_them_finish)
 {
-	struct accounting accounting = accounting_new(4);
+	struct accounting account = accounting_new(4);
 	struct brood_pool_stats stats;
 	struct brood_event event;
 	struct counters *counters;
@@ -491,21 +486,21 @@ Test(pool, resize_up_adds_workers_and_down_lets_them_finish)
 
 	cr_assert(brood_pool_resize(pool, 0) == -EINVAL);
 	cr_assert(brood_pool_resize(pool, 4) == 0);
-	cr_assert(accounting_fill(&accounting, pool, METHOD_HOLD, 0, 4) == 0);
+	cr_assert(accounting_fill(&account, pool, METHOD_HOLD, 0, 4) == 0);
 	cr_assert(counters_await(counters, pool, 4));
 	cr_assert(brood_pool_resize(pool, 1) == 0);
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.workers == 1);
 	counters_open(counters);
-	cr_assert(accounting_await(&accounting, pool, 4));
-	cr_assert(accounting.n_fates[BROOD_DONE] == 4);
+	cr_assert(accounting_await(&account, pool, 4));
+	cr_assert(account.n_fates[BROOD_DONE] == 4);
 	for (unsigned i = 0; i < 3; i++) {
 		cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
 		cr_assert(event.is_asked);
 	}
 	cr_assert(drain_ready(pool, 1));
 	cr_assert(drain_echo(pool) > 0);
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
-	accounting_free(&accounting);
+	cr_assert(accounting_fault(&account, counters) == NULL);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }

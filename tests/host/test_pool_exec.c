@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Programs as workers, and what workers print.  The program is echo_worker,
- * whose path is in the environment variable ECHO_WORKER.
+ * A pool whose workers are programs, and what workers print.  The program is
+ * echo_worker; the environment variable ECHO_WORKER has its path.  What is set
+ * up between fork and exec is tested in tests/process/test_child_exec.c.
  */
 
 #include "base/fd.h"
@@ -11,7 +12,6 @@
 #include "support/support.h"
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 BROOD_SUITE(pool_exec);
 
@@ -58,19 +58,6 @@ Test(pool_exec, program_answers_like_a_handler)
 	cr_assert(brood_pool_free(pool) == NULL);
 }
 
-Test(pool_exec, program_that_crashes_is_replaced)
-{
-	struct brood_pool *pool = exec_pool((struct brood_pool_options){ 0 });
-	struct brood_completion done;
-
-	cr_assert(drain_call(pool, METHOD_EXIT, "3", &done) == 0);
-	cr_assert(done.fate == BROOD_CRASHED);
-	cr_assert(WIFEXITED(done.status) && WEXITSTATUS(done.status) == 3);
-	brood_completion_fini(&done);
-	cr_assert(drain_echo(pool) > 0);
-	cr_assert(brood_pool_free(pool) == NULL);
-}
-
 Test(pool_exec, program_has_its_channel_and_nothing_more)
 {
 	int leaked = dup2(STDIN_FILENO, 901);
@@ -78,6 +65,7 @@ Test(pool_exec, program_has_its_channel_and_nothing_more)
 	pid_t pid = drain_echo(pool);
 
 	cr_assert(leaked == 901 && pid > 0);
+	/* Standard input, output and error, and the channel. */
 	cr_assert(support_n_fds_of(pid) == 4);
 	(void)brood__fd_close(leaked);
 	cr_assert(brood_pool_free(pool) == NULL);
@@ -122,21 +110,6 @@ exec_pipe_with(const char *text)
 	return fds[0];
 }
 
-Test(pool_exec, kept_descriptors_are_at_4_and_5_in_order)
-{
-	int fds[2] = { exec_pipe_with("one"), exec_pipe_with("two") };
-	struct brood_pool *pool;
-
-	/* The order asked for, not that of the numbers. */
-	cr_assert(fds[0] < fds[1]);
-	pool = exec_pool((struct brood_pool_options){
-	    .keep_fds = (const int[]){ fds[1], fds[0] }, .n_keep_fds = 2 });
-	exec_check(pool, METHOD_READ_KEPT, "4", "two");
-	exec_check(pool, METHOD_READ_KEPT, "5", "one");
-	cr_assert(brood_pool_free(pool) == NULL);
-	brood__fd_close_all(fds, 2);
-}
-
 static int
 exec_with_traded_places(void *arg)
 {
@@ -161,7 +134,11 @@ exec_with_traded_places(void *arg)
 	return 0;
 }
 
-/* What is to be 4 stands at 5, and the reverse: numbers the runner may use. */
+/*
+ * The program gets its kept descriptors as 4 and 5.  Here 4 is made of the
+ * host's 5, and 5 of the host's 4.  This runs in a child, because Criterion
+ * itself may use these two numbers.
+ */
 Test(pool_exec, kept_descriptors_survive_trading_places)
 {
 	int fds[2];
@@ -176,7 +153,7 @@ Test(pool_exec, kept_descriptors_survive_trading_places)
 	brood__fd_close_all(fds, 2);
 }
 
-/* What comes through fd until it has needle in it or nothing more comes. */
+/* Append what comes from fd to buf, until needle is in it. */
 static bool
 exec_read_until(struct brood_pool *pool, int fd, char *buf, size_t size,
     const char *needle)
@@ -207,8 +184,11 @@ Test(pool_exec, stderr_goes_where_asked_by_lines_with_a_prefix)
 	pid_t pid;
 
 	cr_assert(counters != NULL && pipe2(fds, O_CLOEXEC) == 0);
-	pool = counters_pool(counters, (struct brood_pool_options){ .name = "kid",
-	    .workers = 1, .stderr_fd = fds[1], .prefix_stderr = true });
+	pool = counters_pool(counters,
+	    (struct brood_pool_options){ .name = "kid",
+		.workers = 1,
+		.stderr_fd = fds[1],
+		.prefix_stderr = true });
 	cr_assert(pool != NULL);
 	pid = drain_echo(pool);
 	cr_assert(pid > 0);

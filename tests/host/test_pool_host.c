@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Hosts of every kind: with threads, without SIGCHLD, with a wait loop of its
- * own, with thousands of descriptors, with gigabytes of memory.  And what a
- * pool must leave as it found it.
+ * A pool in unusual hosts: with threads that hold locks, with SIGCHLD ignored,
+ * with a thread that reaps every child, with thousands of descriptors.  What a
+ * pool must not change in its host.  And that an idle pool uses no CPU.
  *
- * Each host is a child of the test, so that what it does to itself ends with
- * it.
+ * Each host is a child of the test, because it changes its own signals, limits
+ * and descriptors.
  */
 
 #include "base/fd.h"
@@ -27,18 +27,18 @@
 
 BROOD_SUITE(pool_host);
 
-/* A pool in every kind of host: answer, crash, expire, stop. */
+/* What each host does: requests that are answered, crash, fail and expire. */
 static int
 host_use_pool(void)
 {
-	struct accounting accounting = accounting_new(2);
+	struct accounting account = accounting_new(2);
 	struct counters *counters = counters_new(2);
 	struct brood_completion done;
 	struct brood_pool *pool;
 
 	DRAIN_CHECK(counters != NULL);
-	pool = counters_pool(counters, (struct brood_pool_options){ .workers = 2,
-	    .shutdown_ms = 2000 });
+	pool = counters_pool(counters,
+	    (struct brood_pool_options){ .workers = 2, .shutdown_ms = 2000 });
 	DRAIN_CHECK(pool != NULL);
 	DRAIN_CHECK(drain_echo(pool) > 0);
 	DRAIN_CHECK(drain_call(pool, METHOD_ABORT, "", &done) == 0);
@@ -49,15 +49,16 @@ host_use_pool(void)
 	DRAIN_CHECK(drain_call(pool, METHOD_RETURN_ENOENT, "", &done) == 0);
 	DRAIN_CHECK(done.fate == BROOD_FAILED);
 	brood_completion_fini(&done);
-	DRAIN_CHECK(accounting_submit(&accounting, pool, METHOD_PAUSE, 0, 20) == 0);
-	DRAIN_CHECK(accounting_await(&accounting, pool, 1));
-	DRAIN_CHECK(accounting.entries[0].fate == BROOD_EXPIRED);
+	DRAIN_CHECK(
+	    accounting_submit(&account, pool, METHOD_PAUSE, 0, 20) == 0);
+	DRAIN_CHECK(accounting_await(&account, pool, 1));
+	DRAIN_CHECK(account.entries[0].fate == BROOD_EXPIRED);
 	DRAIN_CHECK(drain_echo(pool) > 0);
 	DRAIN_CHECK(brood_pool_stop(pool, -1) == 0);
 	DRAIN_CHECK(drain_stopped(pool));
 	DRAIN_CHECK(brood_pool_free(pool) == NULL);
-	DRAIN_CHECK(accounting_fault(&accounting, counters) == NULL);
-	accounting_free(&accounting);
+	DRAIN_CHECK(accounting_fault(&account, counters) == NULL);
+	accounting_free(&account);
 	(void)counters_free(counters);
 	return 0;
 }
@@ -80,7 +81,10 @@ host_use_program(void)
 
 static _Atomic bool host_is_ending;
 
-/* Takes, over and over, the locks that a fork must not find taken. */
+/*
+ * Take locks of the C library again and again.  A forked child inherits a lock
+ * as it is, and waits for ever if another thread held it.
+ */
 static void *
 host_be_busy(void *arg)
 {
@@ -106,7 +110,10 @@ host_with_threads(void *arg)
 	int r = 0;
 
 	(void)arg;
-	/* There from the start: later, getenv() must not meet its arrival. */
+	/*
+	 * setenv() moves the environment when it adds a variable, and could
+	 * crash getenv() in another thread.  So add it before the threads.
+	 */
 	DRAIN_CHECK(setenv("BROOD_BUSY", "", 1) == 0);
 	for (unsigned i = 0; i < 3; i++)
 		DRAIN_CHECK(pthread_create(&threads[i], NULL, host_be_busy,
@@ -147,7 +154,10 @@ Test(pool_host, works_where_sigchld_is_ignored)
 	support_in_child(host_ignoring_sigchld, NULL);
 }
 
-/* Reaps whatever there is; between, waits for the end on a pipe. */
+/*
+ * Reap every child, as some programs do in a loop.  While there is none, look
+ * again every millisecond, until the other end of the pipe is closed.
+ */
 static void *
 host_wait_for_all(void *arg)
 {
@@ -201,7 +211,8 @@ host_with_descriptors(void *arg)
 	while (fd < 10000);
 	if (host_use_pool() != 0)
 		return 1;
-	pool = counters_pool(counters, (struct brood_pool_options){ .workers = 2 });
+	pool = counters_pool(
+	    counters, (struct brood_pool_options){ .workers = 2 });
 	DRAIN_CHECK(pool != NULL);
 	pid = drain_echo(pool);
 	DRAIN_CHECK(pid > 0);
@@ -220,7 +231,7 @@ Test(pool_host, works_above_ten_thousand_descriptors)
 	support_in_child(host_with_descriptors, NULL);
 }
 
-/* All that a pool could change in a process and must not. */
+/* What a pool could change in its host, and must not. */
 struct host_state {
 	void		 (*handlers[64])(int);
 	int		 sa_flags[64];
@@ -272,7 +283,10 @@ host_on_signal(int sig)
 	_exit(97);
 }
 
-/* A host that has set up everything its own way, and prints to fds. */
+/*
+ * A host whose signals are not the defaults, and which has a child of its own.
+ * Its standard output and error go to the file arg.
+ */
 static int
 host_particular(void *arg)
 {
@@ -284,7 +298,7 @@ host_particular(void *arg)
 	int status;
 
 	DRAIN_CHECK(dup2(fds[0], 1) == 1 && dup2(fds[0], 2) == 2);
-	/* Raised, any of these would end the host with 97. */
+	/* If SIGPIPE or SIGTERM were raised, this host would exit with 97. */
 	action.sa_flags = SA_RESTART;
 	DRAIN_CHECK(sigaction(SIGPIPE, &action, NULL) == 0);
 	DRAIN_CHECK(sigaction(SIGTERM, &action, NULL) == 0);
@@ -296,7 +310,7 @@ host_particular(void *arg)
 	other = fork();
 	if (other == 0)
 		_exit(7);
-	/* Ended, not reaped, and to stay so. */
+	/* The child is a zombie now.  The pool must not reap it. */
 	DRAIN_CHECK(waitid(P_PID, (id_t)other, &(siginfo_t){ 0 },
 	    WEXITED | WNOWAIT) == 0);
 	host_remember(&before);
@@ -359,13 +373,14 @@ host_idle(void *arg)
 
 	(void)arg;
 	DRAIN_CHECK(counters != NULL);
-	pool = counters_pool(counters, (struct brood_pool_options){ .workers = 3 });
+	pool = counters_pool(
+	    counters, (struct brood_pool_options){ .workers = 3 });
 	DRAIN_CHECK(pool != NULL && drain_workers(pool, pids, 3));
 	DRAIN_CHECK(drain_echo(pool) > 0);
 	brood_pool_stats(pool, &stats);
 	pids[3] = stats.supervisor;
 	pids[4] = getpid();
-	/* What is still to be done after an answer is done by then. */
+	/* Let the pool finish what it has to do after the answer. */
 	while (brood_pool_wait(pool, 100) == 1)
 		continue;
 	used_ns = host_cpu_ns_of_all(pids, 5);
@@ -376,7 +391,7 @@ host_idle(void *arg)
 		DRAIN_CHECK(brood_pool_wait(pool, 1000) == 0);
 	used_ns = host_cpu_ns_of_all(pids, 5) - used_ns;
 	DRAIN_CHECK(host_cpu_ns(pids[0]) > 0 && host_cpu_ns(pids[3]) > 0);
-	/* A thousandth of the time; mostly this function's own. */
+	/* 1 ms in 1 s; this function itself uses most of that. */
 	DRAIN_CHECK(used_ns < 1000000);
 	DRAIN_CHECK(brood_pool_free(pool) == NULL);
 	(void)counters_free(counters);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * How a pool begins and ends: workers that cannot start, and what is said
- * about it; slots and pools that are given up; stopping with and without time
- * for what was accepted.
+ * How a pool begins and ends: workers that cannot start, and the events that
+ * say so; slots and pools that are given up; stopping, with and without time to
+ * finish the requests that were accepted.
  */
 
 #include "support/accounting.h"
@@ -64,7 +64,10 @@ setup_fails_in_one_slot(void *arg)
 	return atomic_fetch_add(&counters->n_setups, 1) == 0 ? -EACCES : 0;
 }
 
-/* Whatever waits, and whatever comes, is refused with the reason. */
+/*
+ * The pool is broken: the request that waits and one that comes later are
+ * refused, and the texts of both and of the event have the reason in them.
+ */
 static void
 life_check_refused(struct brood_pool *pool, uint64_t id, const char *needle)
 {
@@ -134,7 +137,7 @@ Test(pool_life, setup_that_dies_is_reported_with_what_it_printed)
 	fixture_end(pool, counters);
 }
 
-/* The delays are promised, so they are read off the events and checked. */
+/* The manual promises the delays: 100 ms, then always twice the last. */
 Test(pool_life, worker_that_cannot_start_is_retried_ever_later)
 {
 	int64_t start_ms = brood__now_ms();
@@ -189,57 +192,20 @@ Test(pool_life, program_that_is_not_there_is_reported_with_its_path)
 	cr_assert(brood_pool_free(pool) == NULL);
 }
 
-Test(pool_life, program_that_cannot_be_run_is_reported)
-{
-	static const char *const argv[] = { "/dev/null", NULL };
-	struct brood_pool_options options = { .argv = argv, .workers = 1 };
-	struct brood_event event;
-	struct brood_pool *pool;
-
-	cr_assert(brood_pool_new(&pool, &options) == 0);
-	cr_assert(drain_event(pool, BROOD_EVENT_NOT_STARTED, &event));
-	cr_assert_str_eq(event.step, "exec");
-	cr_assert(event.error == EACCES);
-	cr_assert(brood_pool_free(pool) == NULL);
-}
-
-static void
-life_check_boot(struct brood_pool *pool, int64_t start_ms)
-{
-	struct brood_event event;
-
-	cr_assert(drain_event(pool, BROOD_EVENT_NOT_STARTED, &event));
-	cr_assert(brood__now_ms() - start_ms >= 199);
-	cr_assert(event.text[0] != '\0');
-	cr_assert(event.pid > 0 && !support_is_alive(event.pid));
-}
-
 Test(pool_life, worker_that_is_never_ready_is_ended)
 {
 	int64_t start_ms = brood__now_ms();
+	struct brood_event event;
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1, .boot_ms = 200,
 	    .setup = setup_hangs });
 
-	life_check_boot(pool, start_ms);
+	cr_assert(drain_event(pool, BROOD_EVENT_NOT_STARTED, &event));
+	cr_assert(brood__now_ms() - start_ms >= 199);
+	cr_assert(event.text[0] != '\0');
+	cr_assert(event.pid > 0 && !support_is_alive(event.pid));
 	fixture_end(pool, counters);
-}
-
-Test(pool_life, program_that_never_says_hello_is_ended)
-{
-	const char *argv[] = { getenv("ECHO_WORKER"), "mute", NULL };
-	struct brood_pool_options options = {
-		.argv = argv, .workers = 1, .boot_ms = 200,
-		.shutdown_ms = 300,
-	};
-	int64_t start_ms = brood__now_ms();
-	struct brood_pool *pool;
-
-	cr_assert(argv[0] != NULL, "ECHO_WORKER is not set");
-	cr_assert(brood_pool_new(&pool, &options) == 0);
-	life_check_boot(pool, start_ms);
-	cr_assert(brood_pool_free(pool) == NULL);
 }
 
 Test(pool_life, program_that_exits_before_hello_is_reported)
@@ -291,18 +257,17 @@ Test(pool_life, status_125_in_service_gives_up_that_slot_alone)
 	fixture_end(pool, counters);
 }
 
-/* Workers after the first two take their time. */
+/* The third worker and those after it wait for counters_start(). */
 static int
-setup_dawdles(void *arg)
+setup_waits(void *arg)
 {
-	struct counters *counters = arg;
-
-	if (atomic_fetch_add(&counters->n_setups, 1) >= 2)
-		(void)usleep(300000);
-	return 0;
+	return counters_wait_to_start(arg, 2);
 }
 
-/* The slot given up and one that is empty for a moment: the former goes. */
+/*
+ * One slot is given up, and the worker of the other is being replaced.  If the
+ * pool took away the second slot, no worker would be left.
+ */
 Test(pool_life, resize_takes_the_slot_that_was_given_up)
 {
 	struct brood_completion done;
@@ -310,7 +275,7 @@ Test(pool_life, resize_takes_the_slot_that_was_given_up)
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 2,
-	    .setup = setup_dawdles });
+	    .setup = setup_waits });
 
 	cr_assert(drain_ready(pool, 2));
 	cr_assert(drain_call(pool, METHOD_EXIT, "125", &done) == 0);
@@ -319,6 +284,7 @@ Test(pool_life, resize_takes_the_slot_that_was_given_up)
 	cr_assert(drain_call(pool, METHOD_ABORT, "", &done) == 0);
 	brood_completion_fini(&done);
 	cr_assert(brood_pool_resize(pool, 1) == 0);
+	counters_start(counters);
 	cr_assert(drain_ready(pool, 1));
 	cr_assert(drain_echo(pool) > 0);
 	fixture_end(pool, counters);
@@ -326,78 +292,78 @@ Test(pool_life, resize_takes_the_slot_that_was_given_up)
 
 Test(pool_life, stop_finishes_what_was_accepted)
 {
-	struct accounting accounting = accounting_new(50);
+	struct accounting account = accounting_new(50);
 	struct brood_pool_stats stats;
 	struct brood_event event;
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 2 });
 
-	cr_assert(accounting_fill(&accounting, pool, METHOD_COUNT, 0, 50) == 0);
+	cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0, 50) == 0);
 	cr_assert(brood_pool_stop(pool, -1) == 0);
 	cr_assert(brood_pool_submit(pool, &(struct brood_message){ 0 }, 0, -1,
 	    NULL, NULL) == -ESHUTDOWN);
 	cr_assert(brood_pool_resize(pool, 3) == -ESHUTDOWN);
-	cr_assert(accounting_await(&accounting, pool, 50));
-	cr_assert(accounting.n_fates[BROOD_DONE] == 50);
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
+	cr_assert(accounting_await(&account, pool, 50));
+	cr_assert(account.n_fates[BROOD_DONE] == 50);
+	cr_assert(accounting_fault(&account, counters) == NULL);
 	cr_assert(drain_stopped(pool));
 	cr_assert(drain_event(pool, BROOD_EVENT_STOPPED, &event));
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.ready == 0 && stats.ended == stats.started);
 	cr_assert(brood_pool_wait(pool, 0) == -ESHUTDOWN);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
 Test(pool_life, stop_without_drain_refuses_the_queued_and_cancels_the_rest)
 {
-	struct accounting accounting = accounting_new(6);
+	struct accounting account = accounting_new(6);
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1 });
 
-	cr_assert(accounting_submit(&accounting, pool, METHOD_HOLD, 0, -1) == 0);
+	cr_assert(accounting_submit(&account, pool, METHOD_HOLD, 0, -1) == 0);
 	cr_assert(counters_await(counters, pool, 1));
-	cr_assert(accounting_fill(&accounting, pool, METHOD_COUNT, 0, 6) == 0);
+	cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0, 6) == 0);
 	cr_assert(brood_pool_stop(pool, 0) == 0);
-	cr_assert(accounting_await(&accounting, pool, 6));
-	cr_assert(accounting.entries[0].fate == BROOD_CANCELED);
-	cr_assert(accounting.entries[0].ran != BROOD_NOT_RUN);
-	cr_assert(accounting.n_fates[BROOD_REFUSED] == 5);
+	cr_assert(accounting_await(&account, pool, 6));
+	cr_assert(account.entries[0].fate == BROOD_CANCELED);
+	cr_assert(account.entries[0].ran != BROOD_NOT_RUN);
+	cr_assert(account.n_fates[BROOD_REFUSED] == 5);
 	cr_assert(drain_stopped(pool));
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
-	accounting_free(&accounting);
+	cr_assert(accounting_fault(&account, counters) == NULL);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
 Test(pool_life, second_stop_shortens_the_drain)
 {
-	struct accounting accounting = accounting_new(1);
+	struct accounting account = accounting_new(1);
 	int64_t start_ms;
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 1 });
 
-	cr_assert(accounting_submit(&accounting, pool, METHOD_PAUSE_HARD, 0,
+	cr_assert(accounting_submit(&account, pool, METHOD_PAUSE_HARD, 0,
 	    -1) == 0);
 	cr_assert(counters_await(counters, pool, 1));
 	cr_assert(brood_pool_stop(pool, -1) == 0);
-	cr_assert(brood_pool_wait(pool, 50) >= 0);
+	cr_assert(brood_pool_dispatch(pool) == 0);
 	start_ms = brood__now_ms();
 	cr_assert(brood_pool_stop(pool, 100) == 0);
-	cr_assert(accounting_await(&accounting, pool, 1));
-	cr_assert(accounting.entries[0].fate == BROOD_CANCELED);
+	cr_assert(accounting_await(&account, pool, 1));
+	cr_assert(account.entries[0].fate == BROOD_CANCELED);
 	cr_assert(drain_stopped(pool));
 	cr_assert(brood__now_ms() - start_ms < 4000);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
 static void
 life_check_free(uint32_t method)
 {
-	struct accounting accounting = accounting_new(30);
+	struct accounting account = accounting_new(30);
 	struct brood_pool_stats stats;
 	int64_t start_ms;
 	struct counters *counters;
@@ -406,7 +372,7 @@ life_check_free(uint32_t method)
 	pid_t pids[2];
 
 	cr_assert(drain_workers(pool, pids, 2));
-	cr_assert(accounting_fill(&accounting, pool, method, 0, 30) == 0);
+	cr_assert(accounting_fill(&account, pool, method, 0, 30) == 0);
 	cr_assert(counters_await(counters, pool, 2));
 	brood_pool_stats(pool, &stats);
 	start_ms = brood__now_ms();
@@ -414,7 +380,7 @@ life_check_free(uint32_t method)
 	cr_assert(brood__now_ms() - start_ms < 4000);
 	cr_assert(!support_is_alive(pids[0]) && !support_is_alive(pids[1]));
 	cr_assert(!support_is_alive(stats.supervisor));
-	accounting_free(&accounting);
+	accounting_free(&account);
 	(void)counters_free(counters);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Workers that break the rules: what they do costs themselves and the request
- * that they have, never the host.  The program is misbehaving_worker, whose path is in
- * the environment variable MISBEHAVING_WORKER.
+ * Workers that break the rules.  They cost themselves and the requests that
+ * they have, and never the host.  The program is misbehaving_worker; the
+ * environment variable MISBEHAVING_WORKER has its path.
  */
 
+#include "base/fd.h"
 #include "support/drain.h"
 #include "support/support.h"
 #include <errno.h>
@@ -59,29 +60,49 @@ misbehaving_check_end(const char *how)
 
 Test(pool_misbehaving, worker_that_shuts_its_channel_is_ended)
 {
-	misbehaving_check_end("shut");
+	misbehaving_check_end("shut_down");
 }
 
-/* The request is sent, and a second one could not be. */
+/*
+ * Wait for the bytes that n workers write when they have misbehaved.  The host
+ * does not dispatch meanwhile, and so does not see it yet.
+ */
+static void
+misbehaving_await(int fd, unsigned n)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	for (; n > 0; n--) {
+		cr_assert(poll(&pfd, 1, DRAIN_MS) == 1);
+		cr_assert(read(fd, &byte, 1) == 1);
+	}
+}
+
+/* The first request is sent, and the second cannot be: EPIPE. */
 Test(pool_misbehaving, worker_that_stops_receiving_is_ended)
 {
-	struct brood_pool *pool = misbehaving_pool("deaf",
-	    (struct brood_pool_options){ .in_flight = 2 });
+	int fds[2];
+	struct brood_pool *pool;
 	struct brood_event event;
 
+	cr_assert(pipe2(fds, O_CLOEXEC) == 0);
+	pool = misbehaving_pool("stop_receiving", (struct brood_pool_options){
+	    .in_flight = 2, .keep_fds = &fds[1], .n_keep_fds = 1 });
 	(void)misbehaving_submit(pool, "to no one", 0);
-	cr_assert(drain_event(pool, BROOD_EVENT_READY, &event));
-	(void)drain_turn(pool, -1);
-	(void)poll(NULL, 0, 200);
+	cr_assert(drain_in_flight(pool, 1));
+	misbehaving_await(fds[0], 1);
 	(void)misbehaving_submit(pool, "nor this", 0);
 	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
 	cr_assert(event.is_asked);
 	cr_assert(brood_pool_free(pool) == NULL);
+	brood__fd_close_all(fds, 2);
 }
 
-Test(pool_misbehaving, request_that_no_worker_lives_to_start_is_not_tried_for_ever)
+Test(pool_misbehaving,
+    request_that_no_worker_lives_to_start_is_not_tried_for_ever)
 {
-	struct brood_pool *pool = misbehaving_pool("faint",
+	struct brood_pool *pool = misbehaving_pool("die_unread",
 	    (struct brood_pool_options){ .in_flight = 2 });
 	struct brood_completion done;
 	struct brood_pool_stats stats;
@@ -113,39 +134,39 @@ misbehaving_lose_supervisor(struct brood_pool *pool)
 	brood_completion_fini(&done);
 }
 
-static void
-misbehaving_await_in_flight(struct brood_pool *pool)
-{
-	struct brood_pool_stats stats;
-
-	do {
-		(void)drain_turn(pool, -1);
-		brood_pool_stats(pool, &stats);
-	} while (stats.in_flight < stats.workers);
-	(void)poll(NULL, 0, 200);
-}
-
 Test(pool_misbehaving, hang_up_does_not_wake_a_pool_without_supervisor_for_ever)
 {
-	struct brood_pool *pool = misbehaving_pool("hang_up",
-	    (struct brood_pool_options){ 0 });
-	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
+	int fds[2];
+	struct brood_pool *pool;
+	struct pollfd pfd = { .events = POLLIN };
+	pid_t pid;
 
+	cr_assert(pipe2(fds, O_CLOEXEC) == 0);
+	pool = misbehaving_pool("hang_up", (struct brood_pool_options){
+	    .keep_fds = &fds[1], .n_keep_fds = 1 });
+	cr_assert(drain_workers(pool, &pid, 1));
 	(void)misbehaving_submit(pool, "nothing to say", 0);
-	misbehaving_await_in_flight(pool);
+	cr_assert(drain_in_flight(pool, 1));
+	misbehaving_await(fds[0], 1);
 	misbehaving_lose_supervisor(pool);
 	for (unsigned i = 0; i < 3; i++)
 		cr_assert(brood_pool_dispatch(pool) == 0);
+	pfd.fd = brood_pool_fd(pool);
 	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 200) == 0);
 	cr_assert(brood_pool_free(pool) == NULL);
+	cr_assert(kill(pid, SIGKILL) == 0);
 	(void)drain_children();
+	brood__fd_close_all(fds, 2);
 }
 
-/* Ids can be guessed; what is queued for a worker must not grow by that. */
+/*
+ * A worker can guess ids.  If such an answer counted, the host would send the
+ * worker more and more, although it reads nothing.
+ */
 Test(pool_misbehaving, answers_to_what_was_not_sent_yet_do_not_count)
 {
 	enum { LEN = 100000, MAX = 64 };
-	struct brood_pool *pool = misbehaving_pool("clairvoyant",
+	struct brood_pool *pool = misbehaving_pool("answer_ahead",
 	    (struct brood_pool_options){ .queue = MAX });
 	struct brood_completion done;
 	struct brood_message msg = { .data = calloc(1, LEN), .len = LEN };
@@ -159,25 +180,35 @@ Test(pool_misbehaving, answers_to_what_was_not_sent_yet_do_not_count)
 		cr_assert(drain_next(pool, &done));
 		brood_completion_fini(&done);
 	}
-	/* Two or three fit its socket; it is ended by the one after these. */
+	/*
+	 * The socket takes two or three of these requests, so that a worker can
+	 * answer as many.  Its next answer ends it.
+	 */
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.ended >= MAX / 8, "%d", (int)stats.ended);
 	free((void *)msg.data);
 	cr_assert(brood_pool_free(pool) == NULL);
 }
 
-/* Nobody is left to kill them: free gives up, once for all of them. */
+/*
+ * The supervisor is dead and cannot kill them.  brood_pool_free() waits for all
+ * of them together, not for one after the other, and gives up.
+ */
 Test(pool_misbehaving, free_does_not_wait_for_ever_for_those_that_never_stop)
 {
-	struct brood_pool *pool = misbehaving_pool("flood",
-	    (struct brood_pool_options){ .workers = 3 });
+	int fds[2];
+	struct brood_pool *pool;
 	int64_t start_ms;
 	pid_t pids[3];
 
+	cr_assert(pipe2(fds, O_CLOEXEC) == 0);
+	pool = misbehaving_pool("flood", (struct brood_pool_options){
+	    .workers = 3, .keep_fds = &fds[1], .n_keep_fds = 1 });
 	cr_assert(drain_workers(pool, pids, 3));
 	for (unsigned i = 0; i < 3; i++)
 		(void)misbehaving_submit(pool, "how far?", 0);
-	misbehaving_await_in_flight(pool);
+	cr_assert(drain_in_flight(pool, 3));
+	misbehaving_await(fds[0], 3);
 	misbehaving_lose_supervisor(pool);
 	start_ms = brood__now_ms();
 	cr_assert(brood_pool_free(pool) == NULL);
@@ -185,12 +216,16 @@ Test(pool_misbehaving, free_does_not_wait_for_ever_for_those_that_never_stop)
 	for (unsigned i = 0; i < 3; i++)
 		(void)kill(pids[i], SIGKILL);
 	(void)drain_children();
+	brood__fd_close_all(fds, 2);
 }
 
-/* A channel that takes descriptors is read a header or payload at a time. */
+/*
+ * With fds_from_worker the host reads each frame by itself, in many calls; it
+ * must not stop before the last one.
+ */
 Test(pool_misbehaving, answer_of_a_dead_worker_counts_whatever_came_before_it)
 {
-	struct brood_pool *pool = misbehaving_pool("last_words",
+	struct brood_pool *pool = misbehaving_pool("answer_and_die",
 	    (struct brood_pool_options){ .fds_from_worker = true });
 	struct brood_completion done;
 	struct brood_event event;
@@ -205,8 +240,9 @@ Test(pool_misbehaving, answer_of_a_dead_worker_counts_whatever_came_before_it)
 }
 
 /*
- * Parts that no one takes stop the workers that send them; a call must not wait
- * for these.
+ * When too many parts wait to be taken, the host stops reading the workers that
+ * send them.  brood_pool_call() takes no parts.  So it must not wait for such a
+ * worker.
  */
 static void
 misbehaving_call_behind_parts(unsigned workers, enum brood_fate fate)
@@ -215,15 +251,11 @@ misbehaving_call_behind_parts(unsigned workers, enum brood_fate fate)
 	    (struct brood_pool_options){ .workers = workers });
 	struct brood_message msg = { .data = "", .len = 0 };
 	struct brood_completion done;
-	struct brood_pool_stats stats;
 	uint64_t id;
 
 	cr_assert(drain_ready(pool, workers));
 	id = misbehaving_submit(pool, "", BROOD_STREAM);
-	do {
-		(void)drain_turn(pool, -1);
-		brood_pool_stats(pool, &stats);
-	} while (stats.untaken < 450);
+	cr_assert(drain_untaken(pool, 450));
 	for (unsigned i = 0; i < 2; i++) {
 		cr_assert(brood_pool_call(pool, &msg, -1, &done) == 0);
 		cr_assert(done.fate == fate);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Reloading: the program of a pool is replaced on disk, by a link of another
- * target, and the pool told so.  Must not know how the pool counts.
+ * Reloading.  The pool's program is a symbolic link, so that a test can replace
+ * it by another program, and then call brood_pool_reload().
  */
 
 #include "support/drain.h"
@@ -24,7 +24,7 @@ enum { WORKERS = 3 };
 static char dir[64];
 static char program[80];
 
-/* The program is what the link names at the time. */
+/* Make the program another one. */
 static void
 point_to(const char *target)
 {
@@ -51,8 +51,9 @@ reload_pool(struct brood_pool_options options)
 }
 
 /*
- * In order: a worker killed while LeakSanitizer looks through it at its exit
- * leaves that search behind, which is a process.
+ * Stop the workers before the pool is freed.  LeakSanitizer starts a process
+ * when a worker exits; if the worker were killed meanwhile, that process would
+ * be left over.
  */
 static void
 reload_end(struct brood_pool *pool)
@@ -73,7 +74,7 @@ is_among(pid_t pid, const pid_t *pids)
 	return false;
 }
 
-/* Those in service; some may still be leaving. */
+/* List the workers that are not leaving. */
 static void
 list_pids(struct brood_pool *pool, pid_t *pids)
 {

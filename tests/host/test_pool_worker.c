@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What a worker is given and what it may answer: failures, parts, descriptors
- * both ways, programs as workers, stderr, recycling.  And what it must not
- * have: anybody else's descriptors.
+ * What a worker gets and what it may answer: failures, parts, descriptors in
+ * both directions.  Which descriptors a worker holds.  And the replacement of
+ * workers that have served max_requests.
  */
 
 #include "base/fd.h"
@@ -178,7 +178,7 @@ Test(pool_worker, handler_knows_how_much_time_is_left)
 	fixture_end(pool, counters);
 }
 
-/* A descriptor at whose start text is to be read, as often as it is opened. */
+/* Make a file with this text, to be read from its beginning. */
 static int
 worker_file(const char *text)
 {
@@ -204,7 +204,7 @@ worker_send_files(struct brood_pool *pool, size_t n, const char *alphabet)
 	}
 	msg.fds = fds;
 	cr_assert(brood_pool_submit(pool, &msg, 0, DRAIN_MS, NULL, NULL) == 0);
-	/* Copies travel: these may be closed before anything is sent. */
+	/* The pool has made copies, so these can be closed at once. */
 	brood__fd_close_all(fds, n);
 	cr_assert(drain_next(pool, &done));
 	cr_assert(done.fate == BROOD_DONE, "%zu: %s", n, done.text);
@@ -247,7 +247,7 @@ Test(pool_worker, descriptors_the_handler_does_not_take_are_closed)
 		cr_assert(done.fate == BROOD_DONE);
 		brood_completion_fini(&done);
 	}
-	/* By the next answer the handler before has returned. */
+	/* A worker answers this after the handler before has returned. */
 	cr_assert(drain_echo(pool) == pid);
 	cr_assert(support_n_fds_of(pid) == n_before);
 	fixture_end(pool, counters);
@@ -300,7 +300,10 @@ Test(pool_worker, unasked_descriptors_cost_the_worker_and_reach_no_one)
 	fixture_end(pool, counters);
 }
 
-/* Count the descriptors of a process, from first on, that lead to needle. */
+/*
+ * Count the descriptors of a process whose number is at least first and whose
+ * name in /proc has needle in it.
+ */
 static unsigned
 worker_n_leading_to(pid_t pid, int first, const char *needle)
 {
@@ -332,16 +335,17 @@ Test(pool_worker, worker_holds_nobody_elses_descriptors)
 {
 	int secret = memfd_create("brood-secret", 0);
 	struct brood_pool_stats stats;
+	struct brood_event event;
 	struct counters *counters;
 	struct brood_pool *pool;
 	pid_t pids[7];
 
-	/* Not close-on-exec, and high: neither may save it. */
+	/* It has a high number too, and neither is marked close-on-exec. */
 	cr_assert(secret >= 0 && dup2(secret, 900) == 900);
 	pool = fixture_pool(&counters,
 	    (struct brood_pool_options){ .workers = 6 });
 	cr_assert(drain_workers(pool, pids, 6));
-	/* One more, born when the others have their sockets. */
+	/* The seventh is forked when the others have their sockets. */
 	cr_assert(brood_pool_resize(pool, 7) == 0);
 	cr_assert(drain_workers(pool, pids + 6, 1));
 	cr_assert(drain_ready(pool, 7));
@@ -349,6 +353,12 @@ Test(pool_worker, worker_holds_nobody_elses_descriptors)
 		cr_assert(worker_n_leading_to(pids[i], 0, "secret") == 0);
 		cr_assert(worker_n_leading_to(pids[i], 3, "socket:") == 1);
 	}
+	/*
+	 * The supervisor closes its copies of the sockets after the host has
+	 * them.  Once it has ended a worker, it has done that too.
+	 */
+	cr_assert(brood_pool_resize(pool, 6) == 0);
+	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
 	brood_pool_stats(pool, &stats);
 	cr_assert(worker_n_leading_to(stats.supervisor, 0, "secret") == 0);
 	cr_assert(worker_n_leading_to(stats.supervisor, 3, "socket:") == 1);
@@ -383,7 +393,7 @@ Test(pool_worker, every_descriptor_of_the_pool_is_close_on_exec)
 
 Test(pool_worker, recycling_changes_workers_and_loses_nothing)
 {
-	struct accounting accounting = accounting_new(200);
+	struct accounting account = accounting_new(200);
 	struct brood_pool_stats stats;
 	struct brood_event event;
 	unsigned n_new = 0, n_same = 0;
@@ -392,12 +402,12 @@ Test(pool_worker, recycling_changes_workers_and_loses_nothing)
 	    (struct brood_pool_options){ .workers = 1, .max_requests = 10,
 	    .queue = 200 });
 
-	cr_assert(accounting_fill(&accounting, pool, METHOD_COUNT, 0, 200) == 0);
-	cr_assert(accounting_await(&accounting, pool, 200));
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
-	cr_assert(accounting.n_fates[BROOD_DONE] == 200);
+	cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0, 200) == 0);
+	cr_assert(accounting_await(&account, pool, 200));
+	cr_assert(accounting_fault(&account, counters) == NULL);
+	cr_assert(account.n_fates[BROOD_DONE] == 200);
 	for (unsigned i = 1; i < 200; i++) {
-		if (accounting.entries[i].pid == accounting.entries[i - 1].pid)
+		if (account.entries[i].pid == account.entries[i - 1].pid)
 			n_same++;
 		else {
 			n_new++;
@@ -410,76 +420,78 @@ Test(pool_worker, recycling_changes_workers_and_loses_nothing)
 	cr_assert(event.is_asked);
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.crashed == 0 && stats.done == 200);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
-/* Those that replace are slow to come, so that the old ones are used up. */
+/* The replacements wait for counters_start(). */
 static int
-worker_dawdle(void *arg)
+worker_setup(void *arg)
 {
-	struct counters *counters = arg;
-
-	if (atomic_fetch_add(&counters->n_setups, 1) >= 2)
-		(void)usleep(500000);
-	return 0;
+	return counters_wait_to_start(arg, 2);
 }
 
 /*
- * Two workers, each of which has served its time; one is being replaced, the
- * other waits for its turn.  Gives the pids: the first is being replaced.
+ * Make a pool of two workers that have both served max_requests.  pids[0] is
+ * being replaced, and its replacement waits in its setup function.  pids[1] is
+ * the next to be replaced.
  */
 static struct brood_pool *
-worker_start_recycling(struct counters **ret_board, struct accounting *accounting,
-    pid_t pids[2])
+worker_start_recycling(
+    struct counters **ret_counters, struct accounting *account, pid_t pids[2])
 {
-	struct brood_pool *pool = fixture_pool(ret_board,
+	struct brood_pool *pool = fixture_pool(ret_counters,
 	    (struct brood_pool_options){ .workers = 2, .max_requests = 1,
-	    .setup = worker_dawdle });
+	    .setup = worker_setup });
 
 	cr_assert(drain_ready(pool, 2));
-	cr_assert(accounting_fill(accounting, pool, METHOD_HOLD, 0, 2) == 0);
-	cr_assert(counters_await(*ret_board, pool, 2));
-	counters_release(*ret_board, 1);
-	cr_assert(accounting_await(accounting, pool, 1));
-	pids[0] = accounting->last_pid;
-	counters_open(*ret_board);
-	cr_assert(accounting_await(accounting, pool, 2));
-	pids[1] = accounting->last_pid;
+	cr_assert(accounting_fill(account, pool, METHOD_HOLD, 0, 2) == 0);
+	cr_assert(counters_await(*ret_counters, pool, 2));
+	counters_release(*ret_counters, 1);
+	cr_assert(accounting_await(account, pool, 1));
+	pids[0] = account->last_pid;
+	counters_open(*ret_counters);
+	cr_assert(accounting_await(account, pool, 2));
+	pids[1] = account->last_pid;
 	cr_assert(pids[0] != pids[1]);
 	return pool;
 }
 
 Test(pool_worker, resize_during_recycling_leaves_one_that_works)
 {
-	struct accounting accounting = accounting_new(4);
+	struct accounting account = accounting_new(4);
 	struct counters *counters;
 	pid_t pids[2];
-	struct brood_pool *pool = worker_start_recycling(&counters, &accounting,
+	struct brood_pool *pool = worker_start_recycling(&counters, &account,
 	    pids);
 
 	cr_assert(brood_pool_resize(pool, 1) == 0);
-	cr_assert(accounting_fill(&accounting, pool, METHOD_COUNT, 0, 4) == 0);
-	cr_assert(accounting_await(&accounting, pool, 4));
-	cr_assert(accounting_fault(&accounting, counters) == NULL);
-	accounting_free(&accounting);
+	counters_start(counters);
+	cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0, 4) == 0);
+	cr_assert(accounting_await(&account, pool, 4));
+	cr_assert(accounting_fault(&account, counters) == NULL);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }
 
 Test(pool_worker, death_of_one_being_replaced_lets_the_next_be)
 {
-	struct accounting accounting = accounting_new(2);
+	struct accounting account = accounting_new(2);
 	struct counters *counters;
 	pid_t pids[2];
-	struct brood_pool *pool = worker_start_recycling(&counters, &accounting,
+	struct brood_pool *pool = worker_start_recycling(&counters, &account,
 	    pids);
 	struct brood_event event;
 
 	cr_assert(kill(pids[0], SIGKILL) == 0);
 	do {
 		cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
+	} while (event.pid != pids[0]);
+	counters_start(counters);
+	do {
+		cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
 	} while (event.pid != pids[1]);
 	cr_assert(event.is_asked);
-	accounting_free(&accounting);
+	accounting_free(&account);
 	fixture_end(pool, counters);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Keeping the accounts.  Knows the public interface and the counters's counters,
- * not the methods: any that echoes its payload, or never succeeds, will do.
+ * This file owns the record of requests.  It uses the public interface and
+ * counters->runs.  It does not know the methods: a method must answer with its
+ * payload, or not succeed.
  *
- * A completion is judged when it is taken (its own request's, the first for
- * it, the right payload) and once more at the end against the counters.
+ * Each completion is checked twice.  When it is taken: is it the first of its
+ * request, with that request's id and payload?  At the end: does it agree with
+ * the counters?
  */
 
 #include "support/accounting.h"
@@ -16,65 +18,67 @@
 struct accounting
 accounting_new(size_t n)
 {
-	struct accounting accounting = { .n_entries = n };
+	struct accounting account = { .n_entries = n };
 
-	accounting.entries = calloc(n, sizeof(*accounting.entries));
-	if (accounting.entries == NULL)
-		accounting.n_entries = 0;
-	return accounting;
+	account.entries = calloc(n, sizeof(*account.entries));
+	if (account.entries == NULL)
+		account.n_entries = 0;
+	return account;
 }
 
 void
-accounting_free(struct accounting *accounting)
+accounting_free(struct accounting *account)
 {
-	free(accounting->entries);
-	accounting->entries = NULL;
+	free(account->entries);
+	account->entries = NULL;
 }
 
 int
-accounting_submit(struct accounting *accounting, struct brood_pool *pool, uint32_t method,
-    unsigned flags, int timeout_ms)
+accounting_submit(struct accounting *account, struct brood_pool *pool,
+    uint32_t method, unsigned flags, int timeout_ms)
 {
-	uint32_t number = (uint32_t)accounting->n_submitted;
+	uint32_t number = (uint32_t)account->n_submitted;
 	struct brood_message msg = {
 		.data = &number, .len = sizeof(number), .code = method,
 	};
 	struct accounting_entry *entry;
 	int r;
 
-	if (accounting->n_submitted == accounting->n_entries)
+	if (account->n_submitted == account->n_entries)
 		return -ENOSPC;
-	entry = &accounting->entries[number];
+	entry = &account->entries[number];
 	r = brood_pool_submit(pool, &msg, flags, timeout_ms, entry,
 	    &entry->id);
 	if (r < 0)
 		return r;
 	entry->flags = flags;
-	accounting->n_submitted++;
+	account->n_submitted++;
 	return 0;
 }
 
 int
-accounting_fill(struct accounting *accounting, struct brood_pool *pool, uint32_t method,
-    unsigned flags, size_t n)
+accounting_fill(struct accounting *account, struct brood_pool *pool,
+    uint32_t method, unsigned flags, size_t n)
 {
 	int r = 0;
 
-	while (r == 0 && accounting->n_submitted < n)
-		r = accounting_submit(accounting, pool, method, flags, -1);
+	while (r == 0 && account->n_submitted < n)
+		r = accounting_submit(account, pool, method, flags, -1);
 	return r == -EAGAIN ? 0 : r;
 }
 
+/* Give what cannot be true of this completion, or NULL. */
 static const char *
-accounting_judge(const struct accounting *accounting, const struct brood_completion *done)
+accounting_judge(const struct accounting *account,
+    const struct brood_completion *done)
 {
 	const struct accounting_entry *entry = done->tag;
 	size_t number;
 
-	if (entry < accounting->entries ||
-	    entry >= accounting->entries + accounting->n_submitted)
+	if (entry < account->entries ||
+	    entry >= account->entries + account->n_submitted)
 		return "a completion with a tag that was never given";
-	number = (size_t)(entry - accounting->entries);
+	number = (size_t)(entry - account->entries);
 	if (entry->id != done->id)
 		return "a completion with another request's id";
 	if (entry->n_completions > 0)
@@ -92,50 +96,51 @@ accounting_judge(const struct accounting *accounting, const struct brood_complet
 }
 
 static void
-accounting_enter(struct accounting *accounting, const struct brood_completion *done)
+accounting_record(struct accounting *account,
+    const struct brood_completion *done)
 {
 	struct accounting_entry *entry = done->tag;
-	const char *wrong = accounting_judge(accounting, done);
+	const char *wrong = accounting_judge(account, done);
 
 	if (wrong != NULL) {
-		if (accounting->wrong == NULL)
-			accounting->wrong = wrong;
+		if (account->wrong == NULL)
+			account->wrong = wrong;
 		return;
 	}
 	entry->n_completions++;
 	entry->fate = done->fate;
 	entry->ran = done->ran;
 	entry->pid = done->pid;
-	entry->turn = (unsigned)accounting->n_done;
+	entry->turn = (unsigned)account->n_done;
 	if (done->fate == BROOD_DONE)
-		accounting->last_pid = done->pid;
-	accounting->n_fates[done->fate]++;
-	accounting->n_done++;
+		account->last_pid = done->pid;
+	account->n_fates[done->fate]++;
+	account->n_done++;
 }
 
 int
-accounting_take(struct accounting *accounting, struct brood_pool *pool)
+accounting_take(struct accounting *account, struct brood_pool *pool)
 {
 	struct brood_completion done;
 	int r;
 
 	while ((r = brood_pool_take(pool, &done)) == 1) {
-		accounting_enter(accounting, &done);
+		accounting_record(account, &done);
 		brood_completion_fini(&done);
 	}
 	return r;
 }
 
 bool
-accounting_await(struct accounting *accounting, struct brood_pool *pool, size_t n)
+accounting_await(struct accounting *account, struct brood_pool *pool, size_t n)
 {
 	int64_t deadline = brood__deadline(brood__now_ms(), DRAIN_MS);
 	int r;
 
 	for (;;) {
-		if (accounting_take(accounting, pool) < 0)
+		if (accounting_take(account, pool) < 0)
 			return false;
-		if (accounting->n_done >= n)
+		if (account->n_done >= n)
 			return true;
 		r = brood_pool_wait(pool, 1000);
 		if (r < 0 || brood__now_ms() > deadline)
@@ -164,12 +169,13 @@ accounting_entry_fault(const struct accounting_entry *entry, unsigned n_runs)
 }
 
 const char *
-accounting_fault(const struct accounting *accounting, const struct counters *counters)
+accounting_fault(const struct accounting *account,
+    const struct counters *counters)
 {
-	const char *fault = accounting->wrong;
+	const char *fault = account->wrong;
 
-	for (size_t i = 0; i < accounting->n_submitted && fault == NULL; i++)
-		fault = accounting_entry_fault(&accounting->entries[i],
+	for (size_t i = 0; i < account->n_submitted && fault == NULL; i++)
+		fault = accounting_entry_fault(&account->entries[i],
 		    atomic_load(&counters->runs[i]));
 	return fault;
 }

@@ -1,17 +1,20 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The counters: anonymous shared memory and two pipes.  It knows nothing of what
- * the handlers do with it.
+ * This file owns the shared memory and the three pipes.  It does not know what
+ * the handlers do with them.
  *
- * The gate's write end stays with the host alone.  Closing it is what opens
- * the gate for all, so a supervisor or worker that held a copy would show as a
- * test that never ends.
+ * counters_open() closes the write end of the gate, so that every handler reads
+ * an end-of-file; counters_start() does the same to start.  For that the host
+ * must be the only process that has the write end.  If the library leaked a
+ * copy into the supervisor or a worker, the handlers would wait for ever and
+ * the test would fail.
  */
 
 #include "base/fd.h"
 #include "support/counters.h"
 #include "support/drain.h"
 #include "support/methods.h"
+#include <errno.h>
 #include <sys/mman.h>
 
 static size_t
@@ -34,11 +37,14 @@ counters_new(unsigned n_runs)
 	counters->n_runs = n_runs;
 	counters->gate[0] = counters->gate[1] = -1;
 	counters->entered[0] = counters->entered[1] = -1;
+	counters->start[0] = counters->start[1] = -1;
 	if (pipe2(counters->gate, O_CLOEXEC) < 0 ||
-	    pipe2(counters->entered, O_CLOEXEC) < 0)
+	    pipe2(counters->entered, O_CLOEXEC) < 0 ||
+	    pipe2(counters->start, O_CLOEXEC) < 0)
 		return counters_free(counters);
 	counters->keep_fds[0] = counters->gate[0];
 	counters->keep_fds[1] = counters->entered[1];
+	counters->keep_fds[2] = counters->start[0];
 	return counters;
 }
 
@@ -49,6 +55,7 @@ counters_free(struct counters *counters)
 		return NULL;
 	brood__fd_close_all(counters->gate, 2);
 	brood__fd_close_all(counters->entered, 2);
+	brood__fd_close_all(counters->start, 2);
 	(void)munmap(counters, counters_size(counters->n_runs));
 	return NULL;
 }
@@ -61,7 +68,7 @@ counters_pool(struct counters *counters, struct brood_pool_options options)
 	options.handler = methods_handle;
 	options.arg = counters;
 	options.keep_fds = counters->keep_fds;
-	options.n_keep_fds = 2;
+	options.n_keep_fds = 3;
 	if (options.shutdown_ms == 0)
 		options.shutdown_ms = 300;
 	return brood_pool_new(&pool, &options) == 0 ? pool : NULL;
@@ -96,4 +103,20 @@ void
 counters_open(struct counters *counters)
 {
 	counters->gate[1] = brood__fd_close(counters->gate[1]);
+}
+
+int
+counters_wait_to_start(struct counters *counters, unsigned n)
+{
+	char byte;
+
+	if (atomic_fetch_add(&counters->n_setups, 1) < n)
+		return 0;
+	return read(counters->start[0], &byte, 1) < 0 ? -errno : 0;
+}
+
+void
+counters_start(struct counters *counters)
+{
+	counters->start[1] = brood__fd_close(counters->start[1]);
 }

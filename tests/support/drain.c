@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Waiting for what a pool has to give.  Knows the public interface only.
+ * This file uses the public interface of the pool only.
  *
- * drain_next() waits by brood_pool_wait(), the rest by poll(2) on the pool's
- * descriptor and brood_pool_dispatch(): both ways of driving a pool are used
- * by every suite.  Where there is no such descriptor, poll(2) skips the
- * negative number and its short timeout drives the loop.
+ * drain_next() and drain_stopped() wait with brood_pool_wait(); the others call
+ * poll(2) on the pool's descriptor, then brood_pool_dispatch().  So every suite
+ * uses both ways to drive a pool.
  */
 
 #include "support/drain.h"
@@ -22,9 +21,20 @@ drain_turn(struct brood_pool *pool, int fd)
 		{ .fd = brood_pool_fd(pool), .events = POLLIN },
 		{ .fd = fd, .events = POLLIN },
 	};
+	/*
+	 * The descriptor must tell of all that the pool has to do, so a shorter
+	 * timeout would hide a lost wake-up.  Where there is no descriptor
+	 * (-ENOSYS), poll(2) ignores the negative number, and the caller has to
+	 * dispatch often.
+	 */
+	int timeout_ms = fds[0].fd >= 0 ? DRAIN_MS : 20;
 
+	bool is_readable;
+
+	/* First wait, then dispatch: the caller looks at what that brings. */
+	is_readable = poll(fds, 2, timeout_ms) > 0 && fds[1].revents != 0;
 	(void)brood_pool_dispatch(pool);
-	return poll(fds, 2, 20) > 0 && fds[1].revents != 0;
+	return is_readable;
 }
 
 bool
@@ -68,20 +78,66 @@ drain_workers(struct brood_pool *pool, pid_t *ret_pids, unsigned n)
 	return true;
 }
 
-bool
-drain_ready(struct brood_pool *pool, unsigned n)
+/*
+ * Wait until the statistics are as is_so wants them.  Gives false if they are
+ * not after DRAIN_MS without a new worker: a thousand workers take longer to
+ * start on a busy machine.
+ */
+static bool
+drain_until(struct brood_pool *pool,
+    bool (*is_so)(const struct brood_pool_stats *stats, unsigned n), unsigned n)
 {
 	int64_t deadline = brood__deadline(brood__now_ms(), DRAIN_MS);
 	struct brood_pool_stats stats;
+	uint64_t n_started = 0;
 
 	for (;;) {
 		brood_pool_stats(pool, &stats);
-		if (stats.ready == n)
+		if (is_so(&stats, n))
 			return true;
+		if (stats.started != n_started)
+			deadline = brood__deadline(brood__now_ms(), DRAIN_MS);
+		n_started = stats.started;
 		if (brood__now_ms() > deadline)
 			return false;
 		(void)drain_turn(pool, -1);
 	}
+}
+
+static bool
+drain_is_ready(const struct brood_pool_stats *stats, unsigned n)
+{
+	return stats->ready == n;
+}
+
+static bool
+drain_is_in_flight(const struct brood_pool_stats *stats, unsigned n)
+{
+	return stats->in_flight >= n;
+}
+
+static bool
+drain_is_untaken(const struct brood_pool_stats *stats, unsigned n)
+{
+	return stats->untaken >= n;
+}
+
+bool
+drain_ready(struct brood_pool *pool, unsigned n)
+{
+	return drain_until(pool, drain_is_ready, n);
+}
+
+bool
+drain_in_flight(struct brood_pool *pool, unsigned n)
+{
+	return drain_until(pool, drain_is_in_flight, n);
+}
+
+bool
+drain_untaken(struct brood_pool *pool, unsigned n)
+{
+	return drain_until(pool, drain_is_untaken, n);
 }
 
 bool

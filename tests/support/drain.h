@@ -3,11 +3,13 @@
 #define BROOD_TESTS_DRAIN_H
 
 /*
- * Getting out of a pool what a test waits for: the next completion, an event, a
- * count of workers.  Every wait ends by DRAIN_MS at the latest, far beyond what
- * a busy machine needs, so that a lost wake-up fails a test and hangs none.
+ * Waiting for what a pool has to give: the next completion, an event, a number
+ * of workers.  Each wait ends after DRAIN_MS at the latest.  That is far more
+ * than a busy machine needs, so a wake-up that the library has lost makes a
+ * test fail and does not hang it.
  *
- * Nothing here asserts: a test's forked host uses it too.
+ * No function here asserts, because a host that a test has forked uses them
+ * too, and an assertion in a forked process hangs Criterion.
  */
 
 #include "base/clock.h"
@@ -17,8 +19,8 @@
 #define DRAIN_MS	10000
 
 /*
- * For a function that runs in a forked child: leave it, saying where, unless
- * condition holds.
+ * An assertion for a function that runs in a forked child: if condition is
+ * false, print where, and return 1 from the function.
  */
 #define DRAIN_CHECK(condition)						\
 	do {								\
@@ -30,40 +32,61 @@
 	} while (0)
 
 /*
- * Dispatch once; wait a little for the pool, or for fd (-1: none) to have
- * input.  Gives whether fd has.
+ * Wait until the pool has something to do or fd has input, at most DRAIN_MS,
+ * then dispatch.  An fd of -1 means none.  Call it only when something is still
+ * to come.
+ *
+ * Returns true if fd has input.
  */
 bool	drain_turn(struct brood_pool *pool, int fd);
 
-/* The next completion or part. */
+/* Wait for the next completion or part, and take it. */
 bool	drain_next(struct brood_pool *pool, struct brood_completion *ret_done);
 
-/* The next event of a kind; those before it are read and forgotten. */
+/* Read events, up to the next of this kind. */
 bool	drain_event(struct brood_pool *pool, enum brood_event_kind kind,
 	    struct brood_event *ret_event);
 
-/* The pids of the next n workers that become ready. */
+/* Read the pids of the next n workers that become ready. */
 bool	drain_workers(struct brood_pool *pool, pid_t *ret_pids, unsigned n);
 
-/* Wait until exactly n workers are in service. */
+/*
+ * Wait until exactly n workers are ready.  Here DRAIN_MS counts from the last
+ * worker that became ready.
+ */
 bool	drain_ready(struct brood_pool *pool, unsigned n);
 
-/* Wait until a pool that was told to stop has; completions are dropped. */
+/* Wait until at least n requests are at workers. */
+bool	drain_in_flight(struct brood_pool *pool, unsigned n);
+
+/* Wait until at least n completions and parts wait to be taken. */
+bool	drain_untaken(struct brood_pool *pool, unsigned n);
+
+/*
+ * Wait until a pool that was told to stop has stopped.  Completions are taken
+ * and dropped.
+ */
 bool	drain_stopped(struct brood_pool *pool);
 
-/* Submit text to a method and wait for its completion. */
+/* Submit text to a method and wait for the completion. */
 int	drain_call(struct brood_pool *pool, uint32_t method, const char *text,
 	    struct brood_completion *ret_done);
 
-/* Does the pool still answer, and rightly?  Gives the worker's pid, or 0. */
+/*
+ * Check that the pool answers METHOD_ECHO rightly.
+ *
+ * Returns the pid of the worker that answered, or 0.
+ */
 pid_t	drain_echo(struct brood_pool *pool);
 
-/* Is this the payload of a reply? */
+/* Is the reply's payload this text? */
 bool	drain_is_text(const struct brood_completion *done, const char *text);
 
 /*
- * Wait for every child that this process has, adopted ones included; gives how
- * many there were.  Blocks for ever if one does not end.
+ * Wait for every child of this process, those that it has adopted included.
+ * Blocks for ever if a child does not end.
+ *
+ * Returns how many there were.
  */
 unsigned drain_children(void);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The worker as a program of its own: the methods behind brood_worker_main().
- * The tests find it by the environment variable ECHO_WORKER.
+ * A program that the tests start as a worker.  It answers the methods of
+ * methods.h.  The environment variable ECHO_WORKER has its path.
  *
- *	echo_worker		answer
- *	echo_worker mute	never say hello
- *	echo_worker exit N	print a line to stderr, exit with N before hello
+ *	echo_worker		serve requests
+ *	echo_worker mute	never send a HELLO
+ *	echo_worker exit N	print a line to standard error, and exit with
+ *				status N before the HELLO
  */
 
 #include "support/methods.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Where most tests of a pool begin and end.
+ * This file knows counters and the pool's interface.  See fixture.h.
  */
 
 #include "support/fixture.h"
@@ -9,13 +9,13 @@
 #include <criterion/criterion.h>
 
 struct brood_pool *
-fixture_pool(struct counters **ret_board, struct brood_pool_options options)
+fixture_pool(struct counters **ret_counters, struct brood_pool_options options)
 {
 	struct brood_pool *pool;
 
-	*ret_board = counters_new(20000);
-	cr_assert(*ret_board != NULL);
-	pool = counters_pool(*ret_board, options);
+	*ret_counters = counters_new(20000);
+	cr_assert(*ret_counters != NULL);
+	pool = counters_pool(*ret_counters, options);
 	cr_assert(pool != NULL);
 	return pool;
 }

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Owns a test's worker process and the ends of its channel.  Must not know any
- * test.  All but the handler's functions assert: for the test's own process.
+ * This file owns the worker process of a test and both ends of its channel.  It
+ * does not know any test.
+ *
+ * host_wait_at_gate() and host_seen() run in the worker.  The others assert, so
+ * they are for the test's own process only.
  */
 
 #include "support/host.h"
@@ -19,6 +22,7 @@
 
 #include "support/support.h"
 
+/* What the forked child is told. */
 struct start {
 	struct host *host;
 	brood_handler_fn handler;
@@ -26,8 +30,8 @@ struct start {
 	int	gate_fd;
 };
 
-static int gate_fd;
-static struct host_seen *shared;
+static int gate_fd;		/* set in the worker only */
+static struct host_seen *shared;	/* set by host_start() */
 
 static int
 worker_body(void *arg)

@@ -3,9 +3,12 @@
 #define BROOD_TESTS_HOST_H
 
 /*
- * The host's side of one worker, played by hand: a child that runs
- * brood_worker_main() with a handler of the test's, a raw socket to it, and a
- * gate by which the test leads the handler step by step.
+ * A worker without a pool.  A forked child runs brood_worker_main() with a
+ * handler of the test, and the test speaks to it as a host would, with its own
+ * code (wire.h) and not with the library's.
+ *
+ * The gate is a pipe: the handler can wait until the test writes a byte to it,
+ * so that the test decides when the handler goes on.
  */
 
 #include <brood/worker.h>
@@ -13,48 +16,60 @@
 
 #include "support/wire.h"
 
-/* Memory that the handler and the test share: what the handler saw. */
+/* Memory that worker and test share: the worker writes, the test reads. */
 struct host_seen {
-	int	result;		/* of brood_worker_main() */
-	int	value[16];	/* the handler's own */
+	int	result;		/* of brood_worker_main(); 1 until it returns */
+	int	value[16];	/* the handler may use these two as it likes */
 	char	text[128];
 };
 
 struct host {
-	int	fd;		/* raw: the host's end of the channel */
+	int	fd;		/* the host's end of the channel */
 	int	kept;		/* a copy of the worker's end */
-	int	gate;
-	pid_t	pid;
+	int	gate;		/* the end of the gate to write to */
+	pid_t	pid;		/* of the worker */
 	struct host_seen *seen;
-	struct wire_frame frame; /* received last */
+	struct wire_frame frame; /* the last that host_expect() received */
 };
 
+/* Start the worker.  Nothing is sent or received. */
 void	host_start(struct host *host, brood_handler_fn handler);
 
-/* Start, receive its HELLO and send the host's, which accepts max_payload. */
+/*
+ * Start the worker, receive its HELLO, and send it one that says that the host
+ * accepts payloads of up to max_payload bytes.
+ */
 void	host_greet(struct host *host, brood_handler_fn handler,
 	    uint32_t max_payload);
 
 /*
- * Close everything and wait for the worker to end; gives its exit status, or
- * 1000 + the signal that ended it.
+ * Close every descriptor and wait until the worker has ended.
+ *
+ * Returns its exit status, or 1000 + the number of the signal that ended it.
  */
 int	host_stop(struct host *host);
 
+/* Send a frame with text as its payload. */
 void	host_send(struct host *host, enum brood_kind kind, uint64_t id,
 	    const char *text);
 
-/* Receive a frame into host->frame, which must be of this kind and id. */
+/* Receive a frame into host->frame, and check its kind and id. */
 void	host_expect(struct host *host, enum brood_kind kind, uint64_t id);
 
-/* Bytes that the worker has not taken off its socket. */
+/* Give the number of sent bytes that the worker has not read yet. */
 int	host_untaken(const struct host *host);
 
-/* Give the handler a byte; in the handler: wait for one, 0 if none comes. */
+/* Write a byte to the gate. */
 void	host_open_gate(struct host *host, char byte);
+
+/*
+ * Wait for a byte at the gate.  For the handler.
+ *
+ * Returns the byte, or 0 if the test has closed the gate.
+ */
 char	host_wait_at_gate(void);
 
-/* In the handler: the shared memory. */
+/* Give the shared memory.  For the handler. */
 struct host_seen *
 	host_seen(void);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The methods.  Runs in workers only, forked and exec'd ones; knows the
- * worker's interface and the counters, nothing of the pool.
+ * The methods.  This file runs in workers only, forked and exec'd ones.  It
+ * uses the worker's interface and the counters, and nothing of the pool.
  */
 
 #include "base/fd.h"
@@ -25,7 +25,7 @@ method_count(struct brood_request *request, struct counters *counters)
 		atomic_fetch_add(&counters->runs[number], 1);
 }
 
-/* Count, and tell the host that the handler is running. */
+/* Count, and tell the test that the handler is running. */
 static void
 method_enter(struct brood_request *request, struct counters *counters)
 {
@@ -34,7 +34,7 @@ method_enter(struct brood_request *request, struct counters *counters)
 		_exit(99);
 }
 
-/* The payload as a string, cut to what fits. */
+/* Give the payload as a string; what does not fit is left out. */
 static const char *
 method_text(const struct brood_request *request, char *buf, size_t size)
 {
@@ -78,15 +78,14 @@ method_pause(void)
 		(void)pause();
 }
 
-static _Noreturn void
-method_pause_hard(void)
+static void
+method_ignore_term(void)
 {
 	sigset_t set;
 
 	(void)signal(SIGTERM, SIG_IGN);
 	(void)sigfillset(&set);
 	(void)sigprocmask(SIG_BLOCK, &set, NULL);
-	method_pause();
 }
 
 static int
@@ -107,6 +106,7 @@ method_hold(struct brood_request *request, struct counters *counters)
 	return method_echo(request);
 }
 
+/* A handler has no descriptor that tells of a cancel, so this one polls. */
 static int
 method_await_cancel(struct brood_request *request, struct counters *counters)
 {
@@ -195,7 +195,7 @@ method_big_reply(struct brood_request *request)
 	return r;
 }
 
-/* Append what fd holds to buf; gives the new length. */
+/* Append what can be read from fd to buf.  Gives the new length. */
 static size_t
 method_append(int fd, char *buf, size_t len, size_t size)
 {
@@ -285,7 +285,7 @@ method_getcwd(struct brood_request *request)
 	return brood_reply(request, 0, buf, strlen(buf));
 }
 
-/* Those that do not come back, or come back in an odd way. */
+/* The methods that do not return, or return without an answer. */
 static int
 methods_misbehave(struct brood_request *request, struct counters *counters)
 {
@@ -297,8 +297,9 @@ methods_misbehave(struct brood_request *request, struct counters *counters)
 		method_enter(request, counters);
 		method_pause();
 	case METHOD_PAUSE_HARD:
+		method_ignore_term();
 		method_enter(request, counters);
-		method_pause_hard();
+		method_pause();
 	case METHOD_STOP_SELF:
 		method_enter(request, counters);
 		(void)raise(SIGSTOP);

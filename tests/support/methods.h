@@ -3,44 +3,53 @@
 #define BROOD_TESTS_METHODS_H
 
 /*
- * What the workers of the pool's tests can do: one handler, and a method for
- * each way of behaving.  A method that counts adds one to the counters's counter
- * for the number its payload begins with, before anything else.
+ * What the workers of the pool's tests can do: one handler, with a method for
+ * each behaviour that a test needs.
+ *
+ *	count	a request's payload begins with its number: add 1 to
+ *		counters->runs[number], before anything else
+ *	enter	count, then write a byte to the pipe counters->entered
+ *	echo	answer with the payload
  */
 
 #include "support/counters.h"
 
 enum method {
-	METHOD_ECHO,		/* the payload comes back */
-	METHOD_COUNT,		/* count, then echo */
-	METHOD_HOLD,		/* count, enter, wait at the gate, echo */
-	METHOD_NAP,		/* count, 2 ms of work, echo */
-	METHOD_PAUSE,		/* count, enter, never end */
-	METHOD_PAUSE_HARD,	/* the same, blocking and ignoring SIGTERM */
-	METHOD_STOP_SELF,	/* count, enter, SIGSTOP, echo */
-	METHOD_AWAIT_CANCEL,	/* count, enter, fail once it is canceled */
+	METHOD_ECHO,		/* echo */
+	METHOD_COUNT,		/* count, echo */
+	METHOD_HOLD,		/* enter, wait at the gate, echo */
+	METHOD_NAP,		/* count, sleep for 2 ms, echo */
+	METHOD_PAUSE,		/* enter, never return */
+	METHOD_PAUSE_HARD,	/* ignore SIGTERM, enter, never return */
+	METHOD_STOP_SELF,	/* enter, stop by SIGSTOP, echo */
+	METHOD_AWAIT_CANCEL,	/* enter, wait to be canceled, fail */
 	METHOD_ABORT,		/* count, die of SIGABRT */
-	METHOD_ABORT_FIRST,	/* the same the first time, then echo */
+	METHOD_ABORT_FIRST,	/* first run: METHOD_ABORT; then METHOD_COUNT */
 	METHOD_EXIT,		/* exit with the status in the payload */
-	METHOD_PRINT,		/* the payload to stderr, then echo */
-	METHOD_PRINT_ABORT,	/* the payload to stderr, then SIGABRT */
-	METHOD_SILENT,		/* return without an answer */
+	METHOD_PRINT,		/* print the payload to stderr, echo */
+	METHOD_PRINT_ABORT,	/* print the payload to stderr, SIGABRT */
+	METHOD_SILENT,		/* return 0 without an answer */
 	METHOD_RETURN_ENOENT,	/* return -ENOENT without an answer */
-	METHOD_FAIL_EACCES,	/* brood_fail() with the payload as text */
-	METHOD_FAIL,		/* the same without an errno */
-	METHOD_ANSWER_TWICE,	/* "first"; what else says goes to results */
-	METHOD_STREAM,		/* progress 0, a, progress 1, b, and c */
+	METHOD_FAIL_EACCES,	/* brood_fail(): EACCES, payload as text */
+	METHOD_FAIL,		/* brood_fail(): no errno, payload as text */
+	METHOD_ANSWER_TWICE,	/* reply, reply, fail; all return values go
+				   to counters->results */
+	METHOD_STREAM,		/* progress "0", part "a", progress "1",
+				   part "b", reply "c" with status 7 */
 	METHOD_PARTS,		/* payload "N SIZE": N parts, an empty reply */
-	METHOD_BIG_REPLY,	/* payload "SIZE": one reply; fail if too big */
-	METHOD_READ_FDS,	/* what is in the request's descriptors */
-	METHOD_GIVE_FDS,	/* three descriptors, the payload in a pipe */
-	METHOD_READ_KEPT,	/* payload "FD": what can be read there */
-	METHOD_TIME_LEFT,	/* brood_request_time_left() in decimal */
-	METHOD_GETENV,		/* the variable named by the payload */
-	METHOD_GETCWD,
+	METHOD_BIG_REPLY,	/* payload "SIZE": one reply; fail if it is
+				   over the limit */
+	METHOD_READ_FDS,	/* reply: contents of the descriptors sent */
+	METHOD_GIVE_FDS,	/* reply: three descriptors of one pipe that
+				   has the payload in it */
+	METHOD_READ_KEPT,	/* payload "FD": reply what can be read there */
+	METHOD_TIME_LEFT,	/* reply: brood_request_time_left(), decimal */
+	METHOD_GETENV,		/* reply: value of the variable in the payload;
+				   fail if there is none */
+	METHOD_GETCWD,		/* reply: the working directory */
 };
 
-/* arg is a struct counters, or NULL in an exec'd worker. */
+/* arg is a struct counters, or NULL in a worker that was exec'd. */
 int	methods_handle(struct brood_request *request, void *arg);
 
 #endif

@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * A worker that breaks every rule, as a program of its own: it speaks the wire
- * by hand, and what it does is its first argument.  Tests find it by the
- * environment variable MISBEHAVING_WORKER.
+ * A program that the tests start as a worker, and that breaks the rules.  It
+ * speaks the wire protocol with its own code.  The environment variable
+ * MISBEHAVING_WORKER has its path; its first argument says what it does:
  *
- *	deaf		stop receiving once a request is there, and live on
- *	shut		the same, and say nothing more either
- *	faint		die whenever a request is there, without reading it
- *	clairvoyant	answer requests that are on the way, reading none
- *	flood		read one request; outlive the supervisor, and never
- *			stop saying how far it is
- *	hang_up		read one request; outlive the supervisor, shut
- *			everything
- *	parts		read a request, answer 1000 parts of 2 KiB and an end
- *	last_words	read a request, answer 200 times progress and an end,
- *			each in a message of its own, and die
+ *	stop_receiving	when a request has come, leave it unread, let no more
+ *			come in, and do nothing
+ *	shut_down	the same, but close the socket in both directions
+ *	die_unread	when a request has come, exit and leave it unread
+ *	answer_ahead	answer the first request and the ids after it, unread
+ *	flood		read a request; send PROGRESS for ever, also when the
+ *			supervisor is dead
+ *	hang_up		read a request; close the socket in both directions, and
+ *			do nothing, also when the supervisor is dead
+ *	parts		read a request; answer with 1000 parts of 2 KiB and an
+ *			empty last one; again
+ *	answer_and_die	read a request; send 200 times PROGRESS and a reply,
+ *			each by itself; die by SIGKILL
+ *
+ * If the pool keeps a descriptor for its workers, it is number 4 here.  Then
+ * stop_receiving, shut_down and hang_up write a byte to it once the socket is
+ * closed, and flood just before it begins.
  */
 
 #include <endian.h>
@@ -33,7 +39,9 @@
 
 enum { HEADER = 24, HELLO = 1, REPLY = 3, PROGRESS = 5, MORE = 1 };
 
-static int misbehaving_fd;
+enum { REPORT_FD = 4 };
+
+static int misbehaving_fd;	/* the channel */
 
 static void
 misbehaving_send(const void *bytes, size_t len)
@@ -83,7 +91,7 @@ misbehaving_hello(void)
 	misbehaving_send(bytes, len);
 }
 
-/* Read a frame and forget its payload; gives its id. */
+/* Read a frame and drop its payload.  Gives its id. */
 static uint64_t
 misbehaving_read(void)
 {
@@ -101,6 +109,14 @@ misbehaving_read(void)
 	return le64toh(id);
 }
 
+/* Tell the test that it is done, if the test wants to know (else: EBADF). */
+static void
+misbehaving_report(void)
+{
+	(void)!write(REPORT_FD, "", 1);
+}
+
+/* Wait until something can be read, and leave it there. */
 static void
 misbehaving_await(void)
 {
@@ -109,6 +125,10 @@ misbehaving_await(void)
 	(void)poll(&pfd, 1, -1);
 }
 
+/*
+ * The kernel is not to send a signal when the supervisor dies.  The alarm ends
+ * this process if the test does not.
+ */
 static void
 misbehaving_outlive(void)
 {
@@ -118,13 +138,16 @@ misbehaving_outlive(void)
 	(void)alarm(20);
 }
 
-static void
-misbehaving_foresee(void)
+/*
+ * The host gives ids one after the other.  5 ms are time for the host to send
+ * the next request.  If they are too short, the answer comes even earlier.
+ */
+static _Noreturn void
+misbehaving_answer_ahead(void)
 {
 	uint8_t header[HEADER];
 	uint64_t id;
 
-	misbehaving_await();
 	if (recv(misbehaving_fd, header, HEADER, MSG_PEEK) != HEADER)
 		_exit(8);
 	memcpy(&id, header + 8, sizeof(id));
@@ -134,7 +157,7 @@ misbehaving_foresee(void)
 	}
 }
 
-static void
+static _Noreturn void
 misbehaving_flood(uint64_t id)
 {
 	static uint8_t bytes[1000 * HEADER];
@@ -142,27 +165,35 @@ misbehaving_flood(uint64_t id)
 
 	while (len < sizeof(bytes))
 		len += misbehaving_put(bytes + len, PROGRESS, 0, id, 0);
+	misbehaving_report();
 	for (;;)
 		misbehaving_send(bytes, len);
 }
 
+static _Noreturn void
+misbehaving_end(int how)
+{
+	(void)shutdown(misbehaving_fd, how);
+	misbehaving_report();
+	for (;;)
+		(void)pause();
+}
+
+/* Serve one request in the way that the argument says. */
 static void
 misbehaving_behave(const char *how)
 {
 	uint64_t id;
 
-	if (strcmp(how, "clairvoyant") == 0)
-		misbehaving_foresee();
-	if (strcmp(how, "faint") == 0) {
-		misbehaving_await();
+	misbehaving_await();
+	if (strcmp(how, "answer_ahead") == 0)
+		misbehaving_answer_ahead();
+	if (strcmp(how, "die_unread") == 0)
 		_exit(3);
-	}
-	if (strcmp(how, "deaf") == 0 || strcmp(how, "shut") == 0) {
-		misbehaving_await();
-		(void)shutdown(misbehaving_fd, how[0] == 'd' ? SHUT_RD : SHUT_RDWR);
-		for (;;)
-			(void)pause();
-	}
+	if (strcmp(how, "stop_receiving") == 0)
+		misbehaving_end(SHUT_RD);
+	if (strcmp(how, "shut_down") == 0)
+		misbehaving_end(SHUT_RDWR);
 	id = misbehaving_read();
 	if (strcmp(how, "parts") == 0) {
 		for (int i = 0; i < 1000; i++)
@@ -170,19 +201,18 @@ misbehaving_behave(const char *how)
 		misbehaving_say(REPLY, 0, id, 0);
 		return;
 	}
-	if (strcmp(how, "last_words") == 0) {
+	if (strcmp(how, "answer_and_die") == 0) {
 		for (int i = 0; i < 200; i++)
 			misbehaving_say(PROGRESS, 0, id, 1);
 		misbehaving_say(REPLY, 0, id, 1);
 		(void)raise(SIGKILL);
 	}
 	misbehaving_outlive();
+	if (strcmp(how, "hang_up") == 0)
+		misbehaving_end(SHUT_RDWR);
 	if (strcmp(how, "flood") == 0)
 		misbehaving_flood(id);
-	if (strcmp(how, "hang_up") == 0)
-		(void)shutdown(misbehaving_fd, SHUT_RDWR);
-	for (;;)
-		(void)pause();
+	_exit(1);	/* unknown argument */
 }
 
 int

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * A worker as a program of its own: answers in upper case.  Tests find it by
- * the environment variable RAW_WORKER.  It must know nothing of the tests.
+ * A program that the tests start as a worker.  It answers each request with its
+ * text in capitals.  It uses the public interface and nothing of the tests.
+ * The environment variable RAW_WORKER has its path.
  */
 
 #include <brood.h>

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Helpers of the suites; see support.h.
+ * This file owns the numbers of descriptors and children that a test began
+ * with.  It asks /proc and uses nothing of brood, because the tests check what
+ * brood says about its processes.
  *
- * Owns the counts that a test began with.  Knows /proc and nothing of brood:
- * what brood believes about its processes is what the tests put in doubt.
- *
- * A failed assertion in a .fini function is printed but fails nothing, so
- * support_end() ends the process: tests/judge takes a teardown that crashed for a
- * failed test.
+ * Criterion prints an assertion that fails in a .fini function, but does not
+ * count it.  So support_end() calls abort(), and tests/judge counts a teardown
+ * that crashed as a failed test.
  */
 
 #include "support/support.h"
@@ -27,20 +26,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ALARM_S		20
-#define GONE_MS		10000
+#define ALARM_S		20	/* a forked child may run for so long */
+#define GONE_MS		10000	/* support_wait_gone() waits for so long */
 
 struct process {
 	pid_t	 pid;
 	pid_t	 parent;
-	char	 state;
-	bool	 is_descendant;
+	char	 state;		/* a letter, as ps(1) shows it */
+	bool	 is_descendant;	/* set by process_mark() */
 };
 
 static struct {
 	unsigned n_fds;
 	unsigned n_children;
-} begun;
+} begun;			/* set by support_begin() */
 
 static int
 proc_open(pid_t pid, const char *name)
@@ -51,7 +50,7 @@ proc_open(pid_t pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* False if the process is not there. */
+/* Read /proc/PID/stat.  Gives false if there is no such process. */
 static bool
 process_read(pid_t pid, struct process *ret_process)
 {
@@ -69,7 +68,10 @@ process_read(pid_t pid, struct process *ret_process)
 		return false;
 	line[n] = '\0';
 
-	/* The name may hold anything, ") Z 1" included: its end is the last. */
+	/*
+	 * The line is "PID (NAME) STATE PARENT ...".  NAME may hold brackets
+	 * and blanks, so the last bracket in the line ends it.
+	 */
 	after_name = strrchr(line, ')');
 	if (after_name == NULL || sscanf(after_name, ") %c %d",
 	    &ret_process->state, &parent) != 2)
@@ -80,7 +82,7 @@ process_read(pid_t pid, struct process *ret_process)
 	return true;
 }
 
-/* Every process of the system; gives an array to be freed. */
+/* List every process of the system.  Gives an array that the caller frees. */
 static struct process *
 process_list(size_t *ret_n)
 {
@@ -107,7 +109,7 @@ process_list(size_t *ret_n)
 	return list;
 }
 
-/* Mark the next generations; gives how many were new. */
+/* Mark the descendants of parent.  Gives how many were not marked before. */
 static unsigned
 process_mark(struct process *list, size_t n, pid_t parent)
 {
@@ -138,7 +140,7 @@ count_fds(int dir_fd)
 	return n;
 }
 
-/* What is open, for the reader of a failure. */
+/* Print what is open, so that a failed test shows which descriptor leaks. */
 static void
 print_fds(void)
 {
@@ -216,6 +218,7 @@ support_fork(int (*fn)(void *arg), void *arg)
 	if (pid > 0)
 		return pid;
 
+	/* SIGALRM ends the child whatever the test did to that signal. */
 	(void)signal(SIGALRM, SIG_DFL);
 	(void)sigemptyset(&alarm_only);
 	(void)sigaddset(&alarm_only, SIGALRM);
@@ -257,7 +260,7 @@ support_is_alive(pid_t pid)
 	    process.state != 'X';
 }
 
-/* valgrind has no pidfd_open(2): what is left there is to look again. */
+/* Under valgrind there is no pidfd_open(2), so this looks every 10 ms. */
 static void
 wait_by_looking(pid_t pid)
 {

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Owns the child's loop and the test's questions to it.  Must not know any
- * test.  A member serves its host and one sibling; it waits for both at once
- * and, while it asks its sibling, for that one alone.
+ * This file owns the loop of the child, and the requests that a test sends to
+ * it.  It does not know any test.
+ *
+ * A child serves its host and one sibling.  It waits for both at once; only
+ * while it asks the sibling, it waits for that one alone.
  */
 
 #include "support/testchild.h"
@@ -15,13 +17,15 @@
 #include <time.h>
 #include <unistd.h>
 
-struct member {
+struct child {
 	struct brood_channel *host;
-	struct brood_channel *link;	/* NULL: none yet, or it has ended */
-	struct testchild_who who;
-	bool is_deaf;
+	struct brood_channel *link;	/* NULL before the first LINK message,
+					   and after the sibling's end */
+	struct testchild_who who;	/* what TESTCHILD_WHO answers */
+	bool is_deaf;			/* GOODBYE does not end this child */
 };
 
+/* What a step of the loop gives if the child is not to exit with a status. */
 #define GO_ON	(-1)
 
 static int64_t
@@ -34,88 +38,92 @@ now_ms(void)
 }
 
 static void
-count_fds(struct member *m)
+count_fds(struct child *child)
 {
 	struct stat st;
 
-	m->who.n_fds = 0;
+	child->who.n_fds = 0;
 	for (int fd = 3; fd < 1024; fd++)
-		m->who.n_fds += fstat(fd, &st) == 0;
+		child->who.n_fds += fstat(fd, &st) == 0;
 }
 
 static void
-link_adopt(struct member *m, const struct brood_message *msg)
+link_adopt(struct child *child, const struct brood_message *msg)
 {
-	size_t len = msg->len < sizeof(m->who.link) - 1 ? msg->len :
-	    sizeof(m->who.link) - 1;
-	int fd = brood_channel_take_fd(m->host, 0);
+	size_t len = msg->len < sizeof(child->who.link) - 1 ? msg->len :
+	    sizeof(child->who.link) - 1;
+	int fd = brood_channel_take_fd(child->host, 0);
 
-	m->link = brood_channel_free(m->link);
-	if (fd < 0 || brood_channel_new(&m->link, fd, NULL) != 0)
+	child->link = brood_channel_free(child->link);
+	if (fd < 0 || brood_channel_new(&child->link, fd, NULL) != 0)
 		return;
-	m->who.n_links++;
-	memset(m->who.link, 0, sizeof(m->who.link));
-	memcpy(m->who.link, msg->data, len);
+	child->who.n_links++;
+	memset(child->who.link, 0, sizeof(child->who.link));
+	memcpy(child->who.link, msg->data, len);
 }
 
-/* Ask over the link; gives the pid that answered, or 0. */
+/* Ask the sibling for its pid.  Gives 0, and closes the link, on failure. */
 static pid_t
-link_ask(struct member *m)
+link_ask(struct child *child)
 {
 	struct brood_message msg = { .len = 0 };
 	pid_t pid = 0;
 
-	if (brood_channel_send(m->link, &msg) == 0 &&
-	    brood_channel_recv(m->link, TESTCHILD_PATIENCE / 2, &msg) == 1 &&
-	    msg.kind == BROOD_KIND_REPLY && msg.len == sizeof(pid))
+	if (brood_channel_send(child->link, &msg) == 0 &&
+	    brood_channel_recv(child->link, TESTCHILD_PATIENCE / 2,
+	    &msg) == 1 && msg.kind == BROOD_KIND_REPLY &&
+	    msg.len == sizeof(pid))
 		memcpy(&pid, msg.data, sizeof(pid));
 	else
-		m->link = brood_channel_free(m->link);
+		child->link = brood_channel_free(child->link);
 	return pid;
 }
 
-/* The link to a sibling that was restarted ends; a new one comes later. */
+/*
+ * Ask until the sibling with this pid answers: when a sibling is restarted, the
+ * link to the old process ends, and a LINK message for the new one comes later.
+ */
 static void
-link_ask_until(struct member *m, pid_t peer)
+link_ask_until(struct child *child, pid_t peer)
 {
 	int64_t end_ms = now_ms() + TESTCHILD_PATIENCE / 2;
 	struct brood_message msg;
 
-	m->who.peer = 0;
-	while (m->who.peer != peer && now_ms() < end_ms) {
-		if (m->link != NULL)
-			m->who.peer = link_ask(m);
-		else if (brood_channel_recv(m->host, TESTCHILD_PATIENCE / 2,
+	child->who.peer = 0;
+	while (child->who.peer != peer && now_ms() < end_ms) {
+		if (child->link != NULL)
+			child->who.peer = link_ask(child);
+		else if (brood_channel_recv(child->host, TESTCHILD_PATIENCE / 2,
 		    &msg) == 1 && msg.kind == BROOD_KIND_LINK)
-			link_adopt(m, &msg);
+			link_adopt(child, &msg);
 	}
 }
 
 static void
-link_serve(struct member *m)
+link_serve(struct child *child)
 {
 	struct brood_message msg;
 	pid_t pid = getpid();
-	int r = brood_channel_recv(m->link, 0, &msg);
+	int r = brood_channel_recv(child->link, 0, &msg);
 
 	if (r == 1 && msg.kind == BROOD_KIND_REQUEST)
-		r = brood_channel_send(m->link, &(struct brood_message){
+		r = brood_channel_send(child->link, &(struct brood_message){
 		    .kind = BROOD_KIND_REPLY, .id = msg.id, .data = &pid,
 		    .len = sizeof(pid) });
 	if (r < 0)
-		m->link = brood_channel_free(m->link);
+		child->link = brood_channel_free(child->link);
 }
 
 static int
-answer(struct member *m, uint64_t id, const void *data, size_t len)
+answer(struct child *child, uint64_t id, const void *data, size_t len)
 {
-	return brood_channel_send(m->host, &(struct brood_message){
+	return brood_channel_send(child->host, &(struct brood_message){
 	    .kind = BROOD_KIND_REPLY, .id = id, .data = data, .len = len,
 	    }) == 0 ? GO_ON : 1;
 }
 
 static int
-obey(struct member *m, const struct brood_message *msg)
+obey(struct child *child, const struct brood_message *msg)
 {
 	const unsigned char *byte = msg->data;
 	uint64_t id = msg->id;
@@ -123,17 +131,17 @@ obey(struct member *m, const struct brood_message *msg)
 
 	switch ((enum testchild_code)msg->code) {
 	case TESTCHILD_ECHO:
-		return answer(m, id, msg->data, msg->len);
+		return answer(child, id, msg->data, msg->len);
 	case TESTCHILD_WHO:
-		count_fds(m);
-		return answer(m, id, &m->who, sizeof(m->who));
+		count_fds(child);
+		return answer(child, id, &child->who, sizeof(child->who));
 	case TESTCHILD_LINK:
 		memcpy(&peer, msg->data, sizeof(peer));
-		link_ask_until(m, peer);
-		return answer(m, id, &m->who, sizeof(m->who));
+		link_ask_until(child, peer);
+		return answer(child, id, &child->who, sizeof(child->who));
 	case TESTCHILD_SAY:
 		(void)!write(STDERR_FILENO, msg->data, msg->len);
-		return answer(m, id, NULL, 0);
+		return answer(child, id, NULL, 0);
 	case TESTCHILD_EXIT:
 		return *byte;
 	case TESTCHILD_RAISE:
@@ -144,32 +152,32 @@ obey(struct member *m, const struct brood_message *msg)
 }
 
 static int
-finish(const struct member *m)
+finish(const struct child *child)
 {
-	while (m->is_deaf)
+	while (child->is_deaf)
 		pause();
 	return 0;
 }
 
 static int
-host_serve(struct member *m)
+host_serve(struct child *child)
 {
 	struct brood_message msg;
-	int r = brood_channel_recv(m->host, 0, &msg);
+	int r = brood_channel_recv(child->host, 0, &msg);
 
 	if (r == 0)
 		return GO_ON;
 	if (r < 0 || msg.kind == BROOD_KIND_GOODBYE)
-		return finish(m);
+		return finish(child);
 	if (msg.kind == BROOD_KIND_LINK)
-		link_adopt(m, &msg);
-	return msg.kind == BROOD_KIND_REQUEST ? obey(m, &msg) : GO_ON;
+		link_adopt(child, &msg);
+	return msg.kind == BROOD_KIND_REQUEST ? obey(child, &msg) : GO_ON;
 }
 
 int
 testchild_main(struct brood_channel *channel, void *arg)
 {
-	struct member m = { .host = channel, .is_deaf = arg != NULL,
+	struct child child = { .host = channel, .is_deaf = arg != NULL,
 	    .who = { .pid = getpid(), .parent = getppid() } };
 	struct pollfd p[2] = {
 	    { .fd = brood_channel_fd(channel), .events = POLLIN },
@@ -178,15 +186,15 @@ testchild_main(struct brood_channel *channel, void *arg)
 	int r = GO_ON;
 
 	while (r == GO_ON) {
-		p[1].fd = m.link ? brood_channel_fd(m.link) : -1;
+		p[1].fd = child.link ? brood_channel_fd(child.link) : -1;
 		if (poll(p, 2, -1) < 0)
 			continue;
 		if (p[1].revents != 0)
-			link_serve(&m);
+			link_serve(&child);
 		if (p[0].revents != 0)
-			r = host_serve(&m);
+			r = host_serve(&child);
 	}
-	brood_channel_free(m.link);
+	brood_channel_free(child.link);
 	return r;
 }
 
@@ -232,9 +240,12 @@ testchild_tell_byte(struct brood_supervisor *sup, const char *name,
 	return testchild_tell(sup, name, code, &value, 1);
 }
 
-/* Wait for the channel or the supervisor, which has links to hand out. */
+/*
+ * Wait for the channel or the supervisor, then dispatch: this is how the host
+ * sends LINK messages, and the child may be waiting for one.
+ */
 static void
-wait_a_little(struct brood_supervisor *sup,
+wait_and_dispatch(struct brood_supervisor *sup,
     const struct brood_channel *channel)
 {
 	struct pollfd p[2] = {
@@ -242,7 +253,8 @@ wait_a_little(struct brood_supervisor *sup,
 	    { .fd = brood_channel_fd(channel), .events = POLLIN },
 	};
 
-	(void)poll(p, 2, 100);
+	/* Where the supervisor has no descriptor, dispatch often. */
+	(void)poll(p, 2, p[0].fd >= 0 ? TESTCHILD_PATIENCE : 20);
 	(void)brood_supervisor_dispatch(sup);
 }
 
@@ -268,7 +280,7 @@ testchild_ask(struct brood_supervisor *sup, const char *name,
 		    ret_msg->id == msg.id)
 			return true;
 		if (r == 0)
-			wait_a_little(sup, channel);
+			wait_and_dispatch(sup, channel);
 	} while (r >= 0 && now_ms() < end_ms);
 	return false;
 }
@@ -301,7 +313,7 @@ testchild_link(struct brood_supervisor *sup, const char *name, pid_t peer,
 	    ret_who->peer == peer;
 }
 
-/* The strings of an event are never NULL: if one is, this crashes the test. */
+/* No string of an event may be NULL.  If one is, this crashes the test. */
 static void
 event_copy(struct testchild_event *copy, const struct brood_event *event)
 {

@@ -3,38 +3,45 @@
 #define BROOD_TESTS_TESTCHILD_H
 
 /*
- * A supervised child that does what it is told over its channel, and the test's
- * way to talk to it and to read events.
+ * A supervised child that does what a test tells it over its channel; and the
+ * functions by which the test tells it, and reads events.
  *
- * Nothing here asserts: it serves hosts that are themselves forked by a test.
- * All waiting is bounded by TESTCHILD_PATIENCE.
+ * No function here asserts, because a host that a test has forked uses them
+ * too, and an assertion in a forked process hangs Criterion.  Each wait ends
+ * after TESTCHILD_PATIENCE at the latest.
  */
 
 #include <brood/supervisor.h>
 
 #define TESTCHILD_PATIENCE	10000	/* milliseconds */
 
-/* The code of a request. */
+/* What a request's code tells the child to do. */
 enum testchild_code {
 	TESTCHILD_ECHO = 0,	/* answer with the payload */
 	TESTCHILD_WHO,		/* answer with a struct testchild_who */
-	TESTCHILD_LINK,		/* the same, after asking the sibling whose pid
-				   is the payload over the link to it */
-	TESTCHILD_SAY,		/* print the payload to standard error */
-	TESTCHILD_EXIT,		/* return the first byte of the payload */
-	TESTCHILD_RAISE,		/* be ended by that signal */
+	TESTCHILD_LINK,		/* wait until the sibling whose pid is the
+				   payload has answered over the link, then
+				   as TESTCHILD_WHO */
+	TESTCHILD_SAY,		/* print the payload to standard error, then
+				   answer */
+	TESTCHILD_EXIT,		/* exit with the first byte as the status */
+	TESTCHILD_RAISE,	/* die of the signal in the first byte */
 };
 
 struct testchild_who {
 	pid_t	 pid;
 	pid_t	 parent;	/* the supervisor */
-	int	 n_fds;		/* past standard error */
-	unsigned n_links;	/* LINK messages so far ... */
-	char	 link[32];	/* ... and the name in the last */
-	pid_t	 peer;		/* who answered over it; 0 not asked */
+	int	 n_fds;		/* open descriptors from 3 on */
+	unsigned n_links;	/* LINK messages that have come */
+	char	 link[32];	/* the name in the last of these */
+	pid_t	 peer;		/* the sibling that TESTCHILD_LINK reached, or
+				   0 */
 };
 
-/* An event that outlives the next one. */
+/*
+ * A copy of an event with its strings, which brood keeps until the next one
+ * only.  The pointers in `event' are NULL.
+ */
 struct testchild_event {
 	struct brood_event event;
 	char	 name[32];
@@ -43,35 +50,39 @@ struct testchild_event {
 	char	 tail[8192];
 };
 
-/* The brood_child_fn.  With an arg, it does not finish when told GOODBYE. */
+/*
+ * The child, a brood_child_fn.  Unless arg is NULL, the child does not exit
+ * after a GOODBYE.
+ */
 int	testchild_main(struct brood_channel *channel, void *arg);
 
-/* A brood_setup_fn, after which SIGTERM does not end it. */
+/* A brood_setup_fn that makes the child ignore SIGTERM. */
 int	testchild_ignore_term(void *arg);
 
-/* Send a request without waiting: true if it could be sent. */
+/* Send a request, and do not wait for an answer. */
 bool	testchild_tell(struct brood_supervisor *sup, const char *name,
 	    enum testchild_code code, const void *data, size_t len);
 bool	testchild_tell_byte(struct brood_supervisor *sup, const char *name,
 	    enum testchild_code code, int byte);
 
-/* Send a request and wait for the answer, dispatching. */
+/* Send a request and wait for the answer; meanwhile, dispatch. */
 bool	testchild_ask(struct brood_supervisor *sup, const char *name,
 	    enum testchild_code code, const void *data, size_t len,
 	    struct brood_message *ret_msg);
 bool	testchild_who(struct brood_supervisor *sup, const char *name,
 	    struct testchild_who *ret_who);
 
-/* The same over the link to the sibling with that pid. */
+/* Ask for TESTCHILD_LINK with this pid. */
 bool	testchild_link(struct brood_supervisor *sup, const char *name,
 	    pid_t peer, struct testchild_who *ret_who);
 
-/* The next event, within timeout_ms. */
+/* Wait at most timeout_ms for the next event, and read it. */
 bool	testchild_next(struct brood_supervisor *sup, int timeout_ms,
 	    struct testchild_event *ret_event);
 
-/* Skip events up to one of that kind, and name unless that is NULL. */
-bool	testchild_await(struct brood_supervisor *sup, enum brood_event_kind kind,
-	    const char *name, struct testchild_event *ret_event);
+/* Read events up to the next of this kind, about this child (NULL: any). */
+bool	testchild_await(struct brood_supervisor *sup,
+	    enum brood_event_kind kind, const char *name,
+	    struct testchild_event *ret_event);
 
 #endif

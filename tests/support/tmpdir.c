@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * A directory for one test.  Knows nothing of brood: what it leaves there is
- * what any program might.
+ * This file owns the directory of a test.  It uses nothing of brood, so that
+ * the sockets it makes are those that any other program could leave behind.
  */
 
 #include "support/support.h"
@@ -20,22 +20,22 @@
 
 #define NOBODY	65534
 
-static char place[32];
+static char dir[32];
 
 void
 tmpdir_begin(void)
 {
-	(void)strcpy(place, "/tmp/brood-test-XXXXXX");
-	cr_assert_not_null(mkdtemp(place));
-	cr_assert_eq(chmod(place, 0777), 0);
+	(void)strcpy(dir, "/tmp/brood-test-XXXXXX");
+	cr_assert_not_null(mkdtemp(dir));
+	cr_assert_eq(chmod(dir, 0777), 0);
 	support_begin();
 }
 
 void
 tmpdir_end(void)
 {
-	if (rmdir(place) < 0) {
-		fprintf(stderr, "%s: %s\n", place, strerror(errno));
+	if (rmdir(dir) < 0) {
+		fprintf(stderr, "%s: %s\n", dir, strerror(errno));
 		abort();
 	}
 	support_end();
@@ -48,14 +48,14 @@ tmpdir_path(const char *name)
 	static unsigned turn;
 	char *path = paths[turn++ % 2];
 
-	(void)snprintf(path, sizeof(paths[0]), "%s/%s", place, name);
+	(void)snprintf(path, sizeof(paths[0]), "%s/%s", dir, name);
 	return path;
 }
 
 const char *
 tmpdir_dir(void)
 {
-	return place;
+	return dir;
 }
 
 bool

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Owns the test's own idea of the wire format.  Must not know src/.  Sockets
- * stay blocking: waiting is by poll(2), bounded by WIRE_PATIENCE.
+ * The wire format, written a second time: this file uses nothing of src/.  The
+ * sockets are blocking; poll(2) limits each wait to WIRE_PATIENCE.
  */
 
 #include "support/wire.h"

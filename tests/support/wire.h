@@ -3,12 +3,12 @@
 #define BROOD_TESTS_WIRE_H
 
 /*
- * The wire protocol spoken by hand, for tests that play the other side, and for
- * those that lie.  It shares nothing with src/: a mistake made there must not
- * be repeated here.
+ * The wire protocol without the library: for tests that play the peer of a
+ * channel, also one that breaks the rules.  This code shares nothing with src/,
+ * so that a mistake there is not made here too.
  *
- * Everything asserts, so it is for the test's own process only, and waits at
- * most 10 s for what should come.
+ * These functions assert, so they are for the test's own process only.  They
+ * wait for at most 10 s.
  */
 
 #include <brood/channel.h>
@@ -16,9 +16,10 @@
 
 #define WIRE_HEADER	24
 #define WIRE_PAYLOAD	65536	/* the longest that wire_recv() takes */
-#define WIRE_FDS	253
+#define WIRE_FDS	253	/* the most that one message carries */
 #define WIRE_PATIENCE	10000	/* milliseconds */
 
+/* The fields of a header, in their order on the wire. */
 struct wire_header {
 	uint32_t length;
 	uint8_t	 kind;
@@ -37,53 +38,63 @@ struct wire_frame {
 	size_t	 n_fds;
 };
 
-/* A channel whose peer is played by hand. */
+/* One end of a socketpair is the library's, the other the test's. */
 struct wire_half {
 	struct brood_channel *channel;
-	int	 raw;
+	int	 raw;		/* the test's end */
 };
 
+/* Give the time in milliseconds, of a clock that only goes forward. */
 int64_t	wire_now_ms(void);
 
-/* Two connected stream sockets. */
+/* Make two connected stream sockets. */
 void	wire_pair(int ret_fds[2]);
 
 struct wire_half
 	wire_half_new(const struct brood_channel_options *options);
 void	wire_half_free(struct wire_half *half);
 
-/* An empty file of its own, to be told apart by its inode. */
+/* Open a new empty file.  wire_inode() tells one such file from another. */
 int	wire_file(void);
 ino_t	wire_inode(int fd);
 
-/* Header and payload of header->length as bytes; gives their number. */
+/*
+ * Write a header, and a payload of header->length unless it is NULL, to bytes.
+ *
+ * Returns the number of bytes.
+ */
 size_t	wire_encode(uint8_t *bytes, const struct wire_header *header,
 	    const void *payload);
 
-/* The payload of a HELLO; gives its length. */
+/* Write the payload of a HELLO to bytes.  Returns its length. */
 size_t	wire_hello(uint8_t *bytes, uint16_t version, uint32_t max_payload,
 	    const char *name);
 
-/* Bytes as they are, descriptors attached to the first of them. */
+/* Send these bytes, be they a frame or not. */
 void	wire_write(int fd, const void *bytes, size_t len);
+
+/* The same, with descriptors attached to the first byte. */
 void	wire_write_fds(int fd, const void *bytes, size_t len, const int *fds,
 	    size_t n_fds);
 
+/* Send a frame; header->length is the length of the payload. */
 void	wire_send(int fd, const struct wire_header *header,
 	    const void *payload);
 void	wire_send_hello(int fd, uint32_t max_payload);
 
-/*
- * Receive bytes, or a frame; descriptors are collected in it and left open.
- * False at the end of the stream.
- */
+/* Receive len bytes.  Gives false at the end of the stream. */
 bool	wire_read(int fd, void *bytes, size_t len);
+
+/*
+ * Receive a frame.  Its descriptors are left open, in ret_frame.  Gives false
+ * at the end of the stream.
+ */
 bool	wire_recv(int fd, struct wire_frame *ret_frame);
 
-/* Is there nothing to receive, and no end either? */
+/* Is there nothing to receive now, not even the end of the stream? */
 bool	wire_is_silent(int fd);
 
-/* Has every copy of this pipe's writing end been closed?  Waits for it. */
+/* Wait until every copy of the write end of this pipe has been closed. */
 bool	wire_is_hung_up(int read_fd);
 
 #endif

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""Send one request to a brood run socket and print the reply.
+"""Send one request to the socket of "brood run" and print the reply.
 
-client.py SOCKET [TEXT]; without TEXT the request is standard input.  The
-protocol is in brood-protocol(7).  Exit status: 0 answered, 1 failed, 2 wrong
-arguments, 3 no such server.
+usage: client.py SOCKET [TEXT]
+
+Without TEXT, standard input is the request.  brood-protocol(7) describes the
+protocol.  Exit status: 0 answered, 1 the request failed, 2 wrong arguments,
+3 no connection to a server.
 """
 
 import socket
@@ -30,7 +32,10 @@ def exactly(stream, size):
 
 
 def receive(stream):
-    """One frame: a client may read ahead, unlike a worker."""
+    """Receive one frame.
+
+    The stream may read ahead of the frame, which a worker must not do.
+    """
     length, kind, flags, _, _, ident, code, _ = HEADER.unpack(
         exactly(stream, HEADER.size))
     if length > LIMIT:
@@ -39,6 +44,7 @@ def receive(stream):
 
 
 def connect(path):
+    """Connect, and exchange HELLO frames."""
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     sock.connect(path)
     stream = sock.makefile("rb")
@@ -51,7 +57,7 @@ def connect(path):
 
 
 def call(sock, stream, ident, payload):
-    """The parts of the reply, as they come."""
+    """Send a request and yield the parts of the reply as they come."""
     send(sock, REQUEST, ident, payload)
     more = True
     while more:

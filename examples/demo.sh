@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Show brood at work: demo.sh BUILD-DIRECTORY
+# Show what brood does: demo.sh BUILD-DIRECTORY
 #
-# Fails if what it promises is not seen.
+# It runs two of the examples, prints what they print, and fails if that is not
+# what it should be.
 set -u
 
 if test $# -ne 1
@@ -49,7 +50,8 @@ test "$(wc -l <"$seen"/err)" -eq 1 ||
 grep -F "$victim" "$seen"/err | grep -qiE 'abort|sigabrt|signal 6' ||
     die "fdwc did not name $victim and the signal"
 
-# The same counts as wc's, of every file but one; widths of columns aside.
+# The counts must be those of wc(1), for every file but one.  The columns of the
+# two may differ in width.
 squeeze()
 {
 	awk -v victim="$victim" '
@@ -62,8 +64,8 @@ n=$(wc -l <"$seen"/wanted)
 
 cat <<EOF
 
-A parent sent "ping" to a forked child and got "pong" back over one socketpair.
-A pool of workers then counted $n files through descriptors that were passed to
-them, agreeing with wc(1) on each, although the worker that had $victim
-aborted on it: that one request was reported, and no other was harmed.
+First a parent sent "ping" to a forked child, and the child sent "pong" back.
+Then the workers of a pool counted $n files, whose descriptors were passed to
+them, and found the same numbers as wc(1).  The worker that had $victim
+aborted: that one request failed, and every other was answered.
 EOF

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * echo_client [PATH] [MESSAGE]: send MESSAGE to an echo server and print what
- * comes back, 16 bytes at a time, until all of it has.
+ * echo_client [PATH] [MESSAGE]: send MESSAGE to the echo server at PATH, and
+ * print what comes back, 16 bytes at a time, until all of MESSAGE has come back.
  */
 
 #include <brood.h>
@@ -33,8 +33,9 @@ receive_some(int fd)
 }
 
 /*
- * By turns: a server that waits for its echo to be taken reads no more, and who
- * sent all before receiving any would wait for it for ever.
+ * Send and receive by turns.  A server that cannot send its echo stops reading.
+ * So a client that first sent all of a long message would wait for the server,
+ * and the server for the client.
  */
 static void
 echo(int fd, const char *message, size_t len)

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * echo_server [-m MODE] [PATH]: send back what each client of a UNIX stream
- * socket sends, as the classic program in Python does: bytes without framing,
- * read 16 at a time.
+ * echo_server [-m MODE] [PATH]: send back what each client sends, over the UNIX
+ * stream socket PATH.  The server reads 16 bytes at a time and prints them, as a
+ * well-known example for Python's socket module does.  It needs of brood only
+ * the listening socket.
  *
- * Many clients at once, none of whom can hold up another: a client that does
- * not take its echo is not read from, and has no more than 16 bytes here.
+ * It serves many clients at once, and no client can make another wait.  If a
+ * client does not receive its echo, the server stops reading from that client,
+ * and so keeps at most 16 bytes for it.
  */
 
 #include <brood.h>
@@ -27,16 +29,17 @@
 
 struct client {
 	int	 fd;
-	char	 data[CHUNK];
-	size_t	 len;		/* received */
-	size_t	 n_sent;	/* of it */
+	char	 data[CHUNK];	/* received last */
+	size_t	 len;		/* bytes in data */
+	size_t	 n_sent;	/* bytes of data that were sent back */
 };
 
 struct server {
 	struct brood_listener *listener;
 	struct client clients[CLIENTS];
 	size_t	 n_clients;
-	size_t	 n_most;	/* clients that there is room for */
+	size_t	 n_most;	/* accept no more clients than these: CLIENTS,
+				   or fewer once descriptors ran out */
 };
 
 static volatile sig_atomic_t is_over;
@@ -48,7 +51,13 @@ on_signal(int sig)
 	is_over = 1;
 }
 
-/* Blocked but while ppoll(2) waits: a signal in between is not missed. */
+/*
+ * Block SIGINT and SIGTERM, so that they come only while ppoll(2) waits, and end
+ * that wait.  If one came between the check of is_over and the wait, the program
+ * would go on waiting.
+ *
+ * Returns the mask for ppoll(2).
+ */
 static sigset_t
 signals_prepare(void)
 {
@@ -66,7 +75,7 @@ signals_prepare(void)
 	return before;
 }
 
-/* False when the client has no more. */
+/* Receive from a client.  Gives false if the client has closed its end. */
 static bool
 client_receive(struct client *client)
 {
@@ -85,7 +94,7 @@ client_receive(struct client *client)
 	return true;
 }
 
-/* False when the client takes no more. */
+/* Send to a client.  Gives false if that failed. */
 static bool
 client_send(struct client *client)
 {
@@ -104,7 +113,10 @@ client_is_sending(const struct client *client)
 	return client->n_sent < client->len;
 }
 
-/* Without a descriptor left, the rest wait until one of these has gone. */
+/*
+ * Accept a client.  If that fails, because no descriptor is left for instance,
+ * accept no other until one of these clients has gone.
+ */
 static void
 server_accept(struct server *server)
 {
@@ -125,7 +137,10 @@ server_accept(struct server *server)
 	server->n_clients++;
 }
 
-/* From the last, whom each that goes is replaced by. */
+/*
+ * Go from the last client to the first: when a client is removed, the last takes
+ * its place, and must have been served already.
+ */
 static void
 server_serve(struct server *server, const struct pollfd *pfds)
 {
@@ -140,7 +155,10 @@ server_serve(struct server *server, const struct pollfd *pfds)
 	}
 }
 
-/* Those who find no room wait in the kernel. */
+/*
+ * Wait for the clients, and for a new client if there is room for one.  The
+ * kernel keeps the others waiting.
+ */
 static void
 server_wait(struct server *server, const sigset_t *mask)
 {
@@ -152,7 +170,8 @@ server_wait(struct server *server, const sigset_t *mask)
 		    .events = client_is_sending(&server->clients[i]) ?
 		    POLLOUT : POLLIN };
 	pfds[n] = (struct pollfd){ .events = POLLIN,
-	    .fd = n < server->n_most ? brood_listener_fd(server->listener) : -1 };
+	    .fd = n < server->n_most ?
+	    brood_listener_fd(server->listener) : -1 };
 	if (ppoll(pfds, n + 1, NULL, mask) < 0)
 		return;
 	server_serve(server, pfds);

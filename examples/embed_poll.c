@@ -2,13 +2,13 @@
 /*
  * embed_poll: a pool inside a program's own poll(2) loop.
  *
- * Lines come in on standard input; workers put them in capitals; the answers
- * are printed as they come, each with the number of its line, for a later line
- * may be answered first.  Nothing here ever waits but poll(2).
+ * Workers put the lines of standard input in capitals.  Each answer is printed
+ * as soon as it comes, with the number of its line, because a later line may be
+ * answered first.  The program waits in poll(2) and nowhere else.
  *
- * Backpressure: when the pool is full (-EAGAIN), standard input is left alone
- * until an answer has made room.  So memory stays bounded, and a writer that is
- * too fast blocks in its own pipe.
+ * Backpressure: when the pool is full (-EAGAIN), the program stops reading
+ * standard input until an answer has made room.  So it needs a limited amount of
+ * memory, and a program that writes to it too fast has to wait.
  */
 
 #include <brood.h>
@@ -20,18 +20,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LINE_MAX_LEN	4096	/* a longer line counts as several */
+#define LINE_MAX_LEN	4096	/* a longer line is treated as several */
 
 struct input {
-	char		 buf[LINE_MAX_LEN];
-	size_t		 len;
+	char		 buf[LINE_MAX_LEN];	/* read, and not yet submitted */
+	size_t		 len;		/* bytes in buf */
 	unsigned long	 n_lines;	/* submitted so far */
-	bool		 is_ended;
-	bool		 is_blocked;	/* a line waits for room in the pool */
+	bool		 is_ended;	/* read(2) has returned 0 */
+	bool		 is_blocked;	/* the pool had no room for a line */
 };
 
+/* The handler.  It runs in a worker process. */
 static int
-upcase(struct brood_request *request, void *arg)	/* runs in a worker */
+upcase(struct brood_request *request, void *arg)
 {
 	const unsigned char *in = brood_request_data(request);
 	size_t len = brood_request_len(request);
@@ -44,8 +45,9 @@ upcase(struct brood_request *request, void *arg)	/* runs in a worker */
 }
 
 /*
- * Called when poll(2) says that a read will not wait, and when no line is
- * blocked: then the buffer has room, for a full one is a line.
+ * Read more of standard input.  It is called only when poll(2) says that a read
+ * will not wait, and when is_blocked is false.  Then the buffer has room: a full
+ * buffer counts as a line, and every line has been submitted.
  */
 static void
 input_read(struct input *input)
@@ -60,7 +62,10 @@ input_read(struct input *input)
 	input->is_ended = n == 0;
 }
 
-/* How long is the first line, its newline included?  0: not all there yet. */
+/*
+ * Give the length of the first line in the buffer, with its newline; 0 if the
+ * end of the line has not been read yet.
+ */
 static size_t
 input_line(const struct input *input)
 {
@@ -73,7 +78,10 @@ input_line(const struct input *input)
 	return 0;
 }
 
-/* Submit what lines there are, until the pool is full. */
+/*
+ * Submit the lines in the buffer, until the pool is full.  The tag of a request,
+ * which comes back in the completion, is the number of its line.
+ */
 static void
 input_submit(struct input *input, struct brood_pool *pool)
 {
@@ -110,7 +118,7 @@ answer_print(const struct brood_completion *done)
 		printf("%.*s\n", (int)len, data);
 }
 
-/* Print the answers that have come; gives how many. */
+/* Print the answers that have come.  Gives their number. */
 static unsigned long
 answers_take(struct brood_pool *pool)
 {
@@ -141,11 +149,14 @@ loop_run(struct brood_pool *pool)
 	while (!input.is_ended || input.len > 0 || n_answers < input.n_lines) {
 		fds[0].fd = brood_pool_fd(pool);
 		fds[0].events = POLLIN;
-		/* poll(2) passes over a negative descriptor. */
+		/* poll(2) ignores a negative descriptor. */
 		fds[1].fd = input.is_ended || input.is_blocked ? -1 :
 		    STDIN_FILENO;
 		fds[1].events = POLLIN;
-		/* Without a descriptor for the pool, look often. */
+		/*
+		 * On a system where brood_pool_fd() gives -ENOSYS, dispatch
+		 * every 10 ms.
+		 */
 		if (poll(fds, 2, fds[0].fd < 0 ? 10 : -1) < 0)
 			err(1, "poll");
 		if (fds[1].fd >= 0 && fds[1].revents != 0)
@@ -153,7 +164,7 @@ loop_run(struct brood_pool *pool)
 		r = brood_pool_dispatch(pool);
 		if (r < 0)
 			errx(1, "pool: %s", strerror(-r));
-		/* In this order: taking makes room for a blocked line. */
+		/* Take first: that makes room for a line that is blocked. */
 		n_answers += answers_take(pool);
 		input_submit(&input, pool);
 	}

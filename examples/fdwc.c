@@ -2,12 +2,14 @@
 /*
  * fdwc [-j WORKERS] [--crash-on FILE] FILE...: wc(1) by a pool of workers.
  *
- * The parent opens the files and passes descriptors; a worker sees no name and
- * opens nothing.  A worker that dies costs the line of one file.  What is
- * printed, and in what order, is what GNU wc prints in the C locale.
+ * This program opens the files and passes their descriptors to the workers.  A
+ * worker never sees a name and opens nothing.  If a worker dies, the line of one
+ * file is missing, and nothing else.  The output is that of GNU wc in the C
+ * locale.
  *
- * However many files there are, few are open: one for each request that the
- * pool has accepted.  When it accepts no more, take an answer, then go on.
+ * The command line may have any number of files.  A file is open only while the
+ * pool has its request.  When the pool accepts no more, the program waits for
+ * an answer and tries again.
  */
 
 #include "quote.h"
@@ -36,27 +38,30 @@ struct counts {
 
 struct file {
 	const char	*name;
-	char		*complaint;	/* for stderr; NULL if all is well */
+	char		*complaint;	/* for stderr, or NULL */
 	struct counts	 counts;
-	bool		 has_counts;
-	bool		 is_done;
+	bool		 has_counts;	/* there is a line to print */
+	bool		 is_done;	/* there is no answer to wait for */
 };
 
 struct job {
 	struct brood_pool *pool;
-	const char	*crash_on;
+	const char	*crash_on;	/* on this file a worker aborts, or NULL */
 	struct file	*files;
 	size_t		 n_files;
 	size_t		 n_pending;	/* requests without an answer yet */
 	size_t		 n_printed;
 	struct counts	 total;
-	int		 width;
+	int		 width;		/* of a column of numbers */
 	int		 status;	/* to exit with */
 };
 
-/* The worker's side. */
+/* This part runs in the workers. */
 
-/* A word begins at a printable character and ends at white space only. */
+/*
+ * As in GNU wc, a printable character begins a word, and only white space ends
+ * it.  in_word tells if the bytes before these ended within a word.
+ */
 static void
 counts_add(struct counts *counts, bool *in_word, const unsigned char *buf,
     size_t len)
@@ -74,7 +79,10 @@ counts_add(struct counts *counts, bool *in_word, const unsigned char *buf,
 	}
 }
 
-/* The reply's status is the errno of read(2); what was counted goes along. */
+/*
+ * The handler.  The status of the reply is the errno of read(2), or 0.  After an
+ * error, too, the reply has what was counted, as GNU wc prints that.
+ */
 static int
 count(struct brood_request *request, void *arg)
 {
@@ -95,7 +103,7 @@ count(struct brood_request *request, void *arg)
 	return brood_reply(request, (uint32_t)error, &counts, sizeof(counts));
 }
 
-/* The parent's side: one file. */
+/* The rest runs in the parent.  First: one file. */
 
 static bool
 file_is_stdin(const struct file *file)
@@ -113,7 +121,7 @@ file_open(const struct file *file)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Kept until it is the file's turn to be printed. */
+/* Set the text that job_print() prints when it is this file's turn. */
 static void __attribute__((format(printf, 2, 3)))
 file_complain(struct file *file, const char *format, ...)
 {
@@ -153,9 +161,12 @@ file_finish(struct file *file, const struct brood_completion *done)
 	}
 }
 
-/* All files. */
+/* All files together. */
 
-/* As wide as the total may get; anything but a regular file may be large. */
+/*
+ * Choose the width of a column, as GNU wc does: that of the sum of the sizes of
+ * the regular files, and at least 7 if there is a file of another type.
+ */
 static void
 job_measure(struct job *job)
 {
@@ -214,7 +225,7 @@ job_print(struct job *job)
 	}
 }
 
-/* Wait for an answer; false if none is due. */
+/* Wait for an answer.  Gives false if there is no request without one. */
 static bool
 job_collect(struct job *job)
 {
@@ -237,9 +248,12 @@ job_collect(struct job *job)
 }
 
 /*
- * Pass a file to a worker.  Not idempotent: a second try would read on where
- * the first one died, because a descriptor's copies share its offset.  For the
- * same reason standard input, named twice, is not read by two workers at once.
+ * Pass a file to a worker.
+ *
+ * All copies of a descriptor share one file offset.  Therefore the request is
+ * not BROOD_IDEMPOTENT: a second worker would read on where the first one died.
+ * And therefore standard input, which may be named more than once, is passed on
+ * only after every earlier request has been answered.
  */
 static void
 job_start(struct job *job, struct file *file)
@@ -322,7 +336,7 @@ main(int argc, char **argv)
 	struct brood_pool_options options = {
 		.name = "fdwc",
 		.handler = count,
-		.queue = 16,	/* each holds an open file */
+		.queue = 16,	/* each request keeps a file open */
 	};
 	struct job job = { 0 };
 	int r;
@@ -331,7 +345,7 @@ main(int argc, char **argv)
 	r = brood_pool_new(&job.pool, &options);
 	if (r < 0)
 		errx(1, "cannot start workers: %s", strerror(-r));
-	/* By lines, so that they and the complaints come in order. */
+	/* Flush each line: warnx(3) must not print before earlier lines. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	job_run(&job);
 	brood_pool_free(job.pool);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * pingpong [-n COUNT]: a parent and a forked child over one socketpair.
+ * pingpong [-n COUNT]: a parent and a forked child that send each other
+ * messages over one socketpair.
  *
- * The baseline: no pool, no supervision.  Without arguments one message goes
- * there and one comes back, and both sides say so.  With -n they do it COUNT
- * times in silence, and the times are printed the way ping(8) ends.
+ * This is the simplest use of brood, without a pool and without a supervisor.
+ * Without -n, one message goes to the child and one comes back, and both print
+ * what they do.  With -n, they do that COUNT times and print only how long it
+ * took, in the way of ping(8).
  */
 
 #include <brood.h>
@@ -22,9 +24,10 @@ struct game {
 	bool	 is_verbose;
 };
 
-/* Times in microseconds; sum_sq is that of the distances from the mean. */
+/* The times of n round trips, in microseconds. */
 struct times {
-	double	 min, max, mean, sum_sq;
+	double	 min, max, mean;
+	double	 sum_sq;	/* sum of (time - mean)^2 */
 	long	 n;
 };
 
@@ -37,7 +40,10 @@ now_us(void)
 	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
 }
 
-/* Welford's way: a plain sum of squares would lose the digits that matter. */
+/*
+ * Welford's method.  (The mean of the squares minus the square of the mean would
+ * be the difference of two large numbers, and inexact.)
+ */
 static void
 times_add(struct times *times, double us)
 {
@@ -62,7 +68,10 @@ times_print(const struct times *times, double total_us)
 	    sqrt(times->sum_sq / (double)times->n));
 }
 
-/* The child.  It has the other end of the channel, and a copy of the game. */
+/*
+ * The child.  It has its end of the channel, and a copy of the parent's memory,
+ * in which arg points to the game.
+ */
 static int
 pong(struct brood_channel *channel, void *arg)
 {
@@ -86,7 +95,7 @@ pong(struct brood_channel *channel, void *arg)
 	return 0;
 }
 
-/* The parent's side of one round trip; what was received is in ret_reply. */
+/* One round trip, as the parent does it. */
 static void
 ping(struct brood_channel *channel, struct brood_message *ret_reply)
 {

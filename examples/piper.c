@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * piper [-d DIR] [-n COUNT] [--start] [NAME PEER]: datagrams between processes
- * that know each other's names.
+ * piper [-d DIR] [-n COUNT] [--start] [NAME PEER]: processes that send each
+ * other datagrams and know each other by name.
  *
- * Each datagram is the name of its sender.  piper prints it and answers with
- * its own, to the peer of that name.  Somebody must begin: --start.  Without
- * names it forks two, ping and pong, who chat until Ctrl-C, at a pace that can
- * be read.
+ * A datagram has the name of its sender in it.  piper prints that name and sends
+ * its own NAME back to it.  With --start it sends the first datagram, to PEER.
+ * It ends after COUNT datagrams, or when it gets SIGINT or SIGTERM.
+ *
+ * Without names, piper forks two children, ping and pong, that send each other
+ * datagrams, slowly enough to be read.
  */
 
 #include <brood.h>
@@ -24,16 +26,16 @@
 
 #include "safe.h"
 
-#define PACE_MS	100
+#define PACE_MS	100	/* before an answer of a forked child */
 
 struct piper {
 	const char *dir;
 	const char *name;
 	const char *other;
-	long	 count;		/* of datagrams; 0: no end */
+	long	 count;		/* end after so many datagrams; 0: never */
 	long	 n_received;
-	bool	 is_starting;
-	bool	 is_forked;
+	bool	 is_starting;	/* send the first datagram, to other */
+	bool	 is_forked;	/* one of ping and pong */
 	struct brood_peer *peer;
 };
 
@@ -46,7 +48,13 @@ on_signal(int sig)
 	is_over = 1;
 }
 
-/* Blocked but while ppoll(2) waits: a signal in between is not missed. */
+/*
+ * Block SIGINT and SIGTERM, so that they come only while ppoll(2) waits, and end
+ * that wait.  If one came between the check of is_over and the wait, the program
+ * would go on waiting.
+ *
+ * Returns the mask for ppoll(2).
+ */
 static sigset_t
 signals_prepare(void)
 {
@@ -64,7 +72,7 @@ signals_prepare(void)
 	return before;
 }
 
-/* Until one is ready or a signal ends it all. */
+/* Wait until a descriptor is ready or a signal comes. */
 static void
 wait_for(struct pollfd *pfds, nfds_t n, const sigset_t *mask)
 {
@@ -89,7 +97,10 @@ piper_is_done(const struct piper *piper)
 	return piper->count > 0 && piper->n_received >= piper->count;
 }
 
-/* The last answer may find that the other has had its COUNT and is gone. */
+/*
+ * Send this name to a peer.  When the last datagram is answered, the peer may
+ * have ended after its own COUNT, and that is no error.
+ */
 static void
 piper_send(struct piper *piper, const char *to)
 {
@@ -124,7 +135,10 @@ piper_answer(struct piper *piper)
 	piper_send(piper, data);
 }
 
-/* parent_fd, or -1, is ready when there is no parent any more. */
+/*
+ * Answer until the end.  parent_fd becomes ready when the parent has ended; it
+ * is -1 if there is no parent.
+ */
 static void
 piper_chat(struct piper *piper, int parent_fd, const sigset_t *mask)
 {
@@ -172,8 +186,8 @@ child_start(struct piper *piper)
 }
 
 /*
- * Both names are bound before either is forked, so that none speaks to nobody;
- * and here, so that the files are removed however the children end.
+ * Bind both names before the first fork, so that each child finds the other.
+ * The parent binds them, so that it removes the files however a child ends.
  */
 static void
 fork_both(struct piper pipers[2], const sigset_t *mask)

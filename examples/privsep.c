@@ -1,17 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * privsep TABLE: a program of three processes that trust each other little.
+ * privsep TABLE: privilege separation, with three processes.
  *
  *	parent --- parser --- resolver
  *
- * The parent passes on the lines of standard input without looking at them.
- * The parser looks at what a stranger wrote, and so may not even open a file.
- * The resolver holds the one file that matters, TABLE ("name address" lines),
- * and is asked by the parser over a channel that the parent has no part in.
+ * The parent reads lines from standard input and sends them to the parser
+ * without looking at them.
  *
- * The parser has a bug: the line "poison" kills it.  That line is lost, the
- * supervisor starts another parser, links it to the same resolver, and the work
- * goes on.
+ * The parser looks at the lines.  Whoever wrote them may want to take over this
+ * process, so it has few rights: it does not have the table, and it cannot write
+ * to any file.  It asks the resolver for the address of each name, over a
+ * channel between these two, and sends the answer to the parent.
+ *
+ * The resolver has the open file TABLE, with lines of a name and an address.
+ *
+ * The parser has a bug: the line "poison" kills it.  Then that line is lost.
+ * The supervisor starts a new parser and links it to the resolver, which has run
+ * on, and the next lines are answered.
  */
 
 #include <brood.h>
@@ -26,7 +31,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define TEXT_SIZE	256	/* of any text here, its end included */
+#define TEXT_SIZE	256	/* of a line or an answer, with its NUL */
 #define NAME_CHARS	"abcdefghijklmnopqrstuvwxyz0123456789.-"
 
 static int
@@ -39,7 +44,10 @@ answer(struct brood_channel *channel, const char *text)
 	return brood_channel_send(channel, &msg);
 }
 
-/* A received payload as a string; "" if it is too long or no text. */
+/*
+ * Copy a payload as a string.  It becomes "" if it is too long or has a NUL
+ * byte in it.
+ */
 static void
 text_copy(char *text, size_t size, const struct brood_message *msg)
 {
@@ -51,7 +59,10 @@ text_copy(char *text, size_t size, const struct brood_message *msg)
 	text[len] = '\0';
 }
 
-/* A LINK message has come: make a channel of it, in place of the old one. */
+/*
+ * A LINK message has come from the host, with the descriptor of a new channel to
+ * the sibling.  It takes the place of the old channel, if there was one.
+ */
 static int
 link_accept(struct brood_channel **link, struct brood_channel *host)
 {
@@ -67,7 +78,7 @@ link_accept(struct brood_channel **link, struct brood_channel *host)
 	return r;
 }
 
-/* The resolver. */
+/* This part runs in the resolver. */
 
 static int
 resolve(struct brood_channel *parser, const struct brood_message *question,
@@ -83,7 +94,10 @@ resolve(struct brood_channel *parser, const struct brood_message *question,
 	return answer(parser, "unknown");
 }
 
-/* Two channels to wait for.  The parser may die; the host tells of the next. */
+/*
+ * Wait for the host and the parser at once.  When the parser dies, its channel
+ * ends; later the host sends a LINK message with a channel to the next parser.
+ */
 static int
 resolver(struct brood_channel *host, void *arg)
 {
@@ -116,9 +130,13 @@ resolver(struct brood_channel *host, void *arg)
 	return r == -EPIPE ? 0 : 1;
 }
 
-/* The parser. */
+/* This part runs in the parser. */
 
-/* Before it is ready.  A daemon would give up its uid and chroot(2) here. */
+/*
+ * The setup function of the parser: it runs before the parser is ready.  From
+ * now on the kernel ends the parser (SIGXFSZ) if it writes to a file.  A daemon
+ * that is started by root would also change its uid and root directory here.
+ */
 static int
 parser_confine(void *arg)
 {
@@ -175,9 +193,13 @@ parser(struct brood_channel *host, void *arg)
 	return r == -EPIPE ? 0 : 1;
 }
 
-/* The parent. */
+/* The rest runs in the parent. */
 
-/* Read the events that are there.  Gives the parser's last, or 0 for none. */
+/*
+ * Read the events that have come.
+ *
+ * Returns the kind of the parser's last event, or 0 if it had none.
+ */
 static int
 events_read(struct brood_supervisor *supervisor)
 {
@@ -209,7 +231,7 @@ parser_await(struct brood_supervisor *supervisor)
 	} while (events_read(supervisor) != BROOD_EVENT_READY);
 }
 
-/* Wait for an event, or for a message if there is a channel to wait for. */
+/* Wait for an event, or a message if channel is not NULL. */
 static void
 wait_for(struct brood_supervisor *supervisor, struct brood_channel *channel)
 {
@@ -219,15 +241,19 @@ wait_for(struct brood_supervisor *supervisor, struct brood_channel *channel)
 		    .events = POLLIN },
 	};
 
-	/* Without a descriptor for the supervisor, look often. */
+	/*
+	 * On a system where brood_supervisor_fd() gives -ENOSYS, return after
+	 * 10 ms, and the caller dispatches.
+	 */
 	if (poll(fds, 2, fds[0].fd < 0 ? 10 : -1) < 0)
 		err(1, "poll");
 }
 
 /*
- * Ask the parser, and print what it says.  Should it die instead, it is the
- * event that says so for certain: a channel can be silent, or broken, before
- * and without that.
+ * Send a line to the parser, and print the answer, or that the line is lost.
+ *
+ * The line is lost when the event ENDED has come.  An error of the channel does
+ * not prove that the parser has died; so wait for the event.
  */
 static void
 ask(struct brood_supervisor *supervisor, const char *line)
@@ -262,11 +288,11 @@ ask(struct brood_supervisor *supervisor, const char *line)
 static struct brood_supervisor *
 children_start(int *table_fd)
 {
-	/* max_fds: the link comes as a descriptor. */
+	/* A LINK message has one descriptor, so max_fds is 1. */
 	const struct brood_channel_options channel = {
 		.max_payload = TEXT_SIZE, .max_fds = 1,
 	};
-	/* In the order of starting: when the parser is ready, all are. */
+	/* The second is started when the first is ready. */
 	const struct brood_child_spec children[] = {
 		{ .name = "resolver", .fn = resolver, .arg = table_fd,
 		    .options = { .channel = channel, .keep_fds = table_fd,
@@ -302,7 +328,7 @@ main(int argc, char **argv)
 	if (table_fd < 0)
 		err(1, "%s", argv[1]);
 	supervisor = children_start(&table_fd);
-	(void)close(table_fd);	/* the resolver's now */
+	(void)close(table_fd);	/* the resolver has a copy */
 	while (fgets(line, sizeof(line), stdin) != NULL) {
 		line[strcspn(line, "\n")] = '\0';
 		ask(supervisor, line);

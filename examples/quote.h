@@ -3,16 +3,17 @@
 #define QUOTE_H
 
 /*
- * A file name as GNU wc prints it in messages: quoted for the shell where that
- * is needed, in the C locale.  Knows nothing of brood.
+ * A file name as GNU wc prints it in a message in the C locale: quoted, if a
+ * shell would need that.  This file uses nothing of brood.
  *
- *	1. plain characters only: as it is
- *	2. an apostrophe among plain characters and spaces: "it's"
- *	3. otherwise 'between apostrophes', one of the name's own as '\'', and a
- *	   run of unprintable bytes as '$'\n\001''
+ *	1. A name of plain characters only is printed as it is.
+ *	2. A name of plain characters, spaces and apostrophes is printed between
+ *	   double quotes: "it's".
+ *	3. Any other name is printed between single quotes.  In it, an
+ *	   apostrophe becomes '\'', and unprintable bytes become '$'\n\001''.
  *
- * (For a name with both an apostrophe and unprintable bytes wc may begin with a
- * stray pair of apostrophes or garble the rest; that is not imitated.)
+ * (For a name with both apostrophes and unprintable bytes, wc sometimes prints
+ * something else, which looks like a fault.  This file does not do the same.)
  */
 
 #include <ctype.h>
@@ -26,7 +27,7 @@
 static inline int
 quote_is_plain(const char *name)
 {
-	if (strchr("#~", name[0]) != NULL)	/* the empty name included */
+	if (strchr("#~", name[0]) != NULL)	/* true if name is "", too */
 		return 0;
 	if (strcmp(name, "{") == 0 || strcmp(name, "}") == 0)
 		return 0;
@@ -52,11 +53,11 @@ quote_byte(FILE *out, unsigned char c)
 		fprintf(out, "\\%03o", c);
 }
 
-/* Write name to out, quoted. */
+/* Print the name, quoted if need be. */
 static inline void
 quote(FILE *out, const char *name)
 {
-	int is_escape = 0;
+	int is_escape = 0;	/* the last byte was unprintable */
 
 	if (quote_is_plain(name)) {
 		fputs(name, out);

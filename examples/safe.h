@@ -3,11 +3,12 @@
 #define SAFE_H
 
 /*
- * A stranger's bytes, fit to be printed: what could be an order to a terminal
- * is written as \n, ^[ and so on.  Knows nothing of brood.
+ * Bytes from an unknown sender, made safe to print: a control character, which
+ * could be a command to the terminal, is written as \n, ^[ and so on.  This file
+ * uses nothing of brood.
  */
 
-#define LIBBSD_OPENBSD_VIS	/* of two vis(3) that differ elsewhere */
+#define LIBBSD_OPENBSD_VIS	/* libbsd has OpenBSD's and NetBSD's vis(3) */
 
 #include <stddef.h>
 #include <vis.h>
@@ -18,7 +19,7 @@ struct safe {
 	char	 text[4 * SAFE_BYTES + 1];
 };
 
-/* Up to SAFE_BYTES bytes; the locale (LC_CTYPE) says which are letters. */
+/* Convert at most SAFE_BYTES bytes.  LC_CTYPE decides what is a letter. */
 static inline struct safe
 safe(const char *data, size_t len)
 {

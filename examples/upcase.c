@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upcase WORD: the smallest pool.  A worker process puts one word in capitals;
- * were it to crash over that, this program would live to say so.
+ * upcase WORD: the smallest program with a pool.  A worker process puts the word
+ * in capitals.  If the worker crashed, this program would go on and report it.
  */
 
 #include <brood.h>
@@ -11,8 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The handler.  It runs in a worker process. */
 static int
-upcase(struct brood_request *request, void *arg)	/* runs in a worker */
+upcase(struct brood_request *request, void *arg)
 {
 	const unsigned char *in = brood_request_data(request);
 	size_t len = brood_request_len(request);
@@ -44,7 +45,7 @@ main(int argc, char **argv)
 		errx(1, "cannot make a pool: %s", strerror(-r));
 	r = brood_pool_call(pool, &word, -1, &done);
 	if (r < 0)
-		errx(1, "cannot ask: %s", strerror(-r));
+		errx(1, "cannot call the pool: %s", strerror(-r));
 	if (done.fate != BROOD_DONE)
 		errx(1, "no answer: %s", done.text);
 	printf("%.*s\n", (int)done.reply.len, (const char *)done.reply.data);

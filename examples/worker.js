@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: ISC
 //
-// A brood worker: answers each request with its own bytes.
+// A worker for brood that answers each request with the same bytes.
 //
-// The protocol is in brood-protocol(7).  Try: brood conformance -- ./worker.js
-// To make it your own, change answer().
+// For a worker of your own, change the function answer().  brood-protocol(7)
+// describes the protocol.  To test a worker: brood conformance -- ./worker.js
 //
-// The socket is read by fs.readSync(), not by net.Socket: that one reads ahead,
-// which a worker must not.  It cannot receive descriptors either; the kernel
-// drops those, and a request that announces some is refused.
+// This program reads with fs.readSync() and not with net.Socket, because
+// net.Socket reads ahead, and a worker must not: when a worker dies, brood looks
+// which requests are still in its socket, and gives those to another worker.
+// Node.js cannot receive descriptors, so a request with descriptors is refused.
 
 'use strict';
 
@@ -21,6 +22,7 @@ const LIMIT = 16 << 20, HEADER = 24;
 const fd = Number(process.env.BROOD_FD);
 delete process.env.BROOD_FD;
 
+// The host broke the protocol: tell it why in an ERROR, and exit.
 class Refusal extends Error {
 	constructor(code, text) {
 		super(text);
@@ -28,9 +30,11 @@ class Refusal extends Error {
 	}
 }
 
+// The host has closed its end.
 class Gone extends Error {}
 
-// The work.  An exception fails this request and no other.
+// Do the work.  If this throws an exception, brood reports that the request
+// failed, and the worker goes on with the next.
 function answer(method, data) {
 	return data;
 }
@@ -46,6 +50,7 @@ function send(kind, id, code, payload) {
 		at += fs.writeSync(fd, bytes, at);
 }
 
+// Read exactly size bytes.
 function exactly(size) {
 	const bytes = Buffer.alloc(size);
 	for (let at = 0, n; at < size; at += n) {
@@ -56,18 +61,20 @@ function exactly(size) {
 	return bytes;
 }
 
+// Receive one frame.
 function receive() {
 	const h = exactly(HEADER);
 	const kind = h[4], length = h.readUInt32LE(0);
 	const timed = h.readUInt32LE(20) !== 0 && kind !== REQUEST;
 	if (kind < HELLO || kind > LINK || h[5] || h[6] || h[7] || timed)
-		throw new Refusal(PROTOCOL, 'not a frame that this worker takes');
+		throw new Refusal(PROTOCOL, 'not a frame for this worker');
 	if (length > LIMIT)
 		throw new Refusal(TOO_LARGE, 'the payload is over the limit');
 	return { kind, id: h.readBigUInt64LE(8), code: h.readUInt32LE(16),
 		payload: exactly(length) };
 }
 
+// Tell the host that this worker is ready, and check the host's HELLO.
 function greet() {
 	const hello = Buffer.from('BROD\x01\0\0\0\0\0\0\0\0\0\0\0worker.js');
 	hello.writeUInt32LE(LIMIT, 12);
@@ -80,6 +87,7 @@ function greet() {
 		throw new Refusal(VERSION, 'this side speaks version 1');
 }
 
+// Answer one request.
 function run({ id, code, payload }) {
 	let reply;
 	try {
@@ -91,6 +99,7 @@ function run({ id, code, payload }) {
 	send(REPLY, id, 0, reply);
 }
 
+// Answer requests until the host says GOODBYE.
 function serve() {
 	greet();
 	for (;;) {

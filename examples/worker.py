@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: ISC
-"""A brood worker: answers each request with its own bytes.
+"""A worker for brood that answers each request with the same bytes.
 
-The protocol is in brood-protocol(7).  Try: brood conformance -- ./worker.py
-To make it your own, change answer().
+For a worker of your own, change the function answer().  brood-protocol(7)
+describes the protocol.  To test a worker: brood conformance -- ./worker.py
 """
 
 import os
@@ -19,11 +19,15 @@ LIMIT, MAX_FDS = 16 << 20, 253
 
 
 class Refusal(Exception):
-    """What the host sent is no protocol: say why, and end."""
+    """The host broke the protocol: tell it why in an ERROR, and exit."""
 
 
 def answer(method, data):
-    """The work.  An exception fails this request and no other."""
+    """Do the work.
+
+    If this raises an exception, brood reports that the request failed, and the
+    worker goes on with the next.
+    """
     return data
 
 
@@ -33,7 +37,11 @@ def send(sock, kind, ident=0, code=0, payload=b""):
 
 
 def receive_rest(sock, data, size):
-    """Never more than asked for: what is not begun must stay in the socket."""
+    """Receive until data has this size, and never more.
+
+    A worker must not read ahead.  When a worker dies, brood looks which
+    requests are still in its socket, and gives those to another worker.
+    """
     while len(data) < size:
         more = sock.recv(min(size - len(data), 1 << 20))
         if not more:
@@ -43,7 +51,10 @@ def receive_rest(sock, data, size):
 
 
 def receive(sock):
-    """One frame.  Descriptors come with its first byte; none is wanted here."""
+    """Receive one frame.
+
+    Its descriptors come with the first byte.  This worker closes them.
+    """
     data, fds, flags, _ = socket.recv_fds(sock, HEADER.size, MAX_FDS)
     for fd in fds:
         os.close(fd)
@@ -62,6 +73,7 @@ def receive(sock):
 
 
 def greet(sock):
+    """Tell the host that this worker is ready, and check the host's HELLO."""
     hello = struct.pack("<4sHHII9s", b"BROD", 1, 0, 0, LIMIT, b"worker.py")
     send(sock, HELLO, payload=hello)
     kind, _, _, payload = receive(sock)
@@ -72,6 +84,7 @@ def greet(sock):
 
 
 def serve(sock):
+    """Answer requests until the host says GOODBYE."""
     greet(sock)
     while True:
         kind, ident, code, payload = receive(sock)

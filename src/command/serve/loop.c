@@ -271,9 +271,12 @@ loop_turn(struct server *server, int wake_fd, int timeout_ms)
 void
 loop_event(struct server *server, const struct brood_event *event)
 {
-	if (event->kind == BROOD_EVENT_RELOADED ||
-	    event->kind == BROOD_EVENT_NOT_RELOADED)
-		server_reloaded(server);
+	if ((server->state == SERVER_STARTING &&
+	    event->kind == BROOD_EVENT_READY) ||
+	    (server->state == SERVER_RELOADING &&
+	    (event->kind == BROOD_EVENT_RELOADED ||
+	    event->kind == BROOD_EVENT_NOT_RELOADED)))
+		server->state = SERVER_SERVING;
 	admin_event(server, event);
 	if (event->kind == BROOD_EVENT_STOPPED) {
 		server->state = SERVER_STOPPED;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Datagrams to NOTIFY_SOCKET.  Owns the socket they leave by; knows nothing of
- * pools.  Never waits: a manager that hangs must not hang the service.
+ * Datagrams to NOTIFY_SOCKET.  Owns the socket that they are sent from.  Never
+ * waits: a service manager that hangs must not make the service hang.
  */
 
 #include "command/serve/notify.h"
@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A name that begins with '@' is an abstract one of Linux: no file. */
+/* '@' stands for the NUL byte that an abstract name (unix(7)) begins with. */
 static int
 notify_address(struct notify *notify, const char *path)
 {
@@ -36,7 +36,7 @@ notify_address(struct notify *notify, const char *path)
 	return 0;
 }
 
-/* Half of what the manager waits; sd_watchdog_enabled(3) advises it. */
+/* Half of the time that the manager waits, as sd_watchdog_enabled(3) advises. */
 static int64_t
 notify_watchdog_ms(void)
 {

@@ -30,7 +30,7 @@
 enum { RUN_MIN_QUEUE = 64 };
 
 struct run {
-	const char *path;		/* NULL: the listener was inherited */
+	const char *path;		/* NULL: not named, or inherited */
 	struct brood_listen_options listen;
 	struct brood_pool_options pool_options;
 	struct brood_listener *listener;
@@ -41,7 +41,6 @@ struct run {
 	int signals_fd;
 	int64_t watchdog_ms;		/* when to send WATCHDOG=1 next */
 	enum server_state told;		/* the state that was told last */
-	bool is_ready;			/* told that the first worker is */
 	enum command_status status;
 };
 
@@ -267,6 +266,8 @@ run_tell_state(struct run *run)
 		return;
 	run->told = run->server->state;
 	switch (run->told) {
+	case SERVER_STARTING:
+		break;
 	case SERVER_SERVING:
 		notify_send(&run->notify, "READY=1");
 		break;
@@ -298,10 +299,6 @@ run_event(struct run *run, const struct brood_event *event)
 	run_tell_state(run);
 	if (run->told >= SERVER_STOPPING)
 		return;
-	if (event->kind == BROOD_EVENT_READY && !run->is_ready) {
-		run->is_ready = true;
-		notify_send(&run->notify, "READY=1");
-	}
 	brood_pool_stats(run->pool, &stats);
 	notify_send(&run->notify, "STATUS=%u of %u workers are ready",
 	    stats.ready, stats.workers);

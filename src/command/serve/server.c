@@ -116,13 +116,6 @@ server_reload(struct server *server)
 	return r;
 }
 
-void
-server_reloaded(struct server *server)
-{
-	if (server->state == SERVER_RELOADING)
-		server->state = SERVER_SERVING;
-}
-
 int
 server_resize(struct server *server, unsigned workers)
 {

@@ -25,14 +25,14 @@ TAILQ_HEAD(connections, connection);
 TAILQ_HEAD(jobs, job);
 
 /*
- *	SERVING <-> RELOADING
- *	   |            |
- *	   +-----+------+
- *	      STOPPING
- *	         |
- *	      STOPPED
+ *	STARTING -> SERVING <-> RELOADING	a reload may come first, too
+ *	    |          |            |
+ *	    +----------+------------+
+ *	               |
+ *	            STOPPING -> STOPPED
  */
 enum server_state {
+	SERVER_STARTING,	/* no worker was ready yet */
 	SERVER_SERVING,
 	SERVER_RELOADING,	/* the workers are being replaced */
 	SERVER_STOPPING,	/* nothing new is accepted */
@@ -90,8 +90,5 @@ struct server *
 void	server_stop(struct server *server, int drain_ms);
 int	server_reload(struct server *server);
 int	server_resize(struct server *server, unsigned workers);
-
-/* A reload is over. */
-void	server_reloaded(struct server *server);
 
 #endif

@@ -10,10 +10,11 @@
  * that many further PINGs counts as lost.
  */
 
-#include "base/clock.h"
 #include "base/self_pipe.h"
 #include "command/options.h"
 #include "command/remote/remote.h"
+
+#include "base/clock.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -241,7 +242,8 @@ ping_wait(struct ping *ping)
 		    brood_channel_events(ping->remote.channel), 0 },
 	};
 
-	if (poll(pfds, 2, brood__time_left(ping_due_ms(ping), brood__now_ms())) < 0)
+	if (poll(pfds, 2, brood__time_left(ping_due_ms(ping),
+	    brood__now_ms())) < 0)
 		return;
 	if (brood__self_pipe_next(ping->signals_fd) != 0)
 		ping->state = PING_OVER;

@@ -12,12 +12,13 @@
  * at one place, run_tell_state(): a signal or a client may have asked for it.
  */
 
-#include "base/clock.h"
 #include "base/self_pipe.h"
 #include "command/options.h"
 #include "command/serve/loop.h"
 #include "command/serve/notify.h"
 #include "command/serve/report.h"
+
+#include "base/clock.h"
 
 #include <sys/param.h>
 

@@ -13,10 +13,11 @@ fields_parse(const struct remote *remote, const struct brood_message *reply)
 {
 	json_t *json = json_loadb(reply->data, reply->len, 0, NULL);
 
-	if (!json_is_object(json))
-		command_die(COMMAND_FAILED, 0,
-		    "%s: the answer is no JSON object", remote->path);
-	return json;
+	if (json_is_object(json))
+		return json;
+	json_decref(json);
+	command_die(COMMAND_FAILED, 0, "%s: the answer is no JSON object",
+	    remote->path);
 }
 
 char *

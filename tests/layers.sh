@@ -1,16 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The layers of HACKING.md, checked from the folders alone.  A file under src/
-# includes from its own folder and from those above it in this list:
+# Check the layers of HACKING.md by the names of the folders.  A file under src/
+# may include files of its own folder, and of the folders before it in this
+# list:
 #
 #	base wire socket process worker supervisor host
 #
-# src/command uses the library as any program does.  Of src/ it sees base, and
-# wire/frame.h.  A folder in it sees command/*.h and itself, no other folder.
+# The command uses the library as any other program does.  Of src/, files under
+# src/command/ may include those of base, and wire/frame.h.  They may include
+# the files directly in src/command/ and those of their own folder, but not
+# those of another folder of the command.
 #
-# Also: an include names the folder ("wire/frame.h"), <brood/...> is what
-# include/ has, and no two source files have the same name.
+# Three more rules: an include of a file under src/ has quotes and names the
+# folder ("wire/frame.h"), a file that is included as <brood/...> exists, and no
+# two files under src/ have the same name.
 set -u
 
 : "${srcdir:?must name the directory of the sources}"
@@ -22,7 +26,7 @@ function fail(text)
 	failed = 1
 }
 
-# May a file of folder include what is in target?
+# May a file of this folder include the file name, which is in folder target?
 function may_include(folder, target, name)
 {
 	if (target == folder)
@@ -33,25 +37,33 @@ function may_include(folder, target, name)
 	return target in rank && rank[target] < rank[folder]
 }
 
-function check_file(path, folder, at,    line, name, target)
+# Check one include; where is the place of the line.
+function check_include(where, folder, mark, name,    target)
+{
+	if (mark == "<") {
+		if (name ~ /^brood\// && system("test -f include/" name) != 0)
+			fail(where ": there is no include/" name)
+		else if (("src/" name) in folder_of)
+			fail(where ": <" name "> must have quotes")
+		return
+	}
+	target = name
+	if (!sub(/\/[^\/]*$/, "", target))
+		fail(where ": \"" name "\" names no folder")
+	else if (!may_include(folder, target, name))
+		fail(where ": " folder " may not include " name)
+}
+
+function check_file(path, folder, at,    line, mark)
 {
 	while ((getline line < path) > 0) {
 		at++
-		if (line ~ /^#include <brood\//) {
-			name = line
-			gsub(/^#include <|>.*/, "", name)
-			if (system("test -f include/" name) != 0)
-				fail(path ":" at ": no include/" name)
+		if (!sub(/^[ \t]*#[ \t]*include[ \t]*/, "", line))
 			continue
-		}
-		if (line !~ /^#include "/)
-			continue
-		split(line, part, "\"")
-		name = target = part[2]
-		if (!sub(/\/[^\/]*$/, "", target))
-			fail(path ":" at ": " name " names no folder")
-		else if (!may_include(folder, target, name))
-			fail(path ":" at ": " name " is not above " folder)
+		mark = substr(line, 1, 1)
+		line = substr(line, 2)
+		sub(/[>"].*/, "", line)
+		check_include(path ":" at, folder, mark, line)
 	}
 	close(path)
 }
@@ -62,17 +74,21 @@ BEGIN {
 		rank[layer[i]] = i
 }
 {
-	path = folder = base = $0
+	folder = base = $0
 	sub(/^src\//, "", folder)
 	sub(/\/[^\/]*$/, "", folder)
 	sub(/.*\//, "", base)
 	if (folder !~ /^command/ && !(folder in rank))
-		fail(path ": " folder " is no layer")
+		fail($0 ": " folder " is no layer")
 	if (base in seen)
-		fail(path ": the name of " seen[base] " too")
-	seen[base] = path
-	check_file(path, folder)
+		fail($0 ": " seen[base] " has the same name")
+	seen[base] = $0
+	folder_of[$0] = folder
 }
 END {
-	exit failed || NR == 0
+	if (NR == 0)
+		fail("there is no file under src")
+	for (path in folder_of)
+		check_file(path, folder_of[path])
+	exit failed
 }'

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The frames in man/brood-protocol.7 are what the page says they are, by the
-# library's own codec; there is one of every kind; and the page is sound mdoc.
+# Check the examples of frames in man/brood-protocol.7: `brood decode' must
+# print what the page says about each, and there must be a frame of every kind.
+# Also check that mandoc finds no fault in the page.
 
 set -u
 : "${srcdir:?must name the directory of the sources}"
@@ -18,8 +19,8 @@ fail()
 	exit 1
 }
 
-# Hexadecimal to octal escapes for printf(1), a frame per line; and beside it
-# what the page says, a line per frame.
+# Write the frames to one file, as octal escapes for printf(1), and what the
+# page says to another, with a line for each frame.
 awk -v frames="$tmp/frames" -v says="$tmp/says" '
 /^\.Bd -literal/ && is_example { is_on = 1; next }
 /^\.\\" tests\/golden\.sh/ { is_example = 1 }
@@ -50,13 +51,13 @@ function finish(i, digits) {
 	hex = said = ""
 }' "$page" || fail "$page: not a table of frames"
 
-# Digits and backslashes: the format is safe.
+# The frames are digits and backslashes only, so they are safe as a format.
 # shellcheck disable=SC2059
 printf "$(cat "$tmp/frames")" >"$tmp/bytes"
 ./brood decode --full "$tmp/bytes" >"$tmp/decoded" ||
-    fail "$page: not all of them are frames"
+    fail "$page: an example is not a frame"
 sed 's/^[0-9]* //' "$tmp/decoded" | diff "$tmp/says" - >&2 ||
-    fail "$page: they are other frames"
+    fail "$page: an example is not the frame that the page says"
 for kind in HELLO REQUEST REPLY ERROR PROGRESS CANCEL GOODBYE PING PONG LINK; do
 	grep -q "^$kind " "$tmp/says" || fail "$page: no $kind"
 done

@@ -1,10 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# As a new user finds it: the program in README.md, outside the tree, against the
-# installed library and by the README's flags; and the installed command.
+# Check what is installed, as a new user would.  Compile and run the program in
+# README.md, outside the tree, with the flags that pkg-config gives.  Run the
+# installed command.
 set -eu
 
+: "${srcdir:?must name the directory of the sources}"
+: "${libdir:?must name the directory of the libraries}"
+: "${bindir:?must name the directory of the commands}"
 unset MAKEFLAGS MFLAGS MAKELEVEL
 root=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX")
 server=
@@ -27,6 +31,7 @@ flags=$($PKG_CONFIG --cflags --libs brood)
 
 worker=$(cd "$srcdir" && pwd)/examples/worker.py
 cd "$root"
+# shellcheck disable=SC2086  # lists of words
 $CC $CFLAGS upcase.c -o upcase $flags
 LD_LIBRARY_PATH=$root$libdir
 export LD_LIBRARY_PATH
@@ -39,7 +44,8 @@ PONG"
 brood=$root$bindir/brood
 "$brood" ping -c 2 | grep -q '2 transmitted, 2 received'
 seq 1 200000 >numbers
-"$brood" map --lines -n 2 -- cat <numbers | cmp - numbers
+"$brood" map --lines -n 2 -- cat <numbers >got
+cmp got numbers
 "$brood" conformance --help | grep -q PROGRAM
 command -v python3 >/dev/null || exit 0
 

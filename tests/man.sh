@@ -1,11 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The manual says what is there, and nothing else: pages are sound, functions
-# and constants are those of the library, prototypes and examples compile, and
-# brood(1) has every command with its options.
+# Check that the manual agrees with the library and the command:
+#
+# - mandoc finds no fault in the pages
+# - the functions and constants are those of the library
+# - prototypes and examples compile
+# - brood(1) has every command, and the options that --help shows
 set -u
 
+: "${srcdir:?must name the directory of the sources}"
 command -v mandoc >/dev/null || { echo "mandoc is missing"; exit 77; }
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -14,7 +18,7 @@ man=$srcdir/man
 failed=0
 export LC_ALL=C
 
-# complain WHAT FILE: a failure, if FILE is not empty.
+# complain WHAT FILE: fail if FILE is not empty, and show it
 complain()
 {
 	test -s "$2" || return 0
@@ -23,13 +27,14 @@ complain()
 	failed=1
 }
 
-# Which other manuals are installed here says nothing about these.
+# mandoc also warns of references to manuals that are not installed here: ignore
+# these warnings.
 mandoc -Tlint -Wstyle "$man"/*.[137] >"$tmp"/messages 2>"$tmp"/errors
 test $? -le 4 || complain "mandoc" "$tmp"/errors
 grep -v ': referenced manual not found: ' "$tmp"/messages >"$tmp"/lint
 complain "mandoc -Tlint" "$tmp"/lint
 
-# A line per prototype of the SYNOPSIS: a declaration in C.
+# synopsis PAGE...: print the prototypes in SYNOPSIS, each as a line of C
 synopsis()
 {
 	awk '
@@ -55,15 +60,16 @@ grep -v '^typedef ' "$tmp"/declarations |
 diff -u "$srcdir"/tests/symbols.txt "$tmp"/functions >"$tmp"/differences
 complain "exported (-), and in a SYNOPSIS (+)" "$tmp"/differences
 
-# The compiler sees when a prototype is not the header's.
+# The compiler reports a prototype that differs from that of the header.
 {
 	echo '#include <brood.h>'
 	cat "$tmp"/declarations
 } >"$tmp"/declarations.c
+# shellcheck disable=SC2086  # lists of words
 $CC $CFLAGS -I"$srcdir"/include -fsyntax-only "$tmp"/declarations.c \
     2>"$tmp"/errors || complain "prototypes" "$tmp"/errors
 
-# Whole programs among the examples.
+# The examples must be whole programs.
 for page in "$man"/*.3
 do
 	awk -v stem="$tmp/$(basename "$page")" '
@@ -74,11 +80,12 @@ do
 done
 for program in "$tmp"/*.3.*.c
 do
+	# shellcheck disable=SC2086  # lists of words
 	$CC $CFLAGS -D_GNU_SOURCE -I"$srcdir"/include -fsyntax-only \
 	    "$program" 2>"$tmp"/errors || complain "$program" "$tmp"/errors
 done
 
-# What a NAME lists is what the page is found by.
+# man(1) finds a page by its NAME section, so every function must be there.
 for page in "$man"/*.3
 do
 	case $(basename "$page") in
@@ -92,7 +99,7 @@ do
 	complain "$page: SYNOPSIS (-) and NAME (+)" "$tmp"/differences
 done
 
-# constants FILE...: those of the library, without guards of headers.
+# constants FILE...: print the names of constants; not the include guards
 constants()
 {
 	grep -h -v '^\.Dt ' "$@" | grep -o 'BROOD_[A-Z_]*[A-Z]' |
@@ -104,7 +111,7 @@ constants "$man"/*.3 | diff -u "$tmp"/in-headers - >"$tmp"/differences
 complain "constants of the headers (-) and of the pages (+)" \
     "$tmp"/differences
 
-# A reference to a page of brood names one that there is, or a function of one.
+# A reference must name a page, or a function that is in the NAME of a page.
 sed -n 's/^\.Xr \(brood[a-z_-]*\) \([137]\).*/\1 \2/p' "$man"/*.[137] |
     sort -u >"$tmp"/references
 for page in "$man"/*.[137]
@@ -114,14 +121,14 @@ do
 done | sort -u | comm -13 - "$tmp"/references >"$tmp"/dangling
 complain "references to no page" "$tmp"/dangling
 
-# help_options: those that a help text shows, a line each.
+# help_options: print the options that a help text shows, a line each
 help_options()
 {
 	grep -o -E '(^|[][ |,(])--?[a-z][a-z-]*' |
 	    sed 's/^[^-]*//' | grep -v -x -e -h -e --help | sort -u
 }
 
-# page_options COMMAND: those in its part of brood(1).
+# page_options COMMAND: print the options in its part of brood(1)
 page_options()
 {
 	awk -v name="$1" '

@@ -1,10 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# The shared library exports the names of symbols.txt and no others: a name that
-# appears here by accident can never be taken back.
+# Check that the shared library exports the names in symbols.txt and no others.
+# A program may use any name that is exported, so a name that is exported by
+# accident cannot be removed later.
 set -u
 
+: "${srcdir:?must name the directory of the sources}"
 library=.libs/libbrood.so
 if ! test -f "$library"
 then
@@ -12,7 +14,7 @@ then
 	exit 77
 fi
 
-# Names that begin with _ belong to the compiler, a sanitizer's among them.
+# Ignore names that begin with _: they are of the compiler and its sanitizers.
 $NM -D --defined-only "$library" |
     awk '$3 !~ /^_/ { print $3 }' | LC_ALL=C sort |
     diff -u "$srcdir"/tests/symbols.txt -

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/client.py: whole replies, replies in parts, an ERROR, no server.
+# Check examples/client.py: replies in one frame and in several, an ERROR, and a
+# server that is not there.
 
 set -u
 : "${srcdir:?must name the directory of the sources}"
@@ -19,7 +20,7 @@ fail()
 	exit 1
 }
 
-# expect STATUS ARG...: of client.py, with $tmp/input
+# expect STATUS ARG...: run client.py with $tmp/input, and check its exit status
 expect()
 {
 	want=$1
@@ -31,7 +32,7 @@ expect()
 	    fail "$*: status $status, not $want: $(cat "$tmp/errors")"
 }
 
-# echoes SOCKET
+# echoes SOCKET: check that the server there answers with the request
 echoes()
 {
 	expect 0 "$1"

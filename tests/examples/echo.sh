@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/echo_server and echo_client, each against its counterpart in Python:
-# what is printed and what is on the wire is the same, whoever is in C.
+# Check examples/echo_server and echo_client, each with the other and with a
+# counterpart in Python.  What they send and print must be the same in C and in
+# Python.
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
@@ -61,7 +62,8 @@ while n < len(message):
 print('closing socket')
 EOT
 
-# start COMMAND...: until it waits for connections; its log is descriptor 3.
+# start COMMAND...: start a server, and wait until it waits for connections; its
+# log can then be read from descriptor 3
 start()
 {
 	timeout 60 "$@" 2>log &
@@ -74,7 +76,7 @@ start()
 	test -n "$pid" || fail "$*: does not run: $line"
 }
 
-# stop SIGNAL: gives the exit status of the server, and its log in ./said.
+# stop SIGNAL: end the server, and return its exit status; its log is in ./said
 stop()
 {
 	kill -s "$1" "$pid"
@@ -83,7 +85,7 @@ stop()
 	wait "$timeout_pid" 2>/dev/null
 }
 
-# Who is in C makes no difference.
+# The client in C and a server in Python, compared with Python alone.
 start python3 server.py s
 for message in '' x 'exactly sixteen.' "$(seq 1 200)"; do
 	timeout 20 python3 client.py s "$message" >want || fail "Python alone"
@@ -96,10 +98,11 @@ timeout 20 "$client" s >got || fail "the C client of a Python server: $?"
 diff want got >&2 || fail "the C client prints otherwise"
 stop KILL
 
-# What a Python server that was killed has left is replaced.
+# The Python server was killed and has left its socket.  The server in C takes
+# its place.
 test -S s || fail "the file of a killed server is gone"
 start "$server" s
-for run in 1 2 3; do
+for _ in 1 2 3; do
 	timeout 20 python3 client.py s >got || fail "Python client: status $?"
 	diff want got >&2 || fail "a Python client gets another echo"
 	timeout 20 "$client" s >got || fail "C client: status $?"
@@ -110,7 +113,7 @@ test $? -eq 0 || fail "TERM: exit status is not 0"
 test ! -e s || fail "TERM leaves the file"
 test ! -e s.lock || fail "TERM leaves the lock"
 
-# The log of one client, line by line; ./uds_socket is the default.
+# ./uds_socket is the default.  Check the log of the server for one client.
 start "$server"
 test -S uds_socket || fail "./uds_socket is not the default"
 test "$(stat -c %a uds_socket)" = 600 || fail "the mode is not 600"
@@ -132,7 +135,8 @@ sending data back to the client
 no more data
 EOT
 
-# Many at once; one who takes no echo holds up nobody.
+# Many clients at once, and one that does not receive its echo: no other client
+# has to wait for it.
 start "$server" s
 timeout 30 python3 - >got <<'EOT' || fail "many clients: status $?"
 import socket
@@ -167,7 +171,9 @@ EOT
 
 stop TERM
 
-# Out of descriptors, those who are there are served, and the rest later.
+# When descriptors run out, the clients that are connected are served, and the
+# others later.
+# shellcheck disable=SC3045  # dash and bash have it
 (ulimit -n 10 && exec "$server" s) 2>log &
 timeout_pid=$!
 exec 3<log
@@ -188,7 +194,7 @@ stop TERM
 test $? -eq 0 || fail "out of descriptors: exit status is not 0"
 start "$server" s
 
-# A second server has no chance, and the first does not notice.
+# A second server on the same path fails, and the first one runs on.
 timeout 20 "$server" s 2>err
 status=$?
 test "$status" -eq 1 || fail "a second server: exit status $status, not 1"
@@ -197,12 +203,12 @@ grep -q '^echo_server: .*s: another process has it$' err ||
 timeout 20 "$client" s >got || fail "no echo after a second server"
 stop KILL
 
-# After a kill, a start as ever; the mode is as told.
+# After the kill a server can start again.  -m sets the mode of the socket.
 start "$server" -m 666 s
 test "$(stat -c %a s)" = 666 || fail "-m 666 gives $(stat -c %a s)"
 stop TERM
 
-# Without permission.
+# A client that has no permission.
 start "$server" -m 0 s
 cat >nobody.py <<'EOT'
 import os, sys

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/embed_poll: every line is answered once, more lines than the pool
-# takes at a time included, and an answer does not wait for the end of input.
+# Check examples/embed_poll: every line is answered once, also when there are
+# more lines than the pool takes at a time, and an answer comes before the end
+# of input.
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
@@ -19,7 +20,8 @@ fail()
 	exit 1
 }
 
-# check NAME: the answers to the file `input', sorted, are the file `want'.
+# check NAME: run it with the file `input'; the sorted answers must be the file
+# `want'
 check()
 {
 	timeout 60 "$embed_poll" <input >out || fail "$1: exit status $?"

@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/fdwc against the wc(1) of GNU coreutils: output, messages and exit
-# status are the same; only a crash is fdwc's own.
+# Compare examples/fdwc with the wc(1) of GNU coreutils: output, messages and
+# exit status must be the same.  Also check what fdwc does after a crash, which
+# wc does not have.
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
@@ -19,7 +20,7 @@ fail()
 	exit 1
 }
 
-# check INPUT ARGUMENT...: as wc, with INPUT on standard input.
+# check INPUT ARGUMENT...: run both with INPUT as standard input, and compare
 check()
 {
 	input=$1
@@ -64,12 +65,12 @@ check hello hello - - open
 check large -- - hello
 check large - - -
 check /dev/null ./*
-# The names are meant as they stand, and the bytes below are formats.
+# Nothing in these names is to be expanded.
 # shellcheck disable=SC2016
 check /dev/null 'no such' "isn't" 'a:b' '$x' '~' '#' 'a
 b' "isn't \$x" '{' '[' "$(printf 'tab\t')" "$(printf '\351')"
 
-# Every byte, alone and inside a word.
+# Each byte, alone and within a word.  The format is made of the digits.
 # shellcheck disable=SC2059
 for i in 0 1 2 3; do
 	for j in 0 1 2 3 4 5 6 7; do
@@ -89,13 +90,14 @@ wc fifo hello >"$tmp/want"
 wait
 diff "$tmp/want" "$tmp/got" >&2 || fail "a fifo: other output"
 
-# Far more files than descriptors.
+# Many more files than descriptors.
 set --
 while [ $# -lt 10000 ]; do
 	set -- "$@" hello open empty odd large hello open empty odd nosuch \
 	    hello open empty odd dir hello open empty odd hello
 done
 wc "$@" </dev/null >"$tmp/want" 2>"$tmp/want.err"
+# shellcheck disable=SC3045  # dash and bash have it
 (ulimit -n 64 && exec timeout 120 "$fdwc" -j 4 "$@") </dev/null \
     >"$tmp/got" 2>"$tmp/got.errors"
 status=$?
@@ -105,7 +107,9 @@ sed 's/^wc: /fdwc: /' "$tmp/want.err" | cmp - "$tmp/got.errors" >&2 ||
     fail "10000 files: other messages"
 test "$status" -eq 1 || fail "10000 files: exit status $status, not 1"
 
-# A crash costs its own file; the columns are as wide as with it.
+# After a crash only the line of its own file is missing, and the columns are as
+# wide as with it.
+# shellcheck disable=SC3045  # dash and bash have it
 ulimit -c 0
 wc hello large open odd | grep -v -e ' large$' -e ' total$' >"$tmp/want"
 wc hello open odd | awk 'END { print $1, $2, $3, $4 }' >"$tmp/want.total"
@@ -130,7 +134,7 @@ if [ -c /dev/full ]; then
 	    fail "/dev/full: says $(cat "$tmp/got.errors")"
 fi
 for arguments in '-j 0 hello' '-j x hello' '-j' '--nosuch' ''; do
-	# The words of one string are the arguments.
+	# Each word of the string is an argument.
 	# shellcheck disable=SC2086
 	timeout 60 "$fdwc" $arguments >"$tmp/got" 2>&1
 	status=$?

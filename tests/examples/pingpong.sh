@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/pingpong: what both sides say, the summary of -n, and bad counts.
+# Check examples/pingpong: what the two processes print, the summary of -n, and
+# the messages for a bad COUNT.
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
@@ -18,7 +19,7 @@ fail()
 	exit 1
 }
 
-# Two processes print, so only the order within each is certain.
+# Two processes print, so the lines of one may come before or after the other's.
 cat >want <<EOF
 in child, waiting for message
 in parent, sending message

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/piper among its own and with a counterpart in Python: who hears what
-# from whom, and what is left.
+# Check examples/piper, with itself and with a counterpart in Python: what each
+# process receives, and that no socket is left.
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
@@ -26,13 +26,14 @@ none_left()
 	test -z "$(ls -A d)" || fail "$*: leaves $(ls -A d)"
 }
 
-# heard NAME COUNT OTHER: what NAME prints.
+# heard NAME COUNT OTHER: print what NAME should print after COUNT datagrams
+# from OTHER
 heard()
 {
 	yes "$1 received: '$3'" | head -n "$2"
 }
 
-# The forked pair, twice in a row.
+# The two forked children, twice one after the other.
 for run in 1 2; do
 	timeout 20 "$piper" -d d -n 3 >out 2>err || fail "run $run: status $?"
 	{ heard ping 3 pong; heard pong 3 ping; } >want
@@ -41,19 +42,17 @@ for run in 1 2; do
 	none_left "run $run"
 done
 
-# read_until PATTERN: lines of descriptor 3.
+# read_until LINE: read descriptor 3 up to this line
 read_until()
 {
 	while read -r line <&3; do
-		case $line in
-		$1) return ;;
-		esac
+		test "$line" != "$1" || return 0
 	done
 	fail "no line like '$1' came"
 }
 
-# Without a count it goes on until a signal to the parent, who is waited for,
-# and whose children are gone when the fifo has no writer any more.
+# Without a count piper runs until the parent gets a signal.  `cat' ends when no
+# process has the fifo open for writing: so the children have ended, too.
 for signal in INT TERM KILL; do
 	timeout 60 "$piper" -d d >line 2>&1 &
 	timeout_pid=$!
@@ -75,7 +74,7 @@ test -S d/piper-ping || fail "a killed pair has removed its files"
 timeout 20 "$piper" -d d -n 1 >out 2>err || fail "after KILL: $(cat err)"
 none_left "after KILL"
 
-# Its counterpart: binds, answers, prints the same.
+# The counterpart in Python does and prints the same.
 cat >piper.py <<'EOT'
 import os, socket, sys
 name, peer, count, begins = sys.argv[1:5]
@@ -96,7 +95,8 @@ for i in range(int(count)):
 os.unlink('d/piper-' + name)
 EOT
 
-# bound NAME: wait until it is.  A datagram to it would count.
+# bound NAME: wait until the socket of NAME is there, by inotify(7).  (To try
+# with a datagram would not do: piper counts it.)
 bound()
 {
 	timeout 20 python3 - "$1" <<'EOT' || fail "$1 is never bound"
@@ -132,7 +132,8 @@ heard py 5 c | diff - py.out >&2 || fail "--start: Python hears otherwise"
 test ! -s c.err || fail "--start: says $(cat c.err)"
 none_left "--start"
 
-# What is no name is told and survived; what it prints is fit for a terminal.
+# Datagrams that are no name are reported, and piper goes on.  Control
+# characters in them are not printed as they are.
 timeout 30 "$piper" -d d -n 3 c nobody >c.out 2>c.err &
 c_pid=$!
 bound c
@@ -160,7 +161,7 @@ test $? -eq 1 || fail "no directory: exit status is not 1"
 grep -q '^piper: .*nosuch/piper-c.*No such file' err ||
     fail "no directory: says $(cat err)"
 for arguments in one 'one two three' '-n 0' '-n x' --nosuch; do
-	# The words of one string are the arguments.
+	# Each word of the string is an argument.
 	# shellcheck disable=SC2086
 	timeout 20 "$piper" -d d $arguments >out 2>err
 	status=$?

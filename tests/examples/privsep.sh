@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/privsep: answers come through the link, and the line that kills the
-# parser costs that line only, again and again.
+# Check examples/privsep: the answers are those of the resolver, and when a line
+# kills the parser, only that line is lost, the second time too.
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
@@ -43,6 +43,7 @@ parser ended: Aborted
 poison: lost
 localhost: 127.0.0.1
 EOF
+# shellcheck disable=SC3045  # dash and bash have it
 ulimit -c 0
 timeout 60 "$privsep" table <input >got 2>err
 status=$?

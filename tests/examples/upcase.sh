@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# examples/upcase: the answer, and a handler that says no.
+# Check examples/upcase: the answer, and a word that the handler refuses.
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"

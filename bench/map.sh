@@ -1,14 +1,17 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Lines per second of `brood map --lines -- cat` and of GNU parallel starting
-# one cat per line, with two workers each, in one run.
+# Measure how many lines per second two programs pass through cat(1), with two
+# workers each:
 #
-#	bench/map.sh [BROOD [LINES [SAMPLE]]]
+#	brood map --lines	which keeps one cat running in each worker
+#	GNU parallel		which starts a cat for each line
 #
-# parallel gets SAMPLE lines, as many as it can finish in a while.  The exit
-# status is 1 if brood is not at least 1,000 times as fast, or its output is not
-# its input.
+#	usage: bench/map.sh [BROOD [LINES [SAMPLE]]]
+#
+# brood gets LINES lines, and parallel, which is slower, SAMPLE lines.  The exit
+# status is 1 if brood is not at least 1,000 times as fast, or if an output
+# differs from the input, and 77 without GNU parallel.
 
 set -u
 brood=${1:-./brood}
@@ -48,9 +51,10 @@ awk -v sample="$sample" -v parallel_ns="$parallel_ns" -v lines="$lines" \
     -v brood_ns="$brood_ns" -v target="$target" 'BEGIN {
 	slow = sample * 1e9 / parallel_ns
 	fast = lines * 1e9 / brood_ns
-	printf "parallel -j2 -N1 --pipe cat  %7d lines %8.3f s %10.0f lines/s\n",
+	format = "%-28s %7d lines %8.3f s %10.0f lines/s\n"
+	printf format, "parallel -j2 -N1 --pipe cat",
 	    sample, parallel_ns / 1e9, slow
-	printf "brood map -n 2 --lines cat   %7d lines %8.3f s %10.0f lines/s\n",
+	printf format, "brood map -n 2 --lines cat",
 	    lines, brood_ns / 1e9, fast
 	printf "%.0f times as fast (at least %d wanted)\n", fast / slow, target
 	exit fast < target * slow

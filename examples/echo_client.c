@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * echo_client [PATH] [MESSAGE]: send MESSAGE to the echo server at PATH, and
- * print what comes back, 16 bytes at a time, until all of MESSAGE has come back.
+ * print what comes back, 16 bytes at a time, until all of MESSAGE has come
+ * back.
  */
 
 #include <brood.h>

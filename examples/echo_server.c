@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * echo_server [-m MODE] [PATH]: send back what each client sends, over the UNIX
- * stream socket PATH.  The server reads 16 bytes at a time and prints them, as a
- * well-known example for Python's socket module does.  It needs of brood only
+ * stream socket PATH.  The server reads 16 bytes at a time and prints them, as
+ * a well-known example for Python's socket module does.  It needs of brood only
  * the listening socket.
  *
  * It serves many clients at once, and no client can make another wait.  If a
@@ -52,9 +52,9 @@ on_signal(int sig)
 }
 
 /*
- * Block SIGINT and SIGTERM, so that they come only while ppoll(2) waits, and end
- * that wait.  If one came between the check of is_over and the wait, the program
- * would go on waiting.
+ * Block SIGINT and SIGTERM, so that they come only while ppoll(2) waits, and
+ * end that wait.  If one came between the check of is_over and the wait, the
+ * program would go on waiting.
  *
  * Returns the mask for ppoll(2).
  */
@@ -138,8 +138,8 @@ server_accept(struct server *server)
 }
 
 /*
- * Go from the last client to the first: when a client is removed, the last takes
- * its place, and must have been served already.
+ * Go from the last client to the first: when a client is removed, the last
+ * takes its place, and must have been served already.
  */
 static void
 server_serve(struct server *server, const struct pollfd *pfds)

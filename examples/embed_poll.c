@@ -7,8 +7,8 @@
  * answered first.  The program waits in poll(2) and nowhere else.
  *
  * Backpressure: when the pool is full (-EAGAIN), the program stops reading
- * standard input until an answer has made room.  So it needs a limited amount of
- * memory, and a program that writes to it too fast has to wait.
+ * standard input until an answer has made room.  So it needs a limited amount
+ * of memory, and a program that writes to it too fast has to wait.
  */
 
 #include <brood.h>
@@ -23,7 +23,7 @@
 #define LINE_MAX_LEN	4096	/* a longer line is treated as several */
 
 struct input {
-	char		 buf[LINE_MAX_LEN];	/* read, and not yet submitted */
+	char		 buf[LINE_MAX_LEN];	/* read, not yet submitted */
 	size_t		 len;		/* bytes in buf */
 	unsigned long	 n_lines;	/* submitted so far */
 	bool		 is_ended;	/* read(2) has returned 0 */
@@ -46,8 +46,8 @@ upcase(struct brood_request *request, void *arg)
 
 /*
  * Read more of standard input.  It is called only when poll(2) says that a read
- * will not wait, and when is_blocked is false.  Then the buffer has room: a full
- * buffer counts as a line, and every line has been submitted.
+ * will not wait, and when is_blocked is false.  Then the buffer has room: a
+ * full buffer counts as a line, and every line has been submitted.
  */
 static void
 input_read(struct input *input)
@@ -79,8 +79,8 @@ input_line(const struct input *input)
 }
 
 /*
- * Submit the lines in the buffer, until the pool is full.  The tag of a request,
- * which comes back in the completion, is the number of its line.
+ * Submit the lines in the buffer, until the pool is full.  The tag of a
+ * request, which comes back in the completion, is the number of its line.
  */
 static void
 input_submit(struct input *input, struct brood_pool *pool)

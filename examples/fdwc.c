@@ -3,8 +3,8 @@
  * fdwc [-j WORKERS] [--crash-on FILE] FILE...: wc(1) by a pool of workers.
  *
  * This program opens the files and passes their descriptors to the workers.  A
- * worker never sees a name and opens nothing.  If a worker dies, the line of one
- * file is missing, and nothing else.  The output is that of GNU wc in the C
+ * worker never sees a name and opens nothing.  If a worker dies, the line of
+ * one file is missing, and nothing else.  The output is that of GNU wc in the C
  * locale.
  *
  * The command line may have any number of files.  A file is open only while the
@@ -46,7 +46,7 @@ struct file {
 
 struct job {
 	struct brood_pool *pool;
-	const char	*crash_on;	/* on this file a worker aborts, or NULL */
+	const char	*crash_on;	/* name of a file, or NULL */
 	struct file	*files;
 	size_t		 n_files;
 	size_t		 n_pending;	/* requests without an answer yet */
@@ -80,8 +80,8 @@ counts_add(struct counts *counts, bool *in_word, const unsigned char *buf,
 }
 
 /*
- * The handler.  The status of the reply is the errno of read(2), or 0.  After an
- * error, too, the reply has what was counted, as GNU wc prints that.
+ * The handler.  The status of the reply is the errno of read(2), or 0.  After
+ * an error, too, the reply has what was counted, as GNU wc prints that.
  */
 static int
 count(struct brood_request *request, void *arg)

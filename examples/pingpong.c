@@ -41,8 +41,8 @@ now_us(void)
 }
 
 /*
- * Welford's method.  (The mean of the squares minus the square of the mean would
- * be the difference of two large numbers, and inexact.)
+ * Welford's method.  (The mean of the squares minus the square of the mean
+ * would be the difference of two large numbers, and inexact.)
  */
 static void
 times_add(struct times *times, double us)

@@ -3,9 +3,9 @@
  * piper [-d DIR] [-n COUNT] [--start] [NAME PEER]: processes that send each
  * other datagrams and know each other by name.
  *
- * A datagram has the name of its sender in it.  piper prints that name and sends
- * its own NAME back to it.  With --start it sends the first datagram, to PEER.
- * It ends after COUNT datagrams, or when it gets SIGINT or SIGTERM.
+ * A datagram has the name of its sender in it.  piper prints that name and
+ * sends its own NAME back to it.  With --start it sends the first datagram, to
+ * PEER.  It ends after COUNT datagrams, or when it gets SIGINT or SIGTERM.
  *
  * Without names, piper forks two children, ping and pong, that send each other
  * datagrams, slowly enough to be read.
@@ -49,9 +49,9 @@ on_signal(int sig)
 }
 
 /*
- * Block SIGINT and SIGTERM, so that they come only while ppoll(2) waits, and end
- * that wait.  If one came between the check of is_over and the wait, the program
- * would go on waiting.
+ * Block SIGINT and SIGTERM, so that they come only while ppoll(2) waits, and
+ * end that wait.  If one came between the check of is_over and the wait, the
+ * program would go on waiting.
  *
  * Returns the mask for ppoll(2).
  */

@@ -8,15 +8,15 @@
  * without looking at them.
  *
  * The parser looks at the lines.  Whoever wrote them may want to take over this
- * process, so it has few rights: it does not have the table, and it cannot write
- * to any file.  It asks the resolver for the address of each name, over a
+ * process, so it has few rights: it does not have the table, and it cannot
+ * write to any file.  It asks the resolver for the address of each name, over a
  * channel between these two, and sends the answer to the parent.
  *
  * The resolver has the open file TABLE, with lines of a name and an address.
  *
  * The parser has a bug: the line "poison" kills it.  Then that line is lost.
- * The supervisor starts a new parser and links it to the resolver, which has run
- * on, and the next lines are answered.
+ * The supervisor starts a new parser and links it to the resolver, which has
+ * run on, and the next lines are answered.
  */
 
 #include <brood.h>
@@ -60,8 +60,8 @@ text_copy(char *text, size_t size, const struct brood_message *msg)
 }
 
 /*
- * A LINK message has come from the host, with the descriptor of a new channel to
- * the sibling.  It takes the place of the old channel, if there was one.
+ * A LINK message has come from the host, with the descriptor of a new channel
+ * to the sibling.  It takes the place of the old channel, if there was one.
  */
 static int
 link_accept(struct brood_channel **link, struct brood_channel *host)

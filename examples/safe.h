@@ -4,8 +4,8 @@
 
 /*
  * Bytes from an unknown sender, made safe to print: a control character, which
- * could be a command to the terminal, is written as \n, ^[ and so on.  This file
- * uses nothing of brood.
+ * could be a command to the terminal, is written as \n, ^[ and so on.  This
+ * file uses nothing of brood.
  */
 
 #define LIBBSD_OPENBSD_VIS	/* libbsd has OpenBSD's and NetBSD's vis(3) */

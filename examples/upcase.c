@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * upcase WORD: the smallest program with a pool.  A worker process puts the word
- * in capitals.  If the worker crashed, this program would go on and report it.
+ * upcase WORD: the smallest program with a pool.  A worker process puts the
+ * word in capitals.  If the worker crashed, this program would go on and report
+ * it.
  */
 
 #include <brood.h>

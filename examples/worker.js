@@ -7,9 +7,10 @@
 // describes the protocol.  To test a worker: brood conformance -- ./worker.js
 //
 // This program reads with fs.readSync() and not with net.Socket, because
-// net.Socket reads ahead, and a worker must not: when a worker dies, brood looks
-// which requests are still in its socket, and gives those to another worker.
-// Node.js cannot receive descriptors, so a request with descriptors is refused.
+// net.Socket reads ahead, and a worker must not: when a worker dies, brood
+// looks which requests are still in its socket, and gives those to another
+// worker.  Node.js cannot receive descriptors, so a request with descriptors is
+// refused.
 
 'use strict';
 

@@ -2,9 +2,9 @@
 
 /*
  * Supervised children: starting, restarting, giving up and stopping, as the
- * events and the pids of the children show it.  Programs, links, descriptors and
- * processes that are killed from outside are in test_children_world.c; output is
- * in test_children_output.c.
+ * events and the pids of the children show it.  Programs, links, descriptors
+ * and processes that are killed from outside are in test_children_world.c;
+ * output is in test_children_output.c.
  */
 
 #include <brood.h>
@@ -113,7 +113,7 @@ mark_order(void *arg)
 
 	order->marks[order->n++] = name[0];
 	if (name[0] == 'a')
-		poll(NULL, 0, 100);	/* so that a fault has time to show */
+		poll(NULL, 0, 100);	/* time for others to start early */
 	order->marks[order->n++] = name[0];
 	return 0;
 }

@@ -536,8 +536,8 @@ struct family {
 };
 
 /*
- * A host that writes the pids of its supervisor, its children and its copy, then
- * waits until it is killed.
+ * A host that writes the pids of its supervisor, its children and its copy,
+ * then waits until it is killed.
  */
 static int
 be_a_host(void *arg)

@@ -89,7 +89,7 @@ pool_round_trip(struct brood_pool *pool, const char *data, size_t len)
 
 Test(pool, payloads_from_0_to_16_mib_come_back_whole)
 {
-	/* Just under, at and over: a header, a page, a socket buffer, limits. */
+	/* Around the sizes of a header, a page, a socket buffer; limits. */
 	static const size_t sizes[] = {
 		0, 1, 2, 23, 24, 25, 4095, 4096, 4097, 65535, 65536, 212960,
 		219263, 219264, 219265, 1u << 20, BROOD_MAX_PAYLOAD - 1,

@@ -273,8 +273,8 @@ Test(pool_kill, supervisor_killed_ends_workers_that_will_not_answer)
 }
 
 /*
- * A host that is to be killed.  It writes its supervisor's pid to the pipe, then
- * a byte for each completion.
+ * A host that is to be killed.  It writes its supervisor's pid to the pipe,
+ * then a byte for each completion.
  */
 struct kill_host {
 	int	 said[2];

@@ -4,10 +4,11 @@
  * on the size of the host, because the supervisor forks and not the host.
  *
  * Two hosts, one with 1 MiB and one with 1 GiB of memory, take turns, so that
- * other work of the machine slows down both.  Each also measures how long a fork
- * of itself takes.  A fork of the large host takes longer by some milliseconds,
- * as the kernel copies its page tables.  If replacing a worker took longer by
- * even half of that in the large host, something would have forked it.
+ * other work of the machine slows down both.  Each also measures how long a
+ * fork of itself takes.  A fork of the large host takes longer by some
+ * milliseconds, as the kernel copies its page tables.  If replacing a worker
+ * took longer by even half of that in the large host, something would have
+ * forked it.
  */
 
 #include "base/fd.h"
@@ -82,8 +83,8 @@ spawn_measure_fork(void)
 }
 
 /*
- * Fill memory.  Without huge pages, as most programs have it: with them there is
- * little to copy in a fork.
+ * Fill memory.  Without huge pages, as most programs have it: with them there
+ * is little to copy in a fork.
  */
 static int
 spawn_grow(size_t size)

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUFFER_IDLE = 16 << 10 };	/* kept while empty */
+/* Memory of at most this size is kept while the buffer is empty. */
+enum { BUFFER_IDLE = 16 << 10 };
 
 int
 brood__buffer_reserve(struct brood__buffer *buf, size_t n)
@@ -44,6 +45,17 @@ brood__buffer_append(struct brood__buffer *buf, const void *bytes, size_t n)
 {
 	if (n > 0)
 		memcpy(buf->bytes + buf->end, bytes, n);
+	buf->end += n;
+}
+
+void
+brood__buffer_insert(struct brood__buffer *buf, size_t at, const void *bytes,
+    size_t n)
+{
+	uint8_t *to = buf->bytes + buf->start + at;
+
+	memmove(to + n, to, brood__buffer_len(buf) - at);
+	memcpy(to, bytes, n);
 	buf->end += n;
 }
 

@@ -3,8 +3,9 @@
 #define BROOD__BUFFER_H
 
 /*
- * Bytes that come in at one end and leave at the other.  Zeroed is empty.  What
- * a large message needed is given back when it has left.
+ * Bytes that come in at one end and leave at the other.  A zeroed buffer is an
+ * empty one.  Memory that a large message needed is freed when the buffer is
+ * empty again.
  */
 
 #include <stddef.h>
@@ -12,9 +13,9 @@
 
 struct brood__buffer {
 	uint8_t *bytes;
-	size_t size;
-	size_t start;
-	size_t end;
+	size_t size;		/* of the memory at bytes */
+	size_t start;		/* offset of the first byte that is there */
+	size_t end;		/* offset behind the last one */
 };
 
 static inline size_t
@@ -36,6 +37,12 @@ int	brood__buffer_reserve(struct brood__buffer *buf, size_t n);
 /* Put n bytes where room was made. */
 void	brood__buffer_append(struct brood__buffer *buf, const void *bytes,
 	    size_t n);
+
+/*
+ * Put n bytes where room was made, in front of what is there from offset at on.
+ */
+void	brood__buffer_insert(struct brood__buffer *buf, size_t at,
+	    const void *bytes, size_t n);
 
 /* Forget the first n bytes. */
 void	brood__buffer_consume(struct brood__buffer *buf, size_t n);

@@ -236,6 +236,20 @@ brood__channel_queue_own(struct brood_channel *ch,
 }
 
 int
+brood__channel_queue_first(struct brood_channel *ch,
+    const struct brood_message *msg, uint64_t after, uint64_t *ret_at)
+{
+	int r;
+
+	r = channel_check_msg(ch, msg);
+	if (r < 0)
+		return r;
+	if (ch->send_error < 0)
+		return ch->send_error;
+	return brood__outbox_insert(&ch->out, msg, after, ret_at);
+}
+
+int
 brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
 {
 	size_t pending = brood__outbox_len(&ch->out);

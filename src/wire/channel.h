@@ -38,7 +38,8 @@ void	brood__channel_set_peer_max(struct brood_channel *channel,
 
 /*
  * Read from the socket once, without waiting.  Gives 1 if anything came, 0 if
- * not, and the errors of brood_channel_recv().
+ * not, and the errors of brood_channel_recv().  Only after brood__channel_next()
+ * has given 0.
  */
 int	brood__channel_fill(struct brood_channel *channel);
 
@@ -82,6 +83,20 @@ int	brood__channel_recv(struct brood_channel *channel, int timeout_ms,
  */
 int	brood__channel_queue_own(struct brood_channel *channel,
 	    const struct brood_message *msg);
+
+/*
+ * The same for a message without descriptors that must not wait, as CANCEL: it
+ * goes in front of all frames of which nothing was sent yet, but behind position
+ * `after`.  That is the end of the frame which the message is about, as
+ * brood__channel_queued() gave it when that frame was queued, so that a CANCEL
+ * never arrives before its request.
+ *
+ * Frames that now come later end later: add BROOD__FRAME_SIZE + msg->len to each
+ * position that is greater than *ret_at, which is where the message was put.
+ * Other positions stay as they are.
+ */
+int	brood__channel_queue_first(struct brood_channel *channel,
+	    const struct brood_message *msg, uint64_t after, uint64_t *ret_at);
 
 /*
  * Position in the stream of bytes received, counted since the channel was made:

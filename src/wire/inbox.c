@@ -102,6 +102,7 @@ brood__inbox_recv(struct brood__inbox *inbox, int socket, int flags)
 	int r;
 
 	inbox_forget_given(inbox);
+	assert(brood__buffer_len(&inbox->bytes) < inbox_want(inbox));
 	missing = inbox_want(inbox) - brood__buffer_len(&inbox->bytes);
 	r = brood__buffer_reserve(&inbox->bytes, missing);
 	if (r < 0)

@@ -61,8 +61,9 @@ int	brood__inbox_init(struct brood__inbox *inbox, uint32_t max_payload,
 void	brood__inbox_fini(struct brood__inbox *inbox);
 
 /*
- * Forget the frame that was given last, and receive once; flags are those of
- * recvmsg(2).  Gives 1 if bytes came.
+ * Receive once; flags are those of recvmsg(2).  Gives 1 if bytes came.  Only
+ * after brood__inbox_next() has said that no frame is complete, or right after
+ * it has given one and no other can be behind it.
  *
  *   -EAGAIN	nothing to receive
  *   -EPIPE	the end of the stream

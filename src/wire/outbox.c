@@ -3,8 +3,8 @@
 /*
  * Frames that wait to be sent.
  *
- * Owns their bytes and descriptors.  Descriptors are closed once they are sent:
- * with the first byte of their frame all of them are.
+ * Owns their bytes, and copies of their descriptors.  The descriptors of a frame
+ * leave with its first byte, all of them, and are closed then.
  */
 
 #include "base/fd.h"
@@ -112,6 +112,29 @@ brood__outbox_append(struct brood__outbox *outbox,
 	return 0;
 }
 
+/*
+ * The kernel has taken n bytes.  If these are not all, find the end of the frame
+ * in which they end, while its header is still here.
+ */
+static void
+outbox_sent(struct brood__outbox *outbox, size_t n)
+{
+	const uint8_t *bytes = outbox->buffer.bytes + outbox->buffer.start;
+	uint64_t begin = outbox->n_sent, at = outbox->begun_end;
+	struct brood__frame frame;
+
+	if (at < begin)
+		at = begin;
+	if (n < brood__outbox_len(outbox))
+		while (at < begin + n &&
+		    brood__frame_decode(bytes + (at - begin), UINT32_MAX,
+		    &frame) == 0)
+			at += BROOD__FRAME_SIZE + frame.length;
+	outbox->begun_end = at;
+	outbox->n_sent += n;
+	brood__buffer_consume(&outbox->buffer, n);
+}
+
 int
 brood__outbox_try(struct brood__outbox *outbox,
     const struct brood_message *msg, int socket)
@@ -137,14 +160,46 @@ brood__outbox_try(struct brood__outbox *outbox,
 		brood__buffer_consume(buffer, brood__buffer_len(buffer));
 		return (int)n;
 	}
-	outbox->n_sent += (uint64_t)n;
-	brood__buffer_consume(buffer, (size_t)n);
+	outbox_sent(outbox, (size_t)n);
+	return 0;
+}
+
+int
+brood__outbox_insert(struct brood__outbox *outbox,
+    const struct brood_message *msg, uint64_t after, uint64_t *ret_at)
+{
+	const size_t size = BROOD__FRAME_SIZE + msg->len;
+	uint8_t header[BROOD__FRAME_SIZE];
+	uint64_t at = outbox->n_sent;
+	struct brood__mark *mark;
+	size_t offset;
+	int r;
+
+	assert(msg->n_fds == 0);
+	if (at < outbox->begun_end)
+		at = outbox->begun_end;
+	if (at < after)
+		at = after;
+	offset = (size_t)(at - outbox->n_sent);
+	assert(offset <= brood__outbox_len(outbox));
+	r = brood__buffer_reserve(&outbox->buffer, size);
+	if (r < 0)
+		return r;
+	STAILQ_FOREACH(mark, &outbox->marks, next)
+		if (mark->at >= at)
+			mark->at += size;
+	outbox_encode(header, msg);
+	brood__buffer_insert(&outbox->buffer, offset, header, sizeof(header));
+	if (msg->len > 0)
+		brood__buffer_insert(&outbox->buffer,
+		    offset + sizeof(header), msg->data, msg->len);
+	*ret_at = at;
 	return 0;
 }
 
 /*
- * From where the stream stands to the next mark, or, standing at a mark, with
- * its descriptors to the mark after it.
+ * Send the bytes up to the next mark.  If the stream stands at a mark, send its
+ * descriptors, and the bytes up to the mark behind it.
  */
 ssize_t
 brood__outbox_send(struct brood__outbox *outbox, int socket, int flags)
@@ -167,7 +222,6 @@ brood__outbox_send(struct brood__outbox *outbox, int socket, int flags)
 		return n;
 	if (is_at_mark)
 		outbox_drop_mark(outbox);
-	outbox->n_sent += (uint64_t)n;
-	brood__buffer_consume(&outbox->buffer, (size_t)n);
+	outbox_sent(outbox, (size_t)n);
 	return n;
 }

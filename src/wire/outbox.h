@@ -9,10 +9,13 @@
  * Frames are appended to one buffer and leave together.  A frame with
  * descriptors starts a sendmsg(2) of its own: a mark remembers its place.
  *
- *	n_sent			n_sent + what is queued
- *	   |  bytes queued	   |
- *	   +-----------+-----------+
- *		    mark: descriptors go with this byte
+ * Places are positions in the stream: bytes since the outbox was made.
+ *
+ *	n_sent	begun_end		n_sent + brood__outbox_len()
+ *	   |	   |			   |
+ *	   +-------+-----------+-----------+
+ *	    rest of  whole	mark: descriptors go with this byte
+ *	    a frame  frames
  */
 
 #include "base/buffer.h"
@@ -27,6 +30,8 @@ struct brood__outbox {
 	struct brood__buffer buffer;
 	STAILQ_HEAD(, brood__mark) marks;
 	uint64_t n_sent;		/* bytes that the kernel has taken */
+	uint64_t begun_end;		/* end of the frame of which a part was
+					   sent; n_sent or less: there is none */
 };
 
 void	brood__outbox_init(struct brood__outbox *outbox);
@@ -51,6 +56,15 @@ int	brood__outbox_reserve(struct brood__outbox *outbox, size_t n);
  */
 int	brood__outbox_try(struct brood__outbox *outbox,
 	    const struct brood_message *msg, int socket);
+
+/*
+ * Insert a frame without descriptors in front of those of which nothing was
+ * sent yet, but behind position `after`, the end of some frame.  Nothing
+ * changes on error.  *ret_at is where the frame was put: what ended behind that
+ * position ends later by the length of the frame.
+ */
+int	brood__outbox_insert(struct brood__outbox *outbox,
+	    const struct brood_message *msg, uint64_t after, uint64_t *ret_at);
 
 /*
  * Send once.  Gives the count of bytes taken; flags are those of sendmsg(2).

@@ -37,9 +37,9 @@ brood__fd_close_all(int *fds, size_t n_fds)
 }
 
 /*
- * How many bytes wait in a stream socket to be received, frames with descriptors
- * included.  There may be fewer: Linux goes on counting bytes of out-of-band
- * data after it has thrown them away.
+ * How many bytes wait in a stream socket to be received, those with descriptors
+ * included.  Without SO_OOBINLINE, which a channel sets, there may be fewer:
+ * Linux goes on counting out-of-band data after it has thrown the data away.
  */
 static inline int
 brood__fd_unread(int fd, size_t *ret_n)

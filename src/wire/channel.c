@@ -70,6 +70,20 @@ channel_set_cloexec(int fd)
 	return fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
+/*
+ * A byte that a peer sends with MSG_OOB becomes a byte of the stream like any
+ * other.  Otherwise the kernel would throw the byte away and yet count it in
+ * FIONREAD, and a frame that lacks it would be waited for until the end of time.
+ * Where UNIX sockets have no out-of-band data this may fail, and is not needed.
+ */
+static void
+channel_set_oob_inline(int fd)
+{
+	int one = 1;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
+}
+
 static int
 channel_check_options(const struct brood_channel_options *options)
 {
@@ -115,6 +129,7 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 		free(ch);
 		return r;
 	}
+	channel_set_oob_inline(fd);
 	ch->max_send = ch->max_payload;
 	ch->max_queued = options->max_queued != 0 ?
 	    options->max_queued : CHANNEL_MAX_QUEUED;

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "support/support.h"
 #include "support/wire.h"
 
@@ -185,6 +186,54 @@ Test(channel_peer, error_neither_waits_nor_cuts_a_frame_in_two)
 		for (ssize_t i = 0; i < n; i++)
 			cr_assert_eq(bytes[i], 0x55);
 	free(bytes);
+	wire_half_free(&half);
+}
+
+/* Linux has out-of-band data on UNIX sockets since 5.15. */
+static bool
+write_urgent(int fd, const void *bytes, size_t len)
+{
+	ssize_t n = send(fd, bytes, len, MSG_OOB | MSG_NOSIGNAL);
+
+	cr_assert(n == (ssize_t)len || (n < 0 && errno == EOPNOTSUPP));
+	return n > 0;
+}
+
+Test(channel_peer, out_of_band_byte_is_a_byte_of_the_stream)
+{
+	struct wire_half half = wire_half_new(NULL);
+	struct wire_header header = { .kind = 3, .length = 4 };
+	uint8_t bytes[WIRE_HEADER + 4];
+	struct brood_message got;
+	size_t n_unread;
+
+	wire_encode(bytes, &header, "text");
+	for (size_t n = 1; n < sizeof(bytes); n++) {
+		if (!write_urgent(half.raw, bytes, n))
+			break;
+		wire_write(half.raw, bytes + n, sizeof(bytes) - n);
+		cr_assert_eq(brood_channel_recv(half.channel, 0, &got), 1,
+		    "after %zu bytes", n);
+		cr_assert_arr_eq(got.data, "text", 4);
+		cr_assert_eq(brood__fd_unread(brood_channel_fd(half.channel),
+		    &n_unread), 0);
+		cr_assert_eq(n_unread, 0);
+	}
+	wire_half_free(&half);
+}
+
+Test(channel_peer, reply_that_ends_in_an_out_of_band_byte_is_received)
+{
+	struct wire_half half = wire_half_new(NULL);
+	struct wire_header header = { .kind = 3, .id = 7, .length = 4 };
+	uint8_t bytes[WIRE_HEADER + 4];
+	struct brood_message got;
+
+	wire_encode(bytes, &header, "text");
+	if (write_urgent(half.raw, bytes, sizeof(bytes))) {
+		cr_assert_eq(brood_channel_recv(half.channel, 200, &got), 1);
+		cr_assert_eq(got.id, 7);
+	}
 	wire_half_free(&half);
 }
 

@@ -53,7 +53,7 @@ settle_cancel_sent(struct brood_pool *pool, struct brood__worker *worker,
 {
 	brood__exchange_drop(pool, worker, pending, BROOD_CANCELED, text);
 	/* This fails only for want of memory: then it works for nothing. */
-	(void)brood__worker_send_kind(worker, BROOD_KIND_CANCEL, pending->id);
+	(void)brood__worker_cancel(worker, pending);
 	brood__lists_touch(&pool->lists, worker);
 }
 

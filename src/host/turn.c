@@ -314,7 +314,7 @@ turn_obey(struct brood_pool *pool, const struct brood__command *command)
 	    command->phase != BROOD__STOP_GOODBYE || worker == NULL)
 		return;
 	worker->gate = brood__control_queued(pool->control);
-	(void)brood__worker_send_kind(worker, BROOD_KIND_GOODBYE, 0);
+	(void)brood__worker_say_goodbye(worker);
 	brood__lists_touch(&pool->lists, worker);
 }
 

@@ -149,13 +149,35 @@ brood__worker_send(struct brood__worker *worker,
 	return 0;
 }
 
+/* Requests that were queued behind the place of the CANCEL end later now. */
 int
-brood__worker_send_kind(struct brood__worker *worker, enum brood_kind kind,
-    uint64_t id)
+brood__worker_cancel(struct brood__worker *worker,
+    const struct brood__pending *pending)
 {
-	struct brood_message msg = { .kind = kind, .id = id };
+	struct brood_message msg = {
+		.kind = BROOD_KIND_CANCEL,
+		.id = pending->id,
+	};
+	struct brood__pending *other;
+	uint64_t at;
+	int r;
 
-	return brood__channel_queue(worker->channel, &msg);
+	r = brood__channel_queue_first(worker->channel, &msg, pending->end,
+	    &at);
+	if (r < 0)
+		return r;
+	TAILQ_FOREACH(other, &worker->requests, next)
+		if (other->end > at)
+			other->end += BROOD__FRAME_SIZE;
+	return 0;
+}
+
+int
+brood__worker_say_goodbye(struct brood__worker *worker)
+{
+	struct brood_message msg = { .kind = BROOD_KIND_GOODBYE };
+
+	return brood__channel_queue_own(worker->channel, &msg);
 }
 
 struct brood__pending *

@@ -147,9 +147,11 @@ bool	brood__worker_has_room(const struct brood__worker *worker,
 int	brood__worker_send(struct brood__worker *worker,
 	    struct brood__pending *pending, int64_t now_ms);
 
-/* Queue a frame without payload: CANCEL, GOODBYE. */
-int	brood__worker_send_kind(struct brood__worker *worker,
-	    enum brood_kind kind, uint64_t id);
+/* Tell it that a request which it has is canceled, before it reads others. */
+int	brood__worker_cancel(struct brood__worker *worker,
+	    const struct brood__pending *pending);
+
+int	brood__worker_say_goodbye(struct brood__worker *worker);
 
 struct brood__pending *
 	brood__worker_find(const struct brood__worker *worker, uint64_t id);

@@ -34,6 +34,7 @@
 
 #include <brood/child.h>
 #include <brood/event.h>
+#include <brood/restart.h>
 #include <brood/worker.h>
 
 #ifdef __cplusplus
@@ -41,34 +42,6 @@ extern "C" {
 #endif
 
 struct brood_supervisor;
-
-/*
- * Which children are restarted when one has ended and is started again, or is
- * restarted by brood_supervisor_restart().  The others are stopped first, the
- * last one of the list first.  A child that has ended and is not started again
- * does not affect the others.
- */
-enum brood_strategy {
-	BROOD_ONE_FOR_ONE = 0,	/* only that one */
-	BROOD_ONE_FOR_ALL,	/* all children */
-	BROOD_REST_FOR_ONE,	/* that one, and those after it in the list */
-};
-
-/* Whether a child that has ended, without being told to, is started again. */
-enum brood_restart {
-	/* Always. */
-	BROOD_PERMANENT = 0,
-	/*
-	 * After an abnormal end: by a signal, with an exit status other than 0,
-	 * or before it was ready.
-	 */
-	BROOD_TRANSIENT,
-	/* Never, and not when others are restarted by the strategy either. */
-	BROOD_TEMPORARY,
-};
-
-/* A child that exits with this status is never started again. */
-#define BROOD_EXIT_DONE		125
 
 /*
  * One child.  A field that is 0 has its default.  Set fn, and setup if needed;

@@ -13,6 +13,7 @@
 #include "host/config.h"
 #include "host/children_turn.h"
 #include "host/specs.h"
+#include "supervisor/setup.h"
 #include "wire/channel.h"
 
 #include <errno.h>
@@ -111,6 +112,8 @@ children_fork(struct brood_supervisor *sup,
 	int r;
 
 	r = brood__specs_init(&specs, options, &config);
+	if (r == 0)
+		r = brood__setup_can_hold(sup->n_children, config.n_keep_fds);
 	if (r == 0)
 		r = brood__control_new(&sup->control, &config);
 	brood__specs_fini(&specs);

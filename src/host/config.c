@@ -31,10 +31,10 @@ brood__config_check_child(const struct brood__config_child *child)
 }
 
 void
-brood__config_set_kind(struct brood__kind *kind,
+brood__config_set_spec(struct brood__slot_spec *spec,
     const struct brood__config_child *child)
 {
-	*kind = (struct brood__kind) {
+	*spec = (struct brood__slot_spec) {
 		.spawn.name = child->name,
 		.spawn.fn = child->fn,
 		.spawn.setup = child->setup,

@@ -36,7 +36,7 @@ struct brood__config_child {
 int	brood__config_check_child(const struct brood__config_child *child);
 
 /* For the supervisor process; points into child. */
-void	brood__config_set_kind(struct brood__kind *kind,
+void	brood__config_set_spec(struct brood__slot_spec *spec,
 	    const struct brood__config_child *child);
 
 /* The restart limits, 0 being the defaults: 0 or -EINVAL. */

@@ -121,8 +121,8 @@ control_stop_ms(const struct brood__supervisor_config *config)
 {
 	int64_t sum = CONTROL_MARGIN_MS;
 
-	for (size_t i = 0; i < config->n_kinds; i++)
-		sum += config->kinds[i].shutdown_ms;
+	for (size_t i = 0; i < config->n_specs; i++)
+		sum += config->specs[i].shutdown_ms;
 	return sum > INT_MAX ? INT_MAX : (int)sum;
 }
 

@@ -17,6 +17,7 @@
 #include "host/config.h"
 #include "host/settle.h"
 #include "host/turn.h"
+#include "supervisor/setup.h"
 #include "worker/serve.h"
 
 #include <errno.h>
@@ -57,6 +58,23 @@ pool_worker(struct brood_channel *channel, void *arg)
 	    options->arg) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+/*
+ * Do the descriptors of this process and of the supervisor process suffice for
+ * so many workers, of which n_there are there?  One more may be there while it
+ * replaces another.
+ */
+static int
+pool_has_room(const struct brood_pool *pool, unsigned n_workers,
+    unsigned n_there)
+{
+	int r;
+
+	r = brood__control_has_room(2 * (size_t)(n_workers - n_there) +
+	    BROOD__CONFIG_SPARE_FDS);
+	return r < 0 ? r : brood__setup_can_hold((size_t)n_workers + 1,
+	    pool->n_keep_fds);
+}
+
 static int
 pool_fork(struct brood_pool *pool, const struct brood_pool_options *options)
 {
@@ -80,10 +98,10 @@ pool_fork(struct brood_pool *pool, const struct brood_pool_options *options)
 		.boot_ms = options->boot_ms,
 		.shutdown_ms = options->shutdown_ms,
 	};
-	struct brood__kind kind;
+	struct brood__slot_spec spec;
 	struct brood__supervisor_config config = {
-		.kinds = &kind,
-		.n_kinds = 1,
+		.specs = &spec,
+		.n_specs = 1,
 		.keep_fds = options->keep_fds,
 		.n_keep_fds = options->n_keep_fds,
 	};
@@ -97,11 +115,10 @@ pool_fork(struct brood_pool *pool, const struct brood_pool_options *options)
 		r = brood__config_set_sink(&config, options->stderr_fd,
 		    options->prefix_stderr);
 	if (r == 0)
-		r = brood__control_has_room(2 * (size_t)pool->fleet.target +
-		    BROOD__CONFIG_SPARE_FDS);
+		r = pool_has_room(pool, pool->fleet.target, 0);
 	if (r < 0)
 		return r;
-	brood__config_set_kind(&kind, &child);
+	brood__config_set_spec(&spec, &child);
 	return brood__control_new(&pool->control, &config);
 }
 
@@ -154,6 +171,7 @@ brood_pool_new(struct brood_pool **ret_pool,
 	pool->max_payload = options->max_payload != 0 ?
 	    options->max_payload : BROOD_MAX_PAYLOAD;
 	pool->fds_from_worker = options->fds_from_worker;
+	pool->n_keep_fds = options->n_keep_fds;
 	pool->wake_ms = BROOD__NEVER;
 	brood__queue_init(&pool->queue);
 	brood__lists_init(&pool->lists, options->in_flight != 0 ?
@@ -448,8 +466,7 @@ brood_pool_resize(struct brood_pool *pool, unsigned workers)
 	    brood__queue_is_closed(&pool->queue))
 		return -ESHUTDOWN;
 	if (workers > target)
-		r = brood__control_has_room(2 * (size_t)(workers - target) +
-		    BROOD__CONFIG_SPARE_FDS);
+		r = pool_has_room(pool, workers, target);
 	if (r == 0)
 		r = brood__fleet_resize(&pool->fleet, workers);
 	return r < 0 ? r : pool_act(pool);

@@ -52,6 +52,7 @@ struct brood_pool {
 	unsigned max_queued;
 	size_t max_payload;
 	bool fds_from_worker;
+	size_t n_keep_fds;		/* how many the supervisor keeps open */
 
 	struct brood__ready *ready;
 	struct brood__control *control;

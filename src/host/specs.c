@@ -55,7 +55,7 @@ specs_is_linked(const struct brood_supervisor_options *options,
  * of descriptors; the host's end of its channel does not.
  */
 static void
-specs_set_kinds(struct brood__specs *specs,
+specs_set_specs(struct brood__specs *specs,
     const struct brood_supervisor_options *options)
 {
 	for (size_t i = 0; i < options->n_children; i++) {
@@ -67,7 +67,7 @@ specs_set_kinds(struct brood__specs *specs,
 		    specs_is_linked(options, spec->name))
 			specs->options[i].channel.max_fds = 1;
 		child.options = &specs->options[i];
-		brood__config_set_kind(&specs->kinds[i], &child);
+		brood__config_set_spec(&specs->specs[i], &child);
 	}
 }
 
@@ -103,7 +103,7 @@ brood__specs_init(struct brood__specs *specs,
 	int r;
 
 	*config = (struct brood__supervisor_config) {
-		.n_kinds = options->n_children,
+		.n_specs = options->n_children,
 		.is_ordered = true,
 		.strategy = options->strategy,
 	};
@@ -119,12 +119,12 @@ brood__specs_init(struct brood__specs *specs,
 		return r;
 	specs->options = reallocarray(NULL, options->n_children,
 	    sizeof(*specs->options));
-	specs->kinds = reallocarray(NULL, options->n_children,
-	    sizeof(*specs->kinds));
-	if (specs->options == NULL || specs->kinds == NULL)
+	specs->specs = reallocarray(NULL, options->n_children,
+	    sizeof(*specs->specs));
+	if (specs->options == NULL || specs->specs == NULL)
 		return -ENOMEM;
-	specs_set_kinds(specs, options);
-	config->kinds = specs->kinds;
+	specs_set_specs(specs, options);
+	config->specs = specs->specs;
 	config->keep_fds = specs->fds;
 	return 0;
 }
@@ -132,7 +132,7 @@ brood__specs_init(struct brood__specs *specs,
 void
 brood__specs_fini(struct brood__specs *specs)
 {
-	free(specs->kinds);
+	free(specs->specs);
 	free(specs->options);
 	free(specs->fds);
 }

@@ -3,15 +3,15 @@
 #define BROOD__SPECS_H
 
 /*
- * The options of a supervisor, as the supervisor process wants them: one kind
- * for each child, and all descriptors to keep in one list.
+ * The options of a supervisor, as the supervisor process wants them: one slot
+ * spec for each child, and all descriptors to keep in one list.
  */
 
 #include "host/config.h"
 
 struct brood__specs {
-	struct brood__kind *kinds;
-	struct brood_child_options *options;	/* what kinds point to */
+	struct brood__slot_spec *specs;
+	struct brood_child_options *options;	/* what specs point to */
 	int *fds;
 };
 

@@ -3,15 +3,17 @@
 /*
  * The sink of what children print.
  *
- * Owns its descriptor and what is left of a line.  Writes never wait:
+ * Owns its descriptor and what is left of a line that was written in part.
+ * Writes never wait.  How, depends on what the descriptor is:
  *
- *	1. On a socket, MSG_DONTWAIT.
- *	2. A pipe or terminal is opened once more by way of /proc, as an open
- *	   file of this process's own: O_NONBLOCK then is nobody else's.
- *	3. A file does not make anyone wait.
- *	4. A pipe or terminal that cannot be opened again (no /proc, another
- *	   uid's): after POLLOUT, at most PIPE_BUF bytes.  That waits on a pipe
- *	   if another writer was faster, and on a terminal with little room.
+ *	1. A socket: MSG_DONTWAIT.
+ *	2. A pipe or terminal: this process opens it again by way of /proc.  That
+ *	   gives an open file of its own, whose O_NONBLOCK nobody else sees.
+ *	3. A file: writing to it does not wait.
+ *	4. A pipe or terminal that cannot be opened again (there is no /proc, or
+ *	   it belongs to another user): write after poll(2) has said POLLOUT.
+ *	   That can wait if another writer was faster, or if a terminal has
+ *	   little room.
  */
 
 #include "base/fd.h"
@@ -29,18 +31,21 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The controlling side of a terminal: to open it would make another one. */
+/*
+ * Is this the controlling side of a pseudo-terminal?  Opening that again by its
+ * name in /proc would make another pseudo-terminal.
+ */
 static bool
-sink_is_master(int fd)
+log_sink_is_master(int fd)
 {
 	char name[64];
 
 	return ptsname_r(fd, name, sizeof(name)) == 0;
 }
 
-/* Put an open file of this process's own in the place of fd. */
+/* Replace fd, at its number, by an open file that only this process has. */
 static bool
-sink_reopen(int fd)
+log_sink_reopen(int fd)
 {
 	char path[32];
 	int own;
@@ -58,20 +63,25 @@ sink_reopen(int fd)
 }
 
 void
-brood__sink_init(struct brood__sink *sink, int fd)
+brood__log_sink_init(struct brood__log_sink *sink, int fd)
 {
 	struct stat st;
 
-	*sink = (struct brood__sink) { .fd = fd };
-	if (fd < 0 || fstat(fd, &st) < 0)
+	*sink = (struct brood__log_sink) { .fd = fd };
+	if (fd < 0)
 		return;
-	sink->is_socket = S_ISSOCK(st.st_mode);
-	if (S_ISFIFO(st.st_mode) || (isatty(fd) && !sink_is_master(fd)))
-		sink->is_own = sink_reopen(fd);
+	sink->kind = BROOD__LOG_SINK_SHARED;
+	if (fstat(fd, &st) < 0)
+		return;
+	if (S_ISSOCK(st.st_mode))
+		sink->kind = BROOD__LOG_SINK_SOCKET;
+	else if ((S_ISFIFO(st.st_mode) ||
+	    (isatty(fd) && !log_sink_is_master(fd))) && log_sink_reopen(fd))
+		sink->kind = BROOD__LOG_SINK_OWN;
 }
 
 static bool
-sink_has_room(const struct brood__sink *sink)
+log_sink_has_room(const struct brood__log_sink *sink)
 {
 	struct pollfd pfd = { .fd = sink->fd, .events = POLLOUT };
 
@@ -79,23 +89,24 @@ sink_has_room(const struct brood__sink *sink)
 }
 
 static ssize_t
-sink_try(struct brood__sink *sink, const char *bytes, size_t n)
+log_sink_try(struct brood__log_sink *sink, const char *bytes, size_t n)
 {
+	bool is_socket = sink->kind == BROOD__LOG_SINK_SOCKET;
 	ssize_t r;
 
-	if (!sink->is_socket && !sink->is_own && !sink_has_room(sink))
+	if (sink->kind == BROOD__LOG_SINK_SHARED && !log_sink_has_room(sink))
 		return -EAGAIN;
 	do {
-		r = sink->is_socket ?
+		r = is_socket ?
 		    send(sink->fd, bytes, n, MSG_DONTWAIT | MSG_NOSIGNAL) :
 		    write(sink->fd, bytes, n);
 	} while (r < 0 && errno == EINTR);
 	return r < 0 ? -errno : r;
 }
 
-/* Keep what is left of a line; all others wait for it. */
+/* Keep what is left of a line; no other line is written before it. */
 static void
-sink_keep(struct brood__sink *sink, const char *bytes, size_t n)
+log_sink_keep(struct brood__log_sink *sink, const char *bytes, size_t n)
 {
 	memmove(sink->rest, bytes, n);
 	sink->rest_len = n;
@@ -103,36 +114,39 @@ sink_keep(struct brood__sink *sink, const char *bytes, size_t n)
 }
 
 bool
-brood__sink_flush(struct brood__sink *sink)
+brood__log_sink_flush(struct brood__log_sink *sink)
 {
 	ssize_t n;
 
 	sink->is_full = false;
 	if (sink->rest_len == 0)
 		return true;
-	n = sink_try(sink, sink->rest, sink->rest_len);
+	n = log_sink_try(sink, sink->rest, sink->rest_len);
 	if (n == -EAGAIN)
 		n = 0;
-	if (n < 0)
+	if (n < 0)		/* another error: the rest is lost */
 		n = (ssize_t)sink->rest_len;
-	sink_keep(sink, sink->rest + n, sink->rest_len - (size_t)n);
+	log_sink_keep(sink, sink->rest + n, sink->rest_len - (size_t)n);
 	return !sink->is_full;
 }
 
 bool
-brood__sink_write(struct brood__sink *sink, const char *bytes, size_t len)
+brood__log_sink_write(struct brood__log_sink *sink, const char *bytes,
+    size_t len)
 {
 	ssize_t n;
 
 	assert(len <= sizeof(sink->rest));
-	if (!brood__sink_flush(sink))
+	if (sink->kind == BROOD__LOG_SINK_NONE)
+		return true;
+	if (!brood__log_sink_flush(sink))
 		return false;
-	n = sink_try(sink, bytes, len);
+	n = log_sink_try(sink, bytes, len);
 	if (n == -EAGAIN) {
 		sink->is_full = true;
 		return false;
 	}
 	if (n > 0)
-		sink_keep(sink, bytes + n, len - (size_t)n);
+		log_sink_keep(sink, bytes + n, len - (size_t)n);
 	return true;
 }

@@ -11,128 +11,203 @@
 #include "supervisor/log_stream.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
-enum {
-	OUTPUT_FINISH = 64,	/* reads after its end: a full pipe, 64 KiB */
-};
+/*
+ * How often the pipe of a child that has ended is read.  A full pipe has 64 KiB,
+ * in lines of 1 KiB.  The child's own children may still be writing to it, so
+ * its end may never come.
+ */
+enum { LOG_STREAM_LAST_READS = 64 };
 
 int
-brood__output_init(struct brood__output *out, int *ret_child_fd)
+brood__log_stream_open(struct brood__log_stream *stream,
+    struct brood__ready *ready, uint64_t token, int *ret_child_fd)
 {
-	int fds[2];
+	int fds[2], r;
 
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return -errno;
-	/* Of this end alone: the ends of a pipe are open files of their own. */
-	if (fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0) {
-		int r = -errno;
-
+	/* Both ends of a pipe are open files: this is about one of them. */
+	r = fcntl(fds[0], F_SETFL, O_NONBLOCK) < 0 ? -errno :
+	    brood__ready_add(ready, fds[0], POLLIN, token);
+	if (r < 0) {
 		brood__fd_close_all(fds, 2);
 		return r;
 	}
-	memset(out, 0, sizeof(*out));
-	out->fd = fds[0];
+	*stream = (struct brood__log_stream) {
+		.state = BROOD__LOG_STREAM_READING,
+		.fd = fds[0],
+		.ready = ready,
+		.token = token,
+	};
 	*ret_child_fd = fds[1];
 	return 0;
 }
 
-void
-brood__output_fini(struct brood__output *out)
+static void
+log_stream_pause(struct brood__log_stream *stream)
 {
-	out->fd = brood__fd_close(out->fd);
+	if (stream->state == BROOD__LOG_STREAM_READING)
+		brood__ready_remove(stream->ready, stream->fd);
+	stream->state = BROOD__LOG_STREAM_PAUSED;
+}
+
+void
+brood__log_stream_close(struct brood__log_stream *stream)
+{
+	if (stream->state == BROOD__LOG_STREAM_CLOSED)
+		return;
+	if (stream->state == BROOD__LOG_STREAM_READING)
+		brood__ready_remove(stream->ready, stream->fd);
+	stream->fd = brood__fd_close(stream->fd);
+	stream->state = BROOD__LOG_STREAM_CLOSED;
 }
 
 static void
-output_keep_tail(struct brood__output *out, const char *bytes, size_t n)
+log_stream_keep_tail(struct brood__log_stream *stream, const char *bytes,
+    size_t n)
 {
 	size_t over;
 
-	if (n >= sizeof(out->tail)) {
-		bytes += n - sizeof(out->tail);
-		n = sizeof(out->tail);
+	if (n >= sizeof(stream->tail)) {
+		bytes += n - sizeof(stream->tail);
+		n = sizeof(stream->tail);
 	}
-	over = out->tail_len + n > sizeof(out->tail) ?
-	    out->tail_len + n - sizeof(out->tail) : 0;
-	memmove(out->tail, out->tail + over, out->tail_len - over);
-	memcpy(out->tail + out->tail_len - over, bytes, n);
-	out->tail_len += n - over;
+	over = stream->tail_len + n > sizeof(stream->tail) ?
+	    stream->tail_len + n - sizeof(stream->tail) : 0;
+	memmove(stream->tail, stream->tail + over, stream->tail_len - over);
+	memcpy(stream->tail + stream->tail_len - over, bytes, n);
+	stream->tail_len += n - over;
 }
 
-/* Write n bytes of the line buffer as one line.  0 if they must wait. */
-static int
-output_write_line(struct brood__output *out, struct brood__sink *sink,
-    size_t n)
+/* Write n bytes of the line buffer as one line.  False: the sink is full. */
+static bool
+log_stream_write_line(struct brood__log_stream *stream,
+    struct brood__log_sink *sink, size_t n)
 {
-	char bytes[sizeof(out->prefix) + BROOD__LINE_MAX + 1];
-	size_t len = out->prefix_len;
+	char bytes[sizeof(stream->prefix) + BROOD__LOG_STREAM_LINE + 1];
+	size_t len = stream->prefix_len;
 
-	_Static_assert(sizeof(bytes) <= BROOD__SINK_LINE, "a line fits");
-	if (sink->fd >= 0) {
-		memcpy(bytes, out->prefix, len);
-		memcpy(bytes + len, out->line, n);
-		len += n;
-		if (bytes[len - 1] != '\n')
-			bytes[len++] = '\n';
-		if (!brood__sink_write(sink, bytes, len))
-			return 0;
-	}
-	out->line_len -= n;
-	memmove(out->line, out->line + n, out->line_len);
-	return 1;
+	_Static_assert(sizeof(bytes) <= BROOD__LOG_SINK_LINE, "a line fits");
+	memcpy(bytes, stream->prefix, len);
+	memcpy(bytes + len, stream->line, n);
+	len += n;
+	if (bytes[len - 1] != '\n')
+		bytes[len++] = '\n';
+	if (!brood__log_sink_write(sink, bytes, len))
+		return false;
+	stream->line_len -= n;
+	memmove(stream->line, stream->line + n, stream->line_len);
+	return true;
 }
 
-/* Pass on the lines that are complete; one longer than the buffer is cut. */
-static int
-output_write_lines(struct brood__output *out, struct brood__sink *sink)
+/* Pass on the lines that are complete; one that fills the buffer is cut. */
+static bool
+log_stream_write_lines(struct brood__log_stream *stream,
+    struct brood__log_sink *sink)
 {
 	const char *end;
 	size_t n;
 
-	while (out->line_len > 0) {
-		end = memchr(out->line, '\n', out->line_len);
-		if (end == NULL && out->line_len < sizeof(out->line))
-			return 1;
-		n = end != NULL ? (size_t)(end - out->line) + 1 :
-		    out->line_len;
-		if (output_write_line(out, sink, n) == 0)
-			return 0;
+	while (stream->line_len > 0) {
+		end = memchr(stream->line, '\n', stream->line_len);
+		if (end == NULL && stream->line_len < sizeof(stream->line))
+			return true;
+		n = end != NULL ? (size_t)(end - stream->line) + 1 :
+		    stream->line_len;
+		if (!log_stream_write_line(stream, sink, n))
+			return false;
 	}
-	return 1;
+	return true;
 }
 
-int
-brood__output_pump(struct brood__output *out, struct brood__sink *sink)
+/*
+ * Pass on and read once.  Gives 1 if there may be more, 0 if not now, -EAGAIN
+ * if the sink is full, -EPIPE at the end of the pipe.
+ */
+static int
+log_stream_step(struct brood__log_stream *stream,
+    struct brood__log_sink *sink)
 {
-	char *free_line = out->line;
+	char *end;
 	ssize_t n;
 
-	if (output_write_lines(out, sink) == 0)
+	if (!log_stream_write_lines(stream, sink))
 		return -EAGAIN;
-	free_line += out->line_len;
+	end = stream->line + stream->line_len;
 	do {
-		n = read(out->fd, free_line, sizeof(out->line) - out->line_len);
+		n = read(stream->fd, end,
+		    sizeof(stream->line) - stream->line_len);
 	} while (n < 0 && errno == EINTR);
 	if (n <= 0)
 		return n == 0 ? -EPIPE : errno == EAGAIN ? 0 : -errno;
-	output_keep_tail(out, free_line, (size_t)n);
-	out->line_len += (size_t)n;
-	return output_write_lines(out, sink) == 0 ? -EAGAIN : 1;
+	log_stream_keep_tail(stream, end, (size_t)n);
+	stream->line_len += (size_t)n;
+	return log_stream_write_lines(stream, sink) ? 1 : -EAGAIN;
+}
+
+/* Write the last line, complete or not, if the sink has room. */
+static void
+log_stream_end(struct brood__log_stream *stream, struct brood__log_sink *sink)
+{
+	if (stream->line_len > 0)
+		(void)log_stream_write_line(stream, sink, stream->line_len);
+	stream->line_len = 0;
+	brood__log_stream_close(stream);
 }
 
 void
-brood__output_finish(struct brood__output *out, struct brood__sink *sink)
+brood__log_stream_read(struct brood__log_stream *stream,
+    struct brood__log_sink *sink)
 {
-	int r = 1, n = 0;
+	int r;
 
-	while (out->fd >= 0 && r == 1 && n++ < OUTPUT_FINISH)
-		r = brood__output_pump(out, sink);
-	/* The sink takes no more: keep the end for the report at least. */
-	while (r == -EAGAIN && n++ < 2 * OUTPUT_FINISH) {
-		out->line_len = 0;
-		r = brood__output_pump(out, sink);
+	if (stream->state != BROOD__LOG_STREAM_READING)
+		return;
+	r = log_stream_step(stream, sink);
+	if (r == -EAGAIN)
+		log_stream_pause(stream);
+	else if (r < 0)
+		log_stream_end(stream, sink);
+}
+
+int
+brood__log_stream_resume(struct brood__log_stream *stream,
+    struct brood__log_sink *sink)
+{
+	int r;
+
+	if (stream->state != BROOD__LOG_STREAM_PAUSED ||
+	    !log_stream_write_lines(stream, sink))
+		return 0;
+	r = brood__ready_add(stream->ready, stream->fd, POLLIN,
+	    stream->token);
+	if (r == 0)
+		stream->state = BROOD__LOG_STREAM_READING;
+	return r;
+}
+
+void
+brood__log_stream_finish(struct brood__log_stream *stream,
+    struct brood__log_sink *sink)
+{
+	int r = 1;
+
+	if (stream->state == BROOD__LOG_STREAM_CLOSED)
+		return;
+	for (int i = 0; i < LOG_STREAM_LAST_READS && r == 1; i++)
+		r = log_stream_step(stream, sink);
+	/*
+	 * The sink takes no more.  What the child printed last is still wanted
+	 * for the tail: drop the lines, and read on.
+	 */
+	for (int i = 0; i < LOG_STREAM_LAST_READS && r == -EAGAIN; i++) {
+		stream->line_len = 0;
+		r = log_stream_step(stream, sink);
+		if (r == 1)
+			r = -EAGAIN;
 	}
-	if (out->line_len > 0 && r != -EAGAIN)
-		(void)output_write_line(out, sink, out->line_len);
-	out->line_len = 0;
+	log_stream_end(stream, sink);
 }

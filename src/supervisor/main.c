@@ -1,46 +1,48 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The supervisor process.
+ * The loop of the supervisor process.
  *
- * Owns the slots and the control channel.  One turn of its loop:
+ * Owns the slots and the control channel.  One turn:
  *
  *	1. collect the dead, without judging them
- *	2. read all commands: one says which child was given a request, and was
- *	   sent before that request; so it is known by now of every dead child
+ *	2. read all commands: the host says USED before it sends a process its
+ *	   first request, so by now this is known of every dead process
  *	3. look at what children say and print
  *	4. judge the dead
- *	5. do what is due, and stop and start what may be
- *	6. send notices
+ *	5. flush the notices: room for new ones lets starts go on
+ *	6. decide from the states and the time: stop, start, offer
+ *	7. flush again, and set the alarm
  *
- * Which slots must stop or wait for others is decided here: in the order of
- * starting and stopping, and by the strategy when one ends.
+ * Steps 2, 4 and 6 do nothing for which there is no memory to tell the host of
+ * it.  What they leave is still there in the next turn, SUPERVISOR_RETRY_MS
+ * later: a command in the socket, a process on the list of the dead, a slot in
+ * its state.
  */
 
 #include "base/clock.h"
-#include "base/fd.h"
 #include "base/self_pipe.h"
-#include "supervisor/main.h"
+#include "supervisor/commands.h"
+#include "supervisor/notice.h"
+#include "supervisor/setup.h"
 #include "wire/channel.h"
 
 #include <sys/wait.h>
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	SUPERVISOR_EVENTS = 64,		/* looked at in one turn */
-	SUPERVISOR_STARTING = 32,	/* children on their way at a time */
-	SUPERVISOR_SLOTS = 1 << 20,
 	SUPERVISOR_BACKLOG = 256 << 10,	/* bytes of notices; then no starts */
-	SUPERVISOR_RETRY_MS = 10,
+	SUPERVISOR_RETRY_MS = 10,	/* until memory is asked for again */
 };
 
 enum {
-	TOKEN_CONTROL = 16,		/* beyond enum brood__token */
+	TOKEN_CONTROL = 16,		/* beyond enum brood__slot_token */
 	TOKEN_SIGNAL,
 	TOKEN_SINK,
 	TOKEN_HOST,
@@ -48,87 +50,25 @@ enum {
 
 struct supervisor {
 	const struct brood__supervisor_config *config;
-	struct brood__nest nest;
-	struct brood__slot **slots;
-	unsigned n_slots;
+	struct brood__shared shared;
+	struct brood__slots slots;
+	struct brood__commands commands;
+	STAILQ_HEAD(, brood__slot) ended;	/* reaped, not judged yet */
+	int signal_fd;
 	bool is_sink_watched;
-	bool is_stopping;	/* all of them, for good */
-	int signal_fd;		/* tells of SIGCHLD */
-	short control_events;
-	int64_t retry_ms;	/* to flush; BROOD__NEVER: when there is room */
+	short control_events;	/* what the control channel is watched for */
+
+	/* Found out in this turn, acted on at its end. */
+	bool is_short;		/* no memory: look again in RETRY_MS */
+	bool is_socket_full;	/* wait for room in the control channel */
 };
-
-/* The process itself */
-
-/*
- * Signals are blocked still, as they were around the fork.
- *
- * The program decides what a signal from outside means, and tells: a terminal's
- * and a shutting system's go to every process at once, and so do those that are
- * sent by the program's name, which is this process's too.  SIGXFSZ would come
- * from a sink that is a file at its limit.  SIGKILL stays.
- */
-static void
-supervisor_set_signals(void)
-{
-	static const int ignored[] = {
-		SIGALRM, SIGHUP, SIGINT, SIGPIPE, SIGQUIT, SIGTERM, SIGTSTP,
-		SIGTTIN, SIGTTOU, SIGUSR1, SIGUSR2, SIGXFSZ,
-	};
-	struct sigaction sa = { .sa_handler = SIG_DFL };
-
-	for (int sig = 1; sig < NSIG; sig++)
-		(void)sigaction(sig, &sa, NULL);
-	sa.sa_handler = SIG_IGN;
-	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
-		(void)sigaction(ignored[i], &sa, NULL);
-}
-
-static int
-supervisor_catch_sigchld(struct supervisor *sup)
-{
-	static const int signals[] = { SIGCHLD, 0 };
-	sigset_t none;
-
-	sup->signal_fd = brood__self_pipe_open(signals);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	return sup->signal_fd < 0 ? sup->signal_fd : 0;
-}
-
-/* Descriptors 0 to 2 are never free: others would be given their numbers. */
-static int
-supervisor_set_stdio(void)
-{
-	int fd = open("/dev/null", O_RDWR);
-
-	if (fd < 0)
-		return -errno;
-	for (int i = 0; i <= STDERR_FILENO; i++)
-		if (fd != i && dup2(fd, i) < 0)
-			return -errno;
-	if (fd > STDERR_FILENO)
-		(void)close(fd);
-	return 0;
-}
-
-static void
-supervisor_raise_nofile(struct rlimit *ret_before)
-{
-	struct rlimit limit;
-
-	(void)getrlimit(RLIMIT_NOFILE, ret_before);
-	limit = *ret_before;
-	limit.rlim_cur = limit.rlim_max;
-	(void)setrlimit(RLIMIT_NOFILE, &limit);
-}
 
 static int
 supervisor_close_others(const struct brood__supervisor_config *config,
     int control_fd)
 {
 	size_t n = config->n_keep_fds;
-	int *fds;
+	int *fds, r;
 
 	fds = reallocarray(NULL, n + 3, sizeof(*fds));
 	if (fds == NULL)
@@ -140,224 +80,99 @@ supervisor_close_others(const struct brood__supervisor_config *config,
 		fds[n++] = config->sink_fd;
 	if (config->host_fd >= 0)
 		fds[n++] = config->host_fd;
-	brood__spawn_close_others(fds, n);
+	r = brood__setup_fds(fds, n);
 	free(fds);
-	return 0;
+	return r;
+}
+
+static int
+supervisor_watch(struct supervisor *sup, int fd, unsigned token)
+{
+	return brood__ready_add(sup->shared.ready, fd, POLLIN,
+	    (uint64_t)token << 32);
+}
+
+static int
+supervisor_open(struct supervisor *sup, int control_fd)
+{
+	static const struct brood_channel_options options = {
+		.max_queued = SIZE_MAX / 2,	/* see SUPERVISOR_BACKLOG */
+	};
+	int host_fd = sup->config->host_fd, r;
+
+	r = brood_channel_new(&sup->shared.control, control_fd, &options);
+	if (r < 0)
+		return r;
+	r = brood__ready_new(&sup->shared.ready);
+	if (r == 0)
+		r = supervisor_watch(sup, control_fd, TOKEN_CONTROL);
+	if (r == 0)
+		r = supervisor_watch(sup, sup->signal_fd, TOKEN_SIGNAL);
+	if (r == 0 && host_fd >= 0)
+		r = supervisor_watch(sup, host_fd, TOKEN_HOST);
+	return r;
 }
 
 static int
 supervisor_init(struct supervisor *sup,
     const struct brood__supervisor_config *config, int control_fd)
 {
-	static const struct brood_channel_options options = {
-		.max_queued = SIZE_MAX / 2,	/* see SUPERVISOR_BACKLOG */
-	};
 	int r;
 
 	*sup = (struct supervisor) {
 		.config = config,
-		.nest.has_prefix = config->has_prefix,
+		.shared.has_prefix = config->has_prefix,
 		.control_events = POLLIN,
-		.retry_ms = BROOD__NEVER,
+		.slots.config = config,
+		.slots.order = &sup->shared.order,
+		.commands.shared = &sup->shared,
+		.commands.slots = &sup->slots,
 	};
+	STAILQ_INIT(&sup->ended);
+	RB_INIT(&sup->shared.by_pid);
+	brood__order_init(&sup->shared.order, config->is_ordered,
+	    config->strategy);
+	brood__setup_signals();
 	r = supervisor_close_others(config, control_fd);
-	if (r == 0)
-		r = supervisor_set_stdio();
-	brood__sink_init(&sup->nest.sink, config->sink_fd);
-	if (r == 0)
-		r = supervisor_catch_sigchld(sup);
-	if (r == 0)
-		r = brood_channel_new(&sup->nest.control, control_fd, &options);
-	if (r == 0)
-		r = brood__ready_new(&sup->nest.ready);
-	if (r == 0)
-		r = brood__ready_add(sup->nest.ready, control_fd, POLLIN,
-		    (uint64_t)TOKEN_CONTROL << 32);
-	if (r == 0)
-		r = brood__ready_add(sup->nest.ready, sup->signal_fd,
-		    POLLIN, (uint64_t)TOKEN_SIGNAL << 32);
-	if (r == 0 && config->host_fd >= 0)
-		r = brood__ready_add(sup->nest.ready, config->host_fd, POLLIN,
-		    (uint64_t)TOKEN_HOST << 32);
-	return r;
-}
-
-/* Commands */
-
-static struct brood__slot *
-supervisor_slot(const struct supervisor *sup, unsigned index)
-{
-	return index < sup->n_slots ? sup->slots[index] : NULL;
-}
-
-/* The slot of the process that is meant; NULL if another one is there now. */
-static struct brood__slot *
-supervisor_process(const struct supervisor *sup,
-    const struct brood__command *command)
-{
-	struct brood__slot *slot = supervisor_slot(sup, command->slot);
-
-	return slot != NULL && slot->generation == command->generation ?
-	    slot : NULL;
-}
-
-/* Slots come into being up to the one that is asked for. */
-static int
-supervisor_grow(struct supervisor *sup, unsigned index)
-{
-	const struct brood__supervisor_config *config = sup->config;
-	struct brood__slot **slots;
-	int r;
-
-	if (index >= SUPERVISOR_SLOTS ||
-	    (config->n_kinds > 1 && index >= config->n_kinds))
-		return -EINVAL;
-	if (index < sup->n_slots)
-		return 0;
-	slots = reallocarray(sup->slots, index + 1, sizeof(*slots));
-	if (slots == NULL)
-		return -ENOMEM;
-	sup->slots = slots;
-	while (sup->n_slots <= index) {
-		r = brood__slot_new(&slots[sup->n_slots], sup->n_slots,
-		    &config->kinds[config->n_kinds > 1 ? sup->n_slots : 0],
-		    config->intensity, config->period_ms);
-		if (r < 0)
-			return r;
-		sup->n_slots++;
-	}
+	if (r < 0)
+		return r;
+	brood__log_sink_init(&sup->shared.sink, config->sink_fd);
+	sup->signal_fd = brood__setup_sigchld();
+	if (sup->signal_fd < 0)
+		return sup->signal_fd;
+	r = supervisor_open(sup, control_fd);
+	if (r < 0)
+		return r;
+	brood__setup_nofile(&sup->shared.nofile);
+	sup->slots.nofile = sup->shared.nofile.rlim_max;
 	return 0;
 }
 
-static void
-supervisor_fill(struct supervisor *sup, const struct brood__command *command,
-    int64_t now_ms)
-{
-	struct brood__slot *slot;
-
-	if (supervisor_grow(sup, command->slot) < 0)
-		_exit(EXIT_FAILURE);
-	slot = sup->slots[command->slot];
-	/* The slots after it wait for it; a process that is ready has no one. */
-	if (slot->state != BROOD__SLOT_READY)
-		slot->is_ordered = sup->config->is_ordered;
-	brood__slot_fill(slot, command->revision, now_ms);
-}
-
-/* From now on the strategy has no say: what ends meanwhile stays ended. */
-static void
-supervisor_stop_all(struct supervisor *sup)
-{
-	sup->is_stopping = true;
-	for (unsigned i = 0; i < sup->n_slots; i++) {
-		sup->slots[i]->is_doomed = true;
-		sup->slots[i]->is_refill = false;
-		sup->slots[i]->is_ordered = false;
-	}
-}
-
-/* One is restarted: by the strategy, others with it. */
-static void
-supervisor_doom_group(struct supervisor *sup, const struct brood__slot *slot)
-{
-	unsigned from = sup->config->strategy == BROOD_ONE_FOR_ALL ? 0 :
-	    slot->index + 1;
-
-	if (sup->config->strategy == BROOD_ONE_FOR_ONE || sup->is_stopping)
-		return;
-	for (unsigned i = from; i < sup->n_slots; i++) {
-		struct brood__slot *other = sup->slots[i];
-
-		if (other == slot || other->state == BROOD__SLOT_EMPTY ||
-		    other->state == BROOD__SLOT_GIVEN_UP)
-			continue;
-		other->is_ordered = true;
-		other->is_doomed = brood__slot_is_alive(other);
-		other->is_refill = other->kind->restart != BROOD_TEMPORARY;
-	}
-}
-
-static void
-supervisor_stop(struct supervisor *sup, const struct brood__command *command,
-    int64_t now_ms)
-{
-	struct brood__slot *slot = supervisor_slot(sup, command->slot);
-
-	if (slot == NULL)
-		return;
-	/* To be gone for good is asked of the slot, not of one child. */
-	if (command->is_refill && command->generation != slot->generation)
-		return;
-	if (command->is_refill && brood__slot_is_alive(slot)) {
-		slot->is_ordered = sup->config->is_ordered;
-		supervisor_doom_group(sup, slot);
-	}
-	brood__slot_stop(slot, &sup->nest, command->phase, command->is_refill,
-	    now_ms);
-}
-
-static void
-supervisor_obey(struct supervisor *sup, const struct brood__command *command,
-    int64_t now_ms)
-{
-	struct brood__slot *process = supervisor_process(sup, command);
-
-	switch (command->kind) {
-	case BROOD__COMMAND_FILL:
-		supervisor_fill(sup, command, now_ms);
-		break;
-	case BROOD__COMMAND_USED:
-		if (process != NULL)
-			process->is_used = true;
-		break;
-	case BROOD__COMMAND_ADOPTED:
-		if (process != NULL)
-			brood__slot_adopted(process);
-		break;
-	case BROOD__COMMAND_LATER:
-		if (process != NULL)
-			brood__slot_offer_later(process, now_ms);
-		break;
-	case BROOD__COMMAND_STOP:
-		supervisor_stop(sup, command, now_ms);
-		break;
-	case BROOD__COMMAND_STOP_ALL:
-		supervisor_stop_all(sup);
-		break;
-	}
-}
+/* The host */
 
 static void
 supervisor_lose_host(struct supervisor *sup)
 {
-	if (sup->nest.is_host_gone)
+	if (sup->shared.host == BROOD__HOST_GONE)
 		return;
-	sup->nest.is_host_gone = true;
-	brood__ready_remove(sup->nest.ready,
-	    brood_channel_fd(sup->nest.control));
+	brood__ready_remove(sup->shared.ready,
+	    brood_channel_fd(sup->shared.control));
 	if (sup->config->host_fd >= 0)
-		brood__ready_remove(sup->nest.ready, sup->config->host_fd);
-	supervisor_stop_all(sup);
+		brood__ready_remove(sup->shared.ready, sup->config->host_fd);
+	brood__commands_stop_all(&sup->shared, BROOD__HOST_GONE);
 }
 
 static void
 supervisor_read_control(struct supervisor *sup, int64_t now_ms)
 {
-	struct brood__command command;
-	struct brood_message msg;
 	int r;
 
-	if (sup->nest.is_host_gone)
+	if (sup->shared.host == BROOD__HOST_GONE)
 		return;
-	while ((r = brood__channel_recv(sup->nest.control, 0, &msg)) == 1) {
-		if (msg.len != sizeof(command)) {
-			r = -EPROTO;
-			break;
-		}
-		memcpy(&command, msg.data, sizeof(command));
-		supervisor_obey(sup, &command, now_ms);
-	}
-	if (r < 0 && r != -ENOMEM && r != -ENOBUFS)
+	r = brood__commands_read(&sup->commands, now_ms);
+	if (r == -ENOMEM || r == -ENOBUFS)
+		sup->is_short = true;
+	else if (r < 0)
 		supervisor_lose_host(sup);
 }
 
@@ -366,34 +181,43 @@ supervisor_read_control(struct supervisor *sup, int64_t now_ms)
 static void
 supervisor_collect(struct supervisor *sup)
 {
+	struct brood__slot *slot;
 	int status;
 	pid_t pid;
 
 	while (brood__self_pipe_next(sup->signal_fd) != 0)
 		continue;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		for (unsigned i = 0; i < sup->n_slots; i++)
-			if (sup->slots[i]->pid == pid) {
-				sup->slots[i]->is_dead = true;
-				sup->slots[i]->status = status;
-			}
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		slot = brood__slot_reap(&sup->shared, pid, status);
+		if (slot != NULL)
+			STAILQ_INSERT_TAIL(&sup->ended, slot, ended);
+	}
+}
+
+static void
+supervisor_judge_one(struct supervisor *sup, struct brood__slot *slot,
+    int64_t now_ms)
+{
+	bool was_asked = slot->order.state == BROOD__SLOT_STOPPING;
+
+	brood__slot_on_exit(slot, &sup->shared, now_ms);
+	if (!was_asked && slot->order.state == BROOD__SLOT_WAITING &&
+	    sup->shared.host == BROOD__HOST_SERVED)
+		brood__order_restarted(&sup->shared.order, &slot->order);
 }
 
 static void
 supervisor_judge(struct supervisor *sup, int64_t now_ms)
 {
-	for (unsigned i = 0; i < sup->n_slots; i++) {
-		struct brood__slot *slot = sup->slots[i];
-		bool was_asked = slot->state == BROOD__SLOT_STOPPING;
+	struct brood__slot *slot;
 
-		if (!slot->is_dead)
-			continue;
-		brood__slot_bury(slot, &sup->nest, now_ms);
-		if (!was_asked && slot->state == BROOD__SLOT_WAITING) {
-			if (sup->config->strategy != BROOD_ONE_FOR_ONE)
-				slot->is_ordered = true;
-			supervisor_doom_group(sup, slot);
+	while ((slot = STAILQ_FIRST(&sup->ended)) != NULL) {
+		if (brood__notice_reserve(&sup->shared) < 0) {
+			sup->is_short = true;
+			return;
 		}
+		STAILQ_REMOVE_HEAD(&sup->ended, ended);
+		supervisor_judge_one(sup, slot, now_ms);
 	}
 }
 
@@ -402,163 +226,148 @@ supervisor_look(struct supervisor *sup, const struct brood__ready_event *event,
     int64_t now_ms)
 {
 	struct brood__slot *slot =
-	    supervisor_slot(sup, (unsigned)(event->token & UINT32_MAX));
+	    brood__slots_get(&sup->slots, (unsigned)event->token);
 
 	switch (event->token >> 32) {
 	case BROOD__TOKEN_BOOT:
-		brood__slot_greet(slot, &sup->nest, now_ms);
+		brood__slot_on_hello(slot, &sup->shared, now_ms);
 		break;
-	case BROOD__TOKEN_OUTPUT:
-		brood__slot_pump(slot, &sup->nest);
+	case BROOD__TOKEN_STREAM:
+		brood__log_stream_read(&slot->stream, &sup->shared.sink);
 		break;
 	case TOKEN_SINK:
-		/* Whose line had to wait may be dead, and nobody else asks. */
-		(void)brood__sink_flush(&sup->nest.sink);
-		for (unsigned i = 0; i < sup->n_slots; i++)
-			if (!sup->slots[i]->is_watched)
-				brood__slot_pump(sup->slots[i], &sup->nest);
+		(void)brood__log_sink_flush(&sup->shared.sink);
 		break;
 	case TOKEN_HOST:
 		supervisor_lose_host(sup);
 		break;
-	default:			/* control, signal: read in any case */
+	default:	/* control and signal are read in each turn anyway */
 		break;
 	}
 }
 
-/* Starting and stopping */
+/* Deciding */
 
 static enum brood__stop_phase
-supervisor_rung(struct supervisor *sup, struct brood__slot *slot)
+supervisor_first_phase(struct supervisor *sup, const struct brood__slot *slot)
 {
-	struct brood__notice notice = { 0 };
+	struct brood__notice notice = {
+		.kind = BROOD__NOTICE_STOPPING,
+		.slot = slot->order.index,
+		.generation = slot->generation,
+		.revision = slot->process_revision,
+		.pid = slot->pid,
+	};
 
-	/* Only the host can say GOODBYE; by itself this side starts at TERM. */
-	if (sup->nest.is_host_gone || slot->is_refill)
+	/* Only the host can say GOODBYE, to what it has adopted. */
+	if (sup->shared.host == BROOD__HOST_GONE ||
+	    slot->order.stop_pending == BROOD__ORDER_REPLACE ||
+	    slot->order.state != BROOD__SLOT_ADOPTED)
 		return BROOD__STOP_TERM;
-	if (slot->state == BROOD__SLOT_READY &&
-	    slot->offer == BROOD__OFFER_NONE)
-		brood__slot_notify(slot, &sup->nest, &notice,
-		    BROOD__NOTICE_STOPPING);
+	brood__notice_queue(&sup->shared, &notice);
 	return BROOD__STOP_GOODBYE;
 }
 
-/* Stop what is doomed: the last first, in order or all at once. */
-static bool
-supervisor_stop_doomed(struct supervisor *sup, int64_t now_ms)
+static void
+supervisor_stop_pending(struct supervisor *sup, int64_t now_ms)
 {
-	bool is_busy = false;
+	struct brood__order *order = &sup->shared.order;
+	struct brood__order_slot *next = NULL;
+	struct brood__slot *slot;
+	bool is_refill;
 
-	for (unsigned i = sup->n_slots; i-- > 0;) {
-		struct brood__slot *slot = sup->slots[i];
-
-		if (slot->is_doomed)
-			brood__slot_stop(slot, &sup->nest,
-			    supervisor_rung(sup, slot), slot->is_refill,
-			    now_ms);
-		slot->is_doomed = false;
-		if (slot->state != BROOD__SLOT_STOPPING)
-			continue;
-		is_busy = true;
-		if (sup->config->is_ordered)
-			break;
+	while ((next = brood__order_next_stop(order, next)) != NULL) {
+		if (brood__notice_reserve(&sup->shared) < 0) {
+			sup->is_short = true;
+			return;
+		}
+		slot = brood__slot_of(next);
+		is_refill = next->stop_pending == BROOD__ORDER_REPLACE;
+		brood__slot_stop(slot, &sup->shared,
+		    supervisor_first_phase(sup, slot), is_refill, now_ms);
 	}
-	return is_busy;
 }
 
 static bool
 supervisor_may_start(const struct supervisor *sup)
 {
-	return !sup->nest.is_host_gone &&
-	    brood__channel_queued(sup->nest.control) -
-	    brood__channel_sent(sup->nest.control) < SUPERVISOR_BACKLOG;
+	return sup->shared.host == BROOD__HOST_SERVED &&
+	    brood__channel_queued(sup->shared.control) -
+	    brood__channel_sent(sup->shared.control) < SUPERVISOR_BACKLOG;
 }
 
-/* Do what is due; starts wait for those before them, if in order. */
 static void
-supervisor_do_due(struct supervisor *sup, bool is_stopping, int64_t now_ms)
+supervisor_start_due(struct supervisor *sup, int64_t now_ms)
 {
-	unsigned n_starting = 0;
-	bool is_blocked = !supervisor_may_start(sup) ||
-	    (is_stopping && sup->config->is_ordered);
+	struct brood__order *order = &sup->shared.order;
+	struct brood__order_slot *next;
+	struct brood__order_pass pass;
 
-	for (unsigned i = 0; i < sup->n_slots; i++)
-		n_starting += sup->slots[i]->state == BROOD__SLOT_STARTING;
-	for (unsigned i = 0; i < sup->n_slots; i++) {
-		struct brood__slot *slot = sup->slots[i];
-		bool is_start = slot->state == BROOD__SLOT_WAITING;
-
-		if (slot->due_ms <= now_ms && !(is_start &&
-		    (is_blocked || n_starting >= SUPERVISOR_STARTING))) {
-			n_starting += is_start;
-			brood__slot_due(slot, &sup->nest, now_ms);
+	if (!supervisor_may_start(sup))
+		return;
+	brood__order_begin(order, &pass, now_ms);
+	while ((next = brood__order_next_start(order, &pass, now_ms)) != NULL) {
+		if (brood__notice_reserve(&sup->shared) < 0) {
+			sup->is_short = true;
+			return;
 		}
-		if (slot->is_ordered)
-			is_blocked = true;
+		if (brood__slot_start(brood__slot_of(next), &sup->shared,
+		    now_ms) < 0)
+			brood__order_set_short(order, now_ms);
 	}
 }
 
-/* When to look again by itself: a start that is blocked waits for an event. */
-static int64_t
-supervisor_next_due(const struct supervisor *sup, int64_t now_ms)
+static void
+supervisor_look_at_slots(struct supervisor *sup, int64_t now_ms)
 {
-	int64_t due_ms = sup->retry_ms;
+	struct brood__log_sink *sink = &sup->shared.sink;
 
-	for (unsigned i = 0; i < sup->n_slots; i++) {
-		const struct brood__slot *slot = sup->slots[i];
+	for (unsigned i = 0; i < sup->slots.n_slots; i++) {
+		struct brood__slot *slot = sup->slots.list[i];
 
-		if (slot->state == BROOD__SLOT_WAITING &&
-		    slot->due_ms <= now_ms)
-			continue;
-		if (slot->due_ms < due_ms)
-			due_ms = slot->due_ms;
+		brood__slot_on_timeout(slot, now_ms);
+		if (!sup->is_socket_full && brood__slot_offer(slot,
+		    &sup->shared, now_ms) == -EAGAIN)
+			sup->is_socket_full = true;
+		if (!sink->is_full &&
+		    brood__log_stream_resume(&slot->stream, sink) < 0)
+			sup->is_short = true;
 	}
-	return due_ms;
 }
 
-static bool
-supervisor_is_done(const struct supervisor *sup)
-{
-	if (!sup->nest.is_host_gone)
-		return false;
-	for (unsigned i = 0; i < sup->n_slots; i++)
-		if (brood__slot_is_alive(sup->slots[i]))
-			return false;
-	return true;
-}
-
-/* The host may be waiting to hear that nobody is left. */
-static void
-supervisor_say_goodbye(struct supervisor *sup)
-{
-	struct brood_message msg = { .kind = BROOD_KIND_GOODBYE };
-
-	if (brood__channel_queue(sup->nest.control, &msg) == 0)
-		(void)brood__channel_flush(sup->nest.control, 0);
-}
-
-/* The loop */
+/* The end of a turn */
 
 static void
-supervisor_flush(struct supervisor *sup, int64_t now_ms)
+supervisor_flush(struct supervisor *sup)
 {
-	struct brood_channel *control = sup->nest.control;
-	int fd = brood_channel_fd(control), r;
-	short events;
+	int r;
 
-	if (sup->nest.is_host_gone)
+	if (sup->shared.host == BROOD__HOST_GONE)
 		return;
-	r = brood__channel_flush(control, 0);
-	if (r == -EPIPE) {
+	r = brood__channel_flush(sup->shared.control, 0);
+	if (r == -EPIPE)
 		supervisor_lose_host(sup);
+	else if (r == -EAGAIN)
+		sup->is_socket_full = true;
+	else if (r < 0)
+		sup->is_short = true;
+}
+
+static void
+supervisor_watch_control(struct supervisor *sup)
+{
+	short events = 0;
+
+	if (sup->shared.host == BROOD__HOST_GONE)
 		return;
-	}
-	/* Too many descriptors under way, no memory: no event tells the end. */
-	sup->retry_ms = r < 0 && r != -EAGAIN ? now_ms + SUPERVISOR_RETRY_MS :
-	    BROOD__NEVER;
-	events = r == -EAGAIN ? POLLIN | POLLOUT : POLLIN;
-	if (events != sup->control_events &&
-	    brood__ready_change(sup->nest.ready, fd, events,
+	/*
+	 * Without memory no command can be read, and perhaps nothing sent: the
+	 * channel would stay ready, and this process would not sleep.
+	 */
+	if (!sup->is_short)
+		events = sup->is_socket_full ? POLLIN | POLLOUT : POLLIN;
+	if (events != sup->control_events && brood__ready_change(
+	    sup->shared.ready, brood_channel_fd(sup->shared.control), events,
 	    (uint64_t)TOKEN_CONTROL << 32) == 0)
 		sup->control_events = events;
 }
@@ -566,16 +375,42 @@ supervisor_flush(struct supervisor *sup, int64_t now_ms)
 static void
 supervisor_watch_sink(struct supervisor *sup)
 {
-	struct brood__sink *sink = &sup->nest.sink;
+	struct brood__log_sink *sink = &sup->shared.sink;
 
 	if (sink->is_full && !sup->is_sink_watched)
-		sup->is_sink_watched = brood__ready_add(sup->nest.ready,
+		sup->is_sink_watched = brood__ready_add(sup->shared.ready,
 		    sink->fd, POLLOUT, (uint64_t)TOKEN_SINK << 32) == 0;
 	else if (!sink->is_full && sup->is_sink_watched) {
-		brood__ready_remove(sup->nest.ready, sink->fd);
+		brood__ready_remove(sup->shared.ready, sink->fd);
 		sup->is_sink_watched = false;
 	}
+	if (sink->is_full && !sup->is_sink_watched)
+		sup->is_short = true;
 }
+
+/*
+ * When to look again without an event.  A start that is due and may not be made
+ * waits for what order.h says, or, while too many notices are queued, for room
+ * in the control channel.  A flush that made room just now is no event to come:
+ * so the alarm is set to now if something could start after all.
+ */
+static int64_t
+supervisor_next_due(const struct supervisor *sup, int64_t now_ms)
+{
+	const struct brood__order *order = &sup->shared.order;
+	struct brood__order_pass pass;
+	int64_t due_ms = brood__order_next_due(order, now_ms);
+
+	if (sup->is_short && now_ms + SUPERVISOR_RETRY_MS < due_ms)
+		due_ms = now_ms + SUPERVISOR_RETRY_MS;
+	if (!supervisor_may_start(sup) || sup->is_short)
+		return due_ms;
+	brood__order_begin(order, &pass, now_ms);
+	return brood__order_next_start(order, &pass, now_ms) != NULL ?
+	    now_ms : due_ms;
+}
+
+/* The loop */
 
 static void
 supervisor_turn(struct supervisor *sup)
@@ -584,21 +419,46 @@ supervisor_turn(struct supervisor *sup)
 	int64_t now_ms;
 	int n;
 
-	n = brood__ready_wait(sup->nest.ready, -1, events, SUPERVISOR_EVENTS);
-	if (n < 0)
-		_exit(EXIT_FAILURE);
+	n = brood__ready_wait(sup->shared.ready, -1, events,
+	    SUPERVISOR_EVENTS);
 	now_ms = brood__now_ms();
+	sup->is_short = sup->is_socket_full = false;
 	supervisor_collect(sup);
 	supervisor_read_control(sup, now_ms);
 	for (int i = 0; i < n; i++)
 		supervisor_look(sup, &events[i], now_ms);
 	supervisor_judge(sup, now_ms);
-	supervisor_do_due(sup, supervisor_stop_doomed(sup, now_ms), now_ms);
-	supervisor_flush(sup, now_ms);
+	supervisor_flush(sup);
+	supervisor_stop_pending(sup, now_ms);
+	supervisor_start_due(sup, now_ms);
+	supervisor_look_at_slots(sup, now_ms);
+	supervisor_flush(sup);
 	supervisor_watch_sink(sup);
-	/* By the same now: what came due since was not looked at. */
-	(void)brood__ready_alarm(sup->nest.ready,
+	supervisor_watch_control(sup);
+	/* By the same now_ms: what came due since then was not looked at. */
+	(void)brood__ready_alarm(sup->shared.ready,
 	    supervisor_next_due(sup, now_ms));
+}
+
+static bool
+supervisor_is_done(const struct supervisor *sup)
+{
+	if (sup->shared.host != BROOD__HOST_GONE)
+		return false;
+	for (unsigned i = 0; i < sup->slots.n_slots; i++)
+		if (brood__order_is_alive(&sup->slots.list[i]->order))
+			return false;
+	return true;
+}
+
+/* The host may be waiting to hear that no child is left. */
+static void
+supervisor_say_goodbye(struct supervisor *sup)
+{
+	struct brood_message msg = { .kind = BROOD_KIND_GOODBYE };
+
+	if (brood__channel_queue(sup->shared.control, &msg) == 0)
+		(void)brood__channel_flush(sup->shared.control, 0);
 }
 
 _Noreturn void
@@ -608,10 +468,8 @@ brood__supervisor_run(const struct brood__supervisor_config *config,
 	struct supervisor sup;
 
 	(void)setpgid(0, 0);
-	supervisor_set_signals();
 	if (supervisor_init(&sup, config, control_fd) < 0)
 		_exit(EXIT_FAILURE);
-	supervisor_raise_nofile(&sup.nest.nofile);
 	while (!supervisor_is_done(&sup))
 		supervisor_turn(&sup);
 	supervisor_say_goodbye(&sup);

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__SUPERVISOR_H
-#define BROOD__SUPERVISOR_H
+#ifndef BROOD__MAIN_H
+#define BROOD__MAIN_H
 
 /*
- * The supervisor process: the parent of all children, forked once from the host
- * and alone with its slots from then on.
+ * The supervisor process: the parent of all children.  The host forks it once.
+ * From then on it is alone with its slots.
  *
  * It acts on three things: what the host commands on the control channel, what
- * its children do, and time.  It never waits for the host: what it has to say
- * is queued, and while too much is, nothing is started.  The end of the control
- * channel is the end of the host, or the end of the host itself where that can
- * be watched: all children are stopped, and it exits.
+ * its children do, and time.  It never waits for the host: its notices are
+ * queued, and while too many are queued it starts nothing.
+ *
+ * When the control channel ends, or the host itself where that can be watched,
+ * it stops all children and exits.
  */
 
 #include "supervisor/slot.h"
 
 struct brood__supervisor_config {
-	const struct brood__kind *kinds;
-	size_t n_kinds;		/* 1: every slot is of it; else one slot each */
+	/* What fills the slots.  1: it fills all slots.  Else one per slot. */
+	const struct brood__slot_spec *specs;
+	size_t n_specs;
 	bool is_ordered;	/* start in order, stop in reverse */
 	enum brood_strategy strategy;
 	unsigned intensity;
@@ -25,13 +27,13 @@ struct brood__supervisor_config {
 	int sink_fd;		/* -1: what children print is dropped */
 	int host_fd;		/* of host_watch.h; -1: there is none */
 	bool has_prefix;
-	const int *keep_fds;	/* of all kinds together */
+	const int *keep_fds;	/* those of all specs together */
 	size_t n_keep_fds;
 };
 
 /*
- * Be the supervisor, in a process forked for it with all signals blocked.
- * control_fd, sink_fd and host_fd are above 2.
+ * Be the supervisor, in a process that was forked for it with all signals
+ * blocked.  control_fd, sink_fd and host_fd are above 2.
  */
 _Noreturn void
 	brood__supervisor_run(const struct brood__supervisor_config *config,

@@ -111,8 +111,9 @@ enum brood__notice_kind {
 	BROOD__NOTICE_GIVEN_UP,
 
 	/*
-	 * To hosts that sent STOP_ALL: this process, which they have adopted,
-	 * is the next to stop; they say GOODBYE to it.
+	 * This process, which the host has adopted, is the next to be stopped
+	 * for good: by STOP_ALL, or because its group restarts without it.  The
+	 * host says GOODBYE to it.
 	 */
 	BROOD__NOTICE_STOPPING,
 

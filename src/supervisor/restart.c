@@ -2,13 +2,13 @@
 /*
  * The restart policy of one slot.
  *
- * Owns the ring of failure times and the delay.  Knows no clock and no
- * process, and not who was to blame: the caller tells it only of failures that
+ * Owns the ring of failure times and the delay.  Knows no clock and no process,
+ * and does not judge who was to blame: its caller tells it only of failures that
  * count.
  *
- * Invariants: the ring holds the last intensity + 1 failures, so that the slot
- * is given up exactly when it is full and its oldest entry is still within the
- * period; delay_ms is 0 or within the two bounds.
+ * Invariants: the ring holds the last intensity + 1 failures, so a slot is given
+ * up when the ring is full and its oldest entry still lies within the period;
+ * delay_ms is 0 or within the two bounds.
  */
 
 #include "supervisor/restart.h"
@@ -17,32 +17,32 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* Gives whether that was one too many. */
+/* Write down a failure; true if it is one too many. */
 static bool
-restart_record(struct brood__restart *restart, int64_t now_ms)
+restart_add(struct brood__restart_record *record, int64_t now_ms)
 {
-	unsigned size = restart->intensity + 1;
+	unsigned size = record->intensity + 1;
 
-	restart->failures[restart->next] = now_ms;
-	restart->next = (restart->next + 1) % size;
-	if (restart->n_failures < size)
-		restart->n_failures++;
-	if (restart->n_failures < size)
+	record->failures[record->next] = now_ms;
+	record->next = (record->next + 1) % size;
+	if (record->n_failures < size)
+		record->n_failures++;
+	if (record->n_failures < size)
 		return false;
-	return now_ms - restart->failures[restart->next] <= restart->period_ms;
+	/* The ring is full, so the oldest failure is the next to be replaced. */
+	return now_ms - record->failures[record->next] <= record->period_ms;
 }
 
-/* Was the child that failed ready for so long that the past is forgotten? */
 static bool
-restart_was_healthy(const struct brood__restart *restart, int64_t now_ms)
+restart_was_healthy(const struct brood__restart_record *record, int64_t now_ms)
 {
-	int64_t healthy_ms = 2 * (int64_t)restart->delay_ms;
+	int64_t healthy_ms = 2 * (int64_t)record->delay_ms;
 
-	if (restart->ready_ms < 0)
+	if (record->ready_ms < 0)
 		return false;
 	if (healthy_ms < BROOD__RESTART_HEALTHY_MS)
 		healthy_ms = BROOD__RESTART_HEALTHY_MS;
-	return now_ms - restart->ready_ms >= healthy_ms;
+	return now_ms - record->ready_ms >= healthy_ms;
 }
 
 static int
@@ -56,7 +56,7 @@ restart_next_delay(int delay_ms)
 }
 
 int
-brood__restart_init(struct brood__restart *restart, unsigned intensity,
+brood__restart_init(struct brood__restart_record *record, unsigned intensity,
     int period_ms)
 {
 	int64_t *failures;
@@ -66,7 +66,7 @@ brood__restart_init(struct brood__restart *restart, unsigned intensity,
 	failures = calloc(intensity + 1, sizeof(*failures));
 	if (failures == NULL)
 		return -ENOMEM;
-	*restart = (struct brood__restart){
+	*record = (struct brood__restart_record){
 		.intensity = intensity,
 		.period_ms = period_ms,
 		.ready_ms = -1,
@@ -76,40 +76,40 @@ brood__restart_init(struct brood__restart *restart, unsigned intensity,
 }
 
 void
-brood__restart_fini(struct brood__restart *restart)
+brood__restart_fini(struct brood__restart_record *record)
 {
-	free(restart->failures);
-	restart->failures = NULL;
+	free(record->failures);
+	record->failures = NULL;
 }
 
 void
-brood__restart_forget(struct brood__restart *restart)
+brood__restart_forget(struct brood__restart_record *record)
 {
-	restart->delay_ms = 0;
-	restart->ready_ms = -1;
-	restart->n_failures = restart->next = 0;
+	record->delay_ms = 0;
+	record->ready_ms = -1;
+	record->n_failures = record->next = 0;
 }
 
 void
-brood__restart_ready(struct brood__restart *restart, int64_t now_ms)
+brood__restart_ready(struct brood__restart_record *record, int64_t now_ms)
 {
 	assert(now_ms >= 0);
-	restart->ready_ms = now_ms;
+	record->ready_ms = now_ms;
 }
 
 /*
- * Health resets the delay alone: the window of failures slides by itself, and
- * a period longer than the healthy time is there to see slow crash loops.
+ * A healthy child resets the delay, but takes no failure off the ring: a program
+ * that crashes once an hour is to be found out by a period of some hours.
  */
 int
-brood__restart_failed(struct brood__restart *restart, int64_t now_ms)
+brood__restart_failed(struct brood__restart_record *record, int64_t now_ms)
 {
 	assert(now_ms >= 0);
-	if (restart_was_healthy(restart, now_ms))
-		restart->delay_ms = 0;
-	restart->ready_ms = -1;
-	if (restart_record(restart, now_ms))
+	if (restart_was_healthy(record, now_ms))
+		record->delay_ms = 0;
+	record->ready_ms = -1;
+	if (restart_add(record, now_ms))
 		return -1;
-	restart->delay_ms = restart_next_delay(restart->delay_ms);
-	return restart->delay_ms;
+	record->delay_ms = restart_next_delay(record->delay_ms);
+	return record->delay_ms;
 }

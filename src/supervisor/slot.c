@@ -1,40 +1,49 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * One slot of the supervisor process; its states are in slot.h.
+ * One slot of the supervisor process.
  *
- * Owns the child's pid until it is reaped, both ends of the child's socketpair
- * until they are handed to the host with READY, and the pipe of its output.
- * Every change of state goes through slot_enter().
+ * Owns the process's pid until it is reaped, both ends of its socketpair until
+ * the host has adopted them, and the pipe of what it prints.
  *
- * Failures are judged in one place, brood__slot_bury(): whatever goes wrong
- * with a child, it is killed, and what was seen first is kept for the report.
+ * Whatever goes wrong with a process, it is killed, and brood__slot_on_exit()
+ * judges its end.  There is no other way out of a state that has a process.
  */
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/names.h"
+#include "supervisor/judge.h"
+#include "supervisor/notice.h"
 #include "supervisor/slot.h"
-#include "wire/channel.h"
-#include "wire/frame.h"
 
-#include <sys/wait.h>
-
+#include <assert.h>
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-	SLOT_GREETING_MAX = 1024,	/* of a HELLO, or an ERROR instead */
-	SLOT_OFFER_MS = 100,		/* from LATER to the next READY */
+	SLOT_LATER_MS = 100,	/* from LATER to the next READY */
+	SLOT_RETRY_MS = 10,	/* from a READY that the kernel refused */
 };
+
+_Static_assert(offsetof(struct brood__slot, order) == 0,
+    "brood__slot_of() casts");
+
+static int
+slot_compare_pids(const struct brood__slot *a, const struct brood__slot *b)
+{
+	return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+RB_PROTOTYPE(brood__slots_by_pid, brood__slot, by_pid, slot_compare_pids)
+RB_GENERATE(brood__slots_by_pid, brood__slot, by_pid, slot_compare_pids)
 
 int
 brood__slot_new(struct brood__slot **ret_slot, unsigned index,
-    const struct brood__kind *kind, unsigned intensity, int period_ms)
+    const struct brood__slot_spec *spec, unsigned intensity, int period_ms)
 {
 	struct brood__slot *slot;
 	int r;
@@ -42,16 +51,17 @@ brood__slot_new(struct brood__slot **ret_slot, unsigned index,
 	slot = calloc(1, sizeof(*slot));
 	if (slot == NULL)
 		return -ENOMEM;
-	r = brood__restart_init(&slot->restart, intensity, period_ms);
+	r = brood__restart_init(&slot->record, intensity, period_ms);
 	if (r < 0) {
 		free(slot);
 		return r;
 	}
-	slot->index = index;
-	slot->kind = kind;
-	slot->due_ms = BROOD__NEVER;
-	slot->host_socket = slot->child_socket = -1;
-	slot->report_fd = slot->output.fd = -1;
+	slot->order.index = index;
+	slot->order.restart = spec->restart;
+	slot->order.due_ms = BROOD__NEVER;
+	slot->spec = spec;
+	slot->boot.child_socket = slot->boot.report_fd = -1;
+	slot->ends[0] = slot->ends[1] = -1;
 	*ret_slot = slot;
 	return 0;
 }
@@ -60,374 +70,295 @@ struct brood__slot *
 brood__slot_free(struct brood__slot *slot)
 {
 	if (slot != NULL)
-		brood__restart_fini(&slot->restart);
+		brood__restart_fini(&slot->record);
 	free(slot);
 	return NULL;
 }
 
 static uint64_t
-slot_token(const struct brood__slot *slot, enum brood__token token)
+slot_token(const struct brood__slot *slot, enum brood__slot_token token)
 {
-	return (uint64_t)token << 32 | slot->index;
+	return (uint64_t)token << 32 | slot->order.index;
 }
 
 static void
 slot_enter(struct brood__slot *slot, enum brood__slot_state state,
     int64_t due_ms)
 {
-	slot->state = state;
-	slot->due_ms = due_ms;
-	switch (state) {
-	case BROOD__SLOT_READY:
-		slot->was_ready = true;
-		slot->is_ordered = false;
-		break;
-	case BROOD__SLOT_EMPTY:
-	case BROOD__SLOT_GIVEN_UP:
-		slot->is_ordered = false;
-		slot->is_doomed = false;
-		break;
-	case BROOD__SLOT_STARTING:
-	case BROOD__SLOT_WAITING:
-	case BROOD__SLOT_STOPPING:
-		break;
-	}
-}
-
-/* What is seen to fail first is the cause; the rest follows from it. */
-static void
-slot_blame(struct brood__slot *slot, const char *step, int error,
-    const char *text)
-{
-	if (slot->failure[0] != '\0')
-		return;
-	(void)strlcpy(slot->failure, step, sizeof(slot->failure));
-	(void)strlcpy(slot->text, text, sizeof(slot->text));
-	slot->error = error;
-}
-
-/* Notices */
-
-/*
- * Queue a notice.  That fails only for want of memory or descriptors; the host
- * cannot be told so, and it is safer for all to start anew than to disagree.
- */
-static void
-slot_send(struct brood__nest *nest, const struct brood__notice *notice,
-    const int *fds, size_t n_fds)
-{
-	struct brood_message msg = {
-		.data = notice,
-		.len = offsetof(struct brood__notice, tail) + notice->tail_len,
-		.fds = fds,
-		.n_fds = n_fds,
-	};
-
-	if (!nest->is_host_gone &&
-	    brood__channel_queue(nest->control, &msg) < 0)
-		_exit(EXIT_FAILURE);
-}
-
-void
-brood__slot_notify(const struct brood__slot *slot, struct brood__nest *nest,
-    struct brood__notice *notice, enum brood__notice_kind kind)
-{
-	notice->kind = kind;
-	notice->slot = slot->index;
-	notice->generation = slot->generation;
-	notice->revision = slot->process_revision;
-	notice->pid = slot->pid;
-	slot_send(nest, notice, NULL, 0);
-}
-
-static void
-slot_notify_end(struct brood__slot *slot, struct brood__nest *nest,
-    bool is_asked, int delay_ms)
-{
-	struct brood__notice notice = {
-		.status = slot->status,
-		.is_asked = is_asked,
-		.delay_ms = delay_ms,
-		.error = slot->error,
-		.tail_len = slot->output.tail_len,
-	};
-
-	(void)strlcpy(notice.step, slot->failure, sizeof(notice.step));
-	(void)strlcpy(notice.text, slot->text, sizeof(notice.text));
-	memcpy(notice.tail, slot->output.tail, notice.tail_len);
-	brood__slot_notify(slot, nest, &notice, slot->was_ready ?
-	    BROOD__NOTICE_ENDED : BROOD__NOTICE_NOT_STARTED);
-}
-
-/* Starting */
-
-static int
-slot_open_output(struct brood__slot *slot, struct brood__nest *nest,
-    int *ret_child_fd)
-{
-	int r;
-
-	r = brood__output_init(&slot->output, ret_child_fd);
-	if (r < 0)
-		return r;
-	r = brood__ready_add(nest->ready, slot->output.fd, POLLIN,
-	    slot_token(slot, BROOD__TOKEN_OUTPUT));
-	if (r < 0) {
-		brood__output_fini(&slot->output);
-		*ret_child_fd = brood__fd_close(*ret_child_fd);
-		return r;
-	}
-	slot->is_watched = true;
-	return 0;
-}
-
-static void
-slot_close_output(struct brood__slot *slot, struct brood__nest *nest)
-{
-	if (slot->is_watched)
-		brood__ready_remove(nest->ready, slot->output.fd);
-	slot->is_watched = false;
-	brood__output_fini(&slot->output);
-}
-
-/* Watch the child's socket for what it says first. */
-static int
-slot_listen(struct brood__slot *slot, struct brood__nest *nest, int socket)
-{
-	static const struct brood_channel_options options = {
-		.max_payload = SLOT_GREETING_MAX,
-	};
-	int r;
-
-	r = brood_channel_new(&slot->channel, socket, &options);
-	if (r < 0) {
-		(void)brood__fd_close(socket);
-		return r;
-	}
-	r = brood__ready_add(nest->ready, socket, POLLIN,
-	    slot_token(slot, BROOD__TOKEN_BOOT));
-	if (r < 0)
-		slot->channel = brood_channel_free(slot->channel);
-	return r;
-}
-
-static int
-slot_spawn(struct brood__slot *slot, struct brood__nest *nest)
-{
-	struct brood__spawn spawn = slot->kind->spawn;
-	struct brood__spawned spawned;
-	int r;
-
-	r = slot_open_output(slot, nest, &spawn.output_fd);
-	if (r < 0)
-		return r;
-	spawn.nofile = &nest->nofile;
-	r = brood__spawn(&spawned, &spawn);
-	(void)brood__fd_close(spawn.output_fd);
-	if (r < 0) {
-		slot_close_output(slot, nest);
-		return r;
-	}
-	slot->pid = spawned.pid;
-	slot->child_socket = spawned.child_socket;
-	slot->report_fd = spawned.report_fd;
-	if (nest->has_prefix)
-		slot->output.prefix_len = (size_t)snprintf(
-		    slot->output.prefix, sizeof(slot->output.prefix),
-		    "%.64s[%d]: ", spawn.name, (int)slot->pid);
-	return slot_listen(slot, nest, spawned.socket);
-}
-
-static void
-slot_reset(struct brood__slot *slot)
-{
-	slot->was_ready = slot->is_used = slot->is_dead = false;
-	slot->is_doomed = slot->is_condemned = false;
-	slot->status = slot->error = 0;
-	slot->failure[0] = slot->text[0] = '\0';
-	slot->output.tail_len = 0;
+	brood__order_enter(&slot->order, state, due_ms);
 }
 
 static void
 slot_kill(const struct brood__slot *slot, int sig)
 {
-	if (slot->pid > 0 && !slot->is_dead)
+	if (brood__order_is_alive(&slot->order) && !slot->is_reaped)
 		(void)kill(slot->pid, sig);
 }
 
-void
-brood__slot_start(struct brood__slot *slot, struct brood__nest *nest,
-    int64_t now_ms)
+/* A notice of this kind about the process, or the slot. */
+static struct brood__notice
+slot_notice(const struct brood__slot *slot, enum brood__notice_kind kind)
 {
-	int r;
-
-	slot_reset(slot);
-	slot->generation++;
-	slot->process_revision = slot->revision;
-	slot_enter(slot, BROOD__SLOT_STARTING,
-	    brood__deadline(now_ms, slot->kind->boot_ms));
-	r = slot_spawn(slot, nest);
-	if (r == 0)
-		return;
-	slot_blame(slot, "fork", -r, "cannot start a process");
-	if (brood__slot_is_alive(slot))
-		slot_kill(slot, SIGKILL);
-	else
-		brood__slot_bury(slot, nest, now_ms);
-}
-
-/* Ready */
-
-/* Close both ends of the socketpair, as far as this process has them. */
-static void
-slot_close_ends(struct brood__slot *slot)
-{
-	slot->host_socket = brood__fd_close(slot->host_socket);
-	slot->child_socket = brood__fd_close(slot->child_socket);
-	slot->offer = BROOD__OFFER_NONE;
-}
-
-static void
-slot_close_boot(struct brood__slot *slot, struct brood__nest *nest)
-{
-	if (slot->channel != NULL) {
-		brood__ready_remove(nest->ready,
-		    brood_channel_fd(slot->channel));
-		slot->channel = brood_channel_free(slot->channel);
-	}
-	slot->report_fd = brood__fd_close(slot->report_fd);
-}
-
-static void
-slot_offer(struct brood__slot *slot, struct brood__nest *nest)
-{
-	struct brood__notice notice = {
-		.kind = BROOD__NOTICE_READY,
-		.slot = slot->index,
+	return (struct brood__notice) {
+		.kind = kind,
+		.slot = slot->order.index,
 		.generation = slot->generation,
 		.revision = slot->process_revision,
 		.pid = slot->pid,
-		.max_payload = slot->max_payload,
+		.delay_ms = -1,
 	};
-	int fds[2] = { slot->host_socket, slot->child_socket };
-
-	slot_send(nest, &notice, fds, 2);
-	slot->offer = BROOD__OFFER_MADE;
-	slot->due_ms = BROOD__NEVER;
 }
 
-/*
- * The process has said HELLO.  The channel is opened by its socket's number
- * alone from now on: each receive took one frame at most, so nothing of what
- * the process sends later was read.
- */
-static void
-slot_become_ready(struct brood__slot *slot, struct brood__nest *nest,
-    uint32_t max_payload, int64_t now_ms)
+/* Commands */
+
+void
+brood__slot_fill(struct brood__slot *slot, uint32_t revision, int64_t now_ms)
 {
-	brood__ready_remove(nest->ready, brood_channel_fd(slot->channel));
-	slot->host_socket = brood__channel_release(slot->channel);
-	slot->channel = NULL;
-	slot_close_boot(slot, nest);
-	slot->max_payload = max_payload;
-	brood__restart_ready(&slot->restart, now_ms);
-	slot_enter(slot, BROOD__SLOT_READY, BROOD__NEVER);
-	slot_offer(slot, nest);
+	bool is_newer = revision > slot->revision;
+
+	if (is_newer) {
+		slot->revision = revision;
+		brood__restart_forget(&slot->record);
+	}
+	switch (slot->order.state) {
+	case BROOD__SLOT_EMPTY:
+	case BROOD__SLOT_GIVEN_UP:
+		brood__restart_forget(&slot->record);
+		slot_enter(slot, BROOD__SLOT_WAITING, now_ms);
+		break;
+	case BROOD__SLOT_WAITING:
+		if (is_newer)
+			slot_enter(slot, BROOD__SLOT_WAITING, now_ms);
+		break;
+	case BROOD__SLOT_STOPPING:
+		slot->is_refill = true;
+		break;
+	case BROOD__SLOT_STARTING:
+	case BROOD__SLOT_OFFERING:
+	case BROOD__SLOT_OFFERED:
+	case BROOD__SLOT_ADOPTED:
+		break;
+	}
+}
+
+void
+brood__slot_used(struct brood__slot *slot)
+{
+	slot->blame = BROOD__BLAME_REQUEST;
+}
+
+static void
+slot_close_ends(struct brood__slot *slot)
+{
+	brood__fd_close_all(slot->ends, 2);
 }
 
 void
 brood__slot_adopted(struct brood__slot *slot)
 {
-	if (slot->state == BROOD__SLOT_READY)
-		slot_close_ends(slot);
-}
-
-void
-brood__slot_offer_later(struct brood__slot *slot, int64_t now_ms)
-{
-	if (slot->offer != BROOD__OFFER_MADE)
+	if (slot->order.state != BROOD__SLOT_OFFERED)
 		return;
-	slot->offer = BROOD__OFFER_DUE;
-	slot->due_ms = now_ms + SLOT_OFFER_MS;
-}
-
-static uint32_t
-slot_hello_max(const struct brood_message *msg)
-{
-	struct brood__hello hello;
-
-	return brood__hello_decode(msg->data, msg->len, &hello) == 0 ?
-	    hello.max_payload : 0;
+	slot_close_ends(slot);
+	slot_enter(slot, BROOD__SLOT_ADOPTED, BROOD__NEVER);
 }
 
 void
-brood__slot_greet(struct brood__slot *slot, struct brood__nest *nest,
+brood__slot_later(struct brood__slot *slot, int64_t now_ms)
+{
+	if (slot->order.state == BROOD__SLOT_OFFERED)
+		slot_enter(slot, BROOD__SLOT_OFFERING,
+		    now_ms + SLOT_LATER_MS);
+}
+
+/* Telling of an end */
+
+static void
+slot_notify_end(const struct brood__slot *slot, struct brood__shared *shared,
+    bool is_asked, int delay_ms)
+{
+	struct brood__notice notice = slot_notice(slot,
+	    slot->progress == BROOD__PROGRESS_OFFERED ?
+	    BROOD__NOTICE_ENDED : BROOD__NOTICE_NOT_STARTED);
+
+	notice.status = slot->status;
+	notice.is_asked = is_asked;
+	notice.delay_ms = delay_ms;
+	brood__obituary_write(&slot->obituary, &notice);
+	notice.tail_len = slot->stream.tail_len;
+	memcpy(notice.tail, slot->stream.tail, notice.tail_len);
+	brood__notice_queue(shared, &notice);
+}
+
+static void
+slot_notify_given_up(const struct brood__slot *slot,
+    struct brood__shared *shared)
+{
+	struct brood__notice notice = slot_notice(slot,
+	    BROOD__NOTICE_GIVEN_UP);
+
+	notice.status = slot->status;
+	brood__obituary_write(&slot->obituary, &notice);
+	brood__notice_queue(shared, &notice);
+}
+
+static void
+slot_end(struct brood__slot *slot, struct brood__shared *shared,
+    bool is_asked, int64_t now_ms)
+{
+	enum brood__slot_state state;
+	int delay_ms;
+
+	state = brood__judge_end(slot, is_asked, now_ms, &delay_ms);
+	slot_notify_end(slot, shared, is_asked, delay_ms);
+	if (state == BROOD__SLOT_GIVEN_UP)
+		slot_notify_given_up(slot, shared);
+	slot_enter(slot, state, state == BROOD__SLOT_WAITING ?
+	    now_ms + delay_ms : BROOD__NEVER);
+}
+
+/* Starting */
+
+static void
+slot_set_prefix(struct brood__slot *slot)
+{
+	struct brood__log_stream *stream = &slot->stream;
+
+	stream->prefix_len = (size_t)snprintf(stream->prefix,
+	    sizeof(stream->prefix), "%.64s[%d]: ", slot->spec->spawn.name,
+	    (int)slot->pid);
+}
+
+/* What was kept of the last process is forgotten. */
+static void
+slot_reset(struct brood__slot *slot)
+{
+	slot->pid = 0;
+	slot->is_reaped = false;
+	slot->status = 0;
+	slot->process_revision = slot->revision;
+	slot->progress = BROOD__PROGRESS_FORKED;
+	slot->blame = BROOD__BLAME_OWN_END;
+	slot->obituary = (struct brood__obituary) { .error = 0 };
+	slot->stream.tail_len = 0;
+}
+
+static int
+slot_spawn(struct brood__slot *slot, struct brood__shared *shared)
+{
+	struct brood__spawn spawn = slot->spec->spawn;
+	int r;
+
+	r = brood__log_stream_open(&slot->stream, shared->ready,
+	    slot_token(slot, BROOD__TOKEN_STREAM), &spawn.output_fd);
+	if (r < 0)
+		return r;
+	spawn.nofile = &shared->nofile;
+	r = brood__boot_start(&slot->boot, shared->ready,
+	    slot_token(slot, BROOD__TOKEN_BOOT), &spawn, &slot->pid);
+	(void)brood__fd_close(spawn.output_fd);
+	if (slot->pid == 0) {
+		brood__log_stream_close(&slot->stream);
+		return r;
+	}
+	(void)RB_INSERT(brood__slots_by_pid, &shared->by_pid, slot);
+	if (shared->has_prefix)
+		slot_set_prefix(slot);
+	return r;
+}
+
+int
+brood__slot_start(struct brood__slot *slot, struct brood__shared *shared,
     int64_t now_ms)
 {
-	struct brood_message msg;
-	char text[sizeof(slot->text)];
+	bool is_short;
 	int r;
 
-	if (slot->channel == NULL)
-		return;
-	r = brood__channel_recv(slot->channel, 0, &msg);
-	if (r == 0)
-		return;
-	if (r == 1)
-		r = brood__channel_read_hello(slot->channel, &msg, text,
-		    sizeof(text));
-	else
-		(void)snprintf(text, sizeof(text),
-		    "it closed its channel, or sent no frame");
-	if (r == 0 && slot->state == BROOD__SLOT_STARTING) {
-		slot_become_ready(slot, nest, slot_hello_max(&msg), now_ms);
-		return;
+	slot_reset(slot);
+	r = slot_spawn(slot, shared);
+	is_short = r < 0 && brood__obituary_is_shortage(-r);
+	if (is_short && slot->pid == 0)
+		return r;
+	slot->generation++;
+	if (r < 0)
+		brood__obituary_blame(&slot->obituary, "fork", -r,
+		    "cannot start a process");
+	if (slot->pid == 0) {
+		slot_end(slot, shared, false, now_ms);
+		return 0;
 	}
-	if (r < 0) {
-		slot_blame(slot, "hello", -r, text);
+	slot_enter(slot, BROOD__SLOT_STARTING,
+	    brood__deadline(now_ms, slot->spec->boot_ms));
+	if (r < 0)
 		slot_kill(slot, SIGKILL);
-	}
-	brood__ready_remove(nest->ready, brood_channel_fd(slot->channel));
-	slot->channel = brood_channel_free(slot->channel);
+	if (is_short)
+		slot->blame = BROOD__BLAME_SHORTAGE;
+	return is_short ? r : 0;
+}
+
+/* Ready */
+
+static void
+slot_on_ready(struct brood__slot *slot, struct brood__shared *shared,
+    int64_t now_ms)
+{
+	brood__boot_release(&slot->boot, shared->ready, slot->ends);
+	brood__restart_ready(&slot->record, now_ms);
+	brood__order_clear_short(&shared->order);
+	slot->progress = BROOD__PROGRESS_HELLO;
+	slot_enter(slot, BROOD__SLOT_OFFERING, now_ms);
 }
 
 void
-brood__slot_pump(struct brood__slot *slot, struct brood__nest *nest)
+brood__slot_on_hello(struct brood__slot *slot, struct brood__shared *shared,
+    int64_t now_ms)
 {
+	char text[sizeof(slot->obituary.text)];
 	int r;
 
-	if (slot->output.fd < 0)
+	if (slot->boot.channel == NULL)
 		return;
-	r = brood__output_pump(&slot->output, &nest->sink);
-	if (r >= 0) {
-		if (!slot->is_watched && brood__ready_add(nest->ready,
-		    slot->output.fd, POLLIN,
-		    slot_token(slot, BROOD__TOKEN_OUTPUT)) == 0)
-			slot->is_watched = true;
+	r = brood__boot_read_hello(&slot->boot, &slot->max_payload, text,
+	    sizeof(text));
+	if (r == 0)
+		return;
+	if (r == 1 && slot->order.state == BROOD__SLOT_STARTING) {
+		slot_on_ready(slot, shared, now_ms);
 		return;
 	}
-	/* The sink is full, or nobody writes any more: stop listening. */
-	if (slot->is_watched)
-		brood__ready_remove(nest->ready, slot->output.fd);
-	slot->is_watched = false;
-	if (r != -EAGAIN)
-		brood__output_fini(&slot->output);
+	if (r < 0 && slot->order.state == BROOD__SLOT_STARTING) {
+		brood__obituary_blame(&slot->obituary, "hello", -r, text);
+		slot_kill(slot, SIGKILL);
+	}
+	brood__boot_close_channel(&slot->boot, shared->ready);
+}
+
+int
+brood__slot_offer(struct brood__slot *slot, struct brood__shared *shared,
+    int64_t now_ms)
+{
+	struct brood__notice notice = slot_notice(slot, BROOD__NOTICE_READY);
+	int r;
+
+	if (slot->order.state != BROOD__SLOT_OFFERING ||
+	    slot->order.due_ms > now_ms)
+		return 0;
+	notice.max_payload = slot->max_payload;
+	r = brood__notice_try(shared, &notice, slot->ends);
+	if (r == 0) {
+		slot->progress = BROOD__PROGRESS_OFFERED;
+		slot_enter(slot, BROOD__SLOT_OFFERED, BROOD__NEVER);
+	} else if (r != -EAGAIN)
+		slot_enter(slot, BROOD__SLOT_OFFERING, now_ms + SLOT_RETRY_MS);
+	return r;
 }
 
 /* Stopping */
-
-static bool
-slot_is_adopted(const struct brood__slot *slot)
-{
-	return slot->state == BROOD__SLOT_READY &&
-	    slot->offer == BROOD__OFFER_NONE;
-}
 
 static void
 slot_enter_phase(struct brood__slot *slot, enum brood__stop_phase phase,
     int64_t now_ms)
 {
-	int64_t due_ms = now_ms + slot->kind->shutdown_ms;
+	int64_t due_ms = now_ms + slot->spec->shutdown_ms;
 
 	slot->phase = phase;
 	switch (phase) {
@@ -442,38 +373,54 @@ slot_enter_phase(struct brood__slot *slot, enum brood__stop_phase phase,
 		due_ms = BROOD__NEVER;
 		break;
 	}
-	/* An offer that was not accepted yet is not made again. */
-	slot_close_ends(slot);
 	slot_enter(slot, BROOD__SLOT_STOPPING, due_ms);
 }
 
+static void
+slot_begin_stop(struct brood__slot *slot, enum brood__stop_phase phase,
+    int64_t now_ms)
+{
+	/* Only the host can say GOODBYE, and only to what it has adopted. */
+	if (phase == BROOD__STOP_GOODBYE &&
+	    slot->order.state != BROOD__SLOT_ADOPTED)
+		phase = BROOD__STOP_TERM;
+	/* READY is not sent again, so nobody will ask for these. */
+	slot_close_ends(slot);
+	slot_enter_phase(slot, phase, now_ms);
+}
+
+static void
+slot_empty(struct brood__slot *slot, struct brood__shared *shared)
+{
+	struct brood__notice notice = slot_notice(slot,
+	    BROOD__NOTICE_EMPTIED);
+
+	slot_enter(slot, BROOD__SLOT_EMPTY, BROOD__NEVER);
+	brood__notice_queue(shared, &notice);
+}
+
 void
-brood__slot_stop(struct brood__slot *slot, struct brood__nest *nest,
+brood__slot_stop(struct brood__slot *slot, struct brood__shared *shared,
     enum brood__stop_phase phase, bool is_refill, int64_t now_ms)
 {
-	struct brood__notice notice = { 0 };
-
+	slot->order.stop_pending = BROOD__ORDER_KEEP;
 	slot->is_refill = is_refill;
-	slot->is_doomed = false;
-	slot->is_condemned = phase == BROOD__STOP_KILL;
-	switch (slot->state) {
+	if (phase == BROOD__STOP_KILL && slot->blame == BROOD__BLAME_OWN_END)
+		slot->blame = BROOD__BLAME_FAULT;
+	switch (slot->order.state) {
 	case BROOD__SLOT_STARTING:
-	case BROOD__SLOT_READY:
-		/* Nobody can say GOODBYE to a process nobody has adopted. */
-		if (phase == BROOD__STOP_GOODBYE && !slot_is_adopted(slot))
-			phase = BROOD__STOP_TERM;
-		slot_enter_phase(slot, phase, now_ms);
+	case BROOD__SLOT_OFFERING:
+	case BROOD__SLOT_OFFERED:
+	case BROOD__SLOT_ADOPTED:
+		slot_begin_stop(slot, phase, now_ms);
 		break;
 	case BROOD__SLOT_STOPPING:
 		if (phase > slot->phase)
 			slot_enter_phase(slot, phase, now_ms);
 		break;
 	case BROOD__SLOT_WAITING:
-		if (is_refill)
-			break;
-		slot_enter(slot, BROOD__SLOT_EMPTY, BROOD__NEVER);
-		brood__slot_notify(slot, nest, &notice,
-		    BROOD__NOTICE_EMPTIED);
+		if (!is_refill)
+			slot_empty(slot, shared);
 		break;
 	case BROOD__SLOT_GIVEN_UP:
 		if (!is_refill)
@@ -485,183 +432,52 @@ brood__slot_stop(struct brood__slot *slot, struct brood__nest *nest,
 }
 
 void
-brood__slot_due(struct brood__slot *slot, struct brood__nest *nest,
-    int64_t now_ms)
+brood__slot_on_timeout(struct brood__slot *slot, int64_t now_ms)
 {
-	switch (slot->state) {
-	case BROOD__SLOT_WAITING:
-		brood__slot_start(slot, nest, now_ms);
-		break;
-	case BROOD__SLOT_STARTING:
-		slot_blame(slot, "boot", ETIMEDOUT,
+	if (slot->order.due_ms > now_ms)
+		return;
+	if (slot->order.state == BROOD__SLOT_STARTING) {
+		brood__obituary_blame(&slot->obituary, "boot", ETIMEDOUT,
 		    "it did not say HELLO in time");
 		slot_kill(slot, SIGKILL);
-		slot->due_ms = BROOD__NEVER;
-		break;
-	case BROOD__SLOT_STOPPING:
+		slot->order.due_ms = BROOD__NEVER;
+	} else if (slot->order.state == BROOD__SLOT_STOPPING)
 		slot_enter_phase(slot, slot->phase + 1, now_ms);
-		break;
-	case BROOD__SLOT_READY:
-		slot_offer(slot, nest);
-		break;
-	case BROOD__SLOT_EMPTY:
-	case BROOD__SLOT_GIVEN_UP:
-		slot->due_ms = BROOD__NEVER;
-		break;
-	}
 }
 
 /* The end */
 
-static void
-slot_describe_end(struct brood__slot *slot)
+struct brood__slot *
+brood__slot_reap(struct brood__shared *shared, pid_t pid, int status)
 {
-	char text[sizeof(slot->text)];
-	const char *when = slot->was_ready ? "" : " before it was ready";
+	struct brood__slot key = { .pid = pid };
+	struct brood__slot *slot;
 
-	if (WIFSIGNALED(slot->status))
-		(void)snprintf(text, sizeof(text), "killed by signal %d (%s)%s",
-		    WTERMSIG(slot->status),
-		    brood__signal_words(WTERMSIG(slot->status)), when);
-	else
-		(void)snprintf(text, sizeof(text), "exited with status %d%s",
-		    WEXITSTATUS(slot->status), when);
-	slot_blame(slot, slot->was_ready ? "" : "boot", 0, text);
-	if (slot->text[0] == '\0')
-		(void)strlcpy(slot->text, text, sizeof(slot->text));
-}
-
-/* What the child itself said of its failure comes first. */
-static void
-slot_read_report(struct brood__slot *slot)
-{
-	struct brood__report report;
-	char text[sizeof(slot->text)];
-
-	if (slot->report_fd < 0 ||
-	    brood__report_read(slot->report_fd, false, &report) != 1)
-		return;
-	(void)snprintf(text, sizeof(text), "%.180s: %.64s", report.text,
-	    brood__error_words(report.error));
-	slot->failure[0] = '\0';
-	slot_blame(slot, report.step, report.error, text);
-}
-
-static bool
-slot_is_exit(const struct brood__slot *slot, int status)
-{
-	return slot->pid > 0 && WIFEXITED(slot->status) &&
-	    WEXITSTATUS(slot->status) == status;
-}
-
-/* Does its kind want another after this end, which nobody asked for? */
-static bool
-slot_is_restarted(const struct brood__slot *slot)
-{
-	switch (slot->kind->restart) {
-	case BROOD_PERMANENT:
-		return true;
-	case BROOD_TRANSIENT:
-		return !(slot->was_ready && slot_is_exit(slot, 0));
-	case BROOD_TEMPORARY:
-		return false;
-	}
-	return false;
-}
-
-/*
- * When does the next one start?  A delay, or -1 for never, is_given_up telling
- * why.
- *
- *   1. It was asked to end: now, or never, as was asked.  But one that was
- *	killed before it had done anything was killed for what it did by itself.
- *   2. It does not want to be restarted, or its kind does not.
- *   3. It was given a request: the request is to blame.  Now.
- *   4. It failed: by the record of the slot.
- */
-static int
-slot_next_start(struct brood__slot *slot, bool is_asked, int64_t now_ms,
-    bool *ret_is_given_up)
-{
-	bool is_at_fault = !slot->is_used && (!is_asked || slot->is_condemned);
-	int delay_ms;
-
-	*ret_is_given_up = false;
-	if (is_asked && !slot->is_refill)
-		return -1;
-	if (!is_asked && slot_is_exit(slot, BROOD_EXIT_DONE)) {
-		*ret_is_given_up = true;
-		return -1;
-	}
-	if (!is_asked && !slot_is_restarted(slot))
-		return -1;
-	if (!is_at_fault)
-		return 0;
-	delay_ms = brood__restart_failed(&slot->restart, now_ms);
-	*ret_is_given_up = delay_ms < 0;
-	return delay_ms;
+	slot = RB_FIND(brood__slots_by_pid, &shared->by_pid, &key);
+	if (slot == NULL)
+		return NULL;
+	(void)RB_REMOVE(brood__slots_by_pid, &shared->by_pid, slot);
+	slot->is_reaped = true;
+	slot->status = status;
+	return slot;
 }
 
 void
-brood__slot_bury(struct brood__slot *slot, struct brood__nest *nest,
+brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
     int64_t now_ms)
 {
-	bool is_asked = slot->state == BROOD__SLOT_STOPPING, is_given_up;
-	struct brood__notice notice = { 0 };
-	int delay_ms;
+	bool is_asked = slot->order.state == BROOD__SLOT_STOPPING;
 
-	brood__output_finish(&slot->output, &nest->sink);
-	slot_close_output(slot, nest);
-	slot_read_report(slot);
-	slot_close_boot(slot, nest);
+	assert(slot->is_reaped);
+	brood__log_stream_finish(&slot->stream, &shared->sink);
+	if (brood__obituary_read_report(&slot->obituary,
+	    slot->boot.report_fd)) {
+		slot->blame = BROOD__BLAME_SHORTAGE;
+		brood__order_set_short(&shared->order, now_ms);
+	}
+	brood__boot_close(&slot->boot, shared->ready);
 	slot_close_ends(slot);
-	if (slot->pid > 0)
-		slot_describe_end(slot);
-
-	delay_ms = slot_next_start(slot, is_asked, now_ms, &is_given_up);
-	slot_notify_end(slot, nest, is_asked, delay_ms);
-	slot->is_dead = false;
-	if (is_given_up) {
-		(void)strlcpy(notice.step, slot->failure, sizeof(notice.step));
-		(void)strlcpy(notice.text, slot->text, sizeof(notice.text));
-		notice.error = slot->error;
-		notice.status = slot->status;
-		notice.delay_ms = -1;
-		brood__slot_notify(slot, nest, &notice,
-		    BROOD__NOTICE_GIVEN_UP);
-	}
-	slot->pid = 0;
-	if (delay_ms >= 0)
-		slot_enter(slot, BROOD__SLOT_WAITING, now_ms + delay_ms);
-	else
-		slot_enter(slot, is_given_up ? BROOD__SLOT_GIVEN_UP :
-		    BROOD__SLOT_EMPTY, BROOD__NEVER);
-}
-
-void
-brood__slot_fill(struct brood__slot *slot, uint32_t revision, int64_t now_ms)
-{
-	bool is_newer = revision > slot->revision;
-
-	if (is_newer) {
-		slot->revision = revision;
-		brood__restart_forget(&slot->restart);
-	}
-	switch (slot->state) {
-	case BROOD__SLOT_EMPTY:
-	case BROOD__SLOT_GIVEN_UP:
-		brood__restart_forget(&slot->restart);
-		slot_enter(slot, BROOD__SLOT_WAITING, now_ms);
-		break;
-	case BROOD__SLOT_WAITING:
-		if (is_newer)
-			slot_enter(slot, BROOD__SLOT_WAITING, now_ms);
-		break;
-	case BROOD__SLOT_STOPPING:
-		slot->is_refill = true;
-		break;
-	case BROOD__SLOT_STARTING:
-	case BROOD__SLOT_READY:
-		break;
-	}
+	brood__obituary_end(&slot->obituary, slot->status,
+	    slot->progress == BROOD__PROGRESS_OFFERED);
+	slot_end(slot, shared, is_asked, now_ms);
 }

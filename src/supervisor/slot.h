@@ -3,151 +3,134 @@
 #define BROOD__SLOT_H
 
 /*
- * A slot of the supervisor process: one place that a child fills, and another
- * after it.
+ * A slot of the supervisor process: a place that one process fills at a time.
+ * Its states are in order.h.  A slot knows its own process and the time; which
+ * slots must stop or wait for others is for order to say.
  *
- *	EMPTY ----> WAITING ----> STARTING ----> READY
- *	  ^            ^  |           |            |
- *	  |            |  +--> GIVEN_UP <----------+  it failed too often
- *	  |            |              |            |
- *	  |            +--------------+------------+  it ended: again, later
- *	  |                           v            v
- *	  +------------------------ STOPPING: GOODBYE, TERM, KILL
- *
- * A slot knows its own child and the time; which others must stop or wait is
- * the supervisor's to say.
+ * Several functions here tell the host something.  Their callers have reserved
+ * room for it: brood__notice_reserve().
  */
 
-#include "base/ready.h"
-#include "process/spawn.h"
+#include "supervisor/boot.h"
 #include "supervisor/log_stream.h"
-#include "supervisor/messages.h"
+#include "supervisor/obituary.h"
 #include "supervisor/restart.h"
+#include "supervisor/shared.h"
 
-#include <brood/supervisor.h>
-
-enum brood__slot_state {
-	BROOD__SLOT_EMPTY,
-	BROOD__SLOT_WAITING,	/* to start at due_ms */
-	BROOD__SLOT_STARTING,	/* HELLO must come by due_ms */
-	BROOD__SLOT_READY,
-	BROOD__SLOT_STOPPING,	/* next phase at due_ms */
-	BROOD__SLOT_GIVEN_UP,
-};
-
-/* How far READY has come, of a process that has said HELLO. */
-enum brood__slot_offer {
-	BROOD__OFFER_NONE,	/* no HELLO yet, or the host has both ends */
-	BROOD__OFFER_DUE,	/* the host said LATER: sent again at due_ms */
-	BROOD__OFFER_MADE,	/* READY was sent: ADOPTED or LATER will come */
-};
-
-/* One kind of child: how to start it, and how long its ways may take. */
-struct brood__kind {
+/* What fills a slot: how to start it, and how long it may take. */
+struct brood__slot_spec {
 	struct brood__spawn spawn;
 	enum brood_restart restart;
 	int boot_ms;
 	int shutdown_ms;
 };
 
+/* How far the process has come; never goes back. */
+enum brood__slot_progress {
+	BROOD__PROGRESS_FORKED,
+	BROOD__PROGRESS_HELLO,		/* it has said HELLO */
+	BROOD__PROGRESS_OFFERED,	/* READY was sent to the host */
+};
+
+/* Whose fault is it if the process ends now? */
+enum brood__slot_blame {
+	BROOD__BLAME_OWN_END,	/* the slot's, unless it was told to end */
+	BROOD__BLAME_FAULT,	/* the slot's, though it was told to end: the
+				   host had it killed for what it did */
+	BROOD__BLAME_REQUEST,	/* not the slot's: it was given a request */
+	BROOD__BLAME_SHORTAGE,	/* not the slot's: the kernel was short */
+};
+
 struct brood__slot {
-	unsigned index;
-	const struct brood__kind *kind;
-	enum brood__slot_state state;
-	int64_t due_ms;
-	uint32_t generation;	/* of the process now, or the last one */
-	uint32_t revision;	/* of the last FILL: the next fork's */
-	uint32_t process_revision;	/* what the process is stamped with */
-	struct brood__restart restart;
+	struct brood__order_slot order;	/* the state; must be the first */
+	const struct brood__slot_spec *spec;
+	struct brood__restart_record record;
+	uint32_t generation;		/* of the process now, or the last */
+	uint32_t revision;		/* of the last FILL */
 
-	pid_t pid;			/* 0: no child */
-	struct brood_channel *channel;	/* STARTING: the host's end */
-	int host_socket;		/* READY: the host's end, until ADOPTED */
-	int child_socket;		/* both: the child's end */
-	int report_fd;
-	enum brood__slot_offer offer;
-	struct brood__output output;
-	uint32_t max_payload;		/* READY: as its HELLO said */
-	bool is_watched;		/* output is in the readiness set */
+	/* The process.  Set when it is forked, kept for the report of its end. */
+	RB_ENTRY(brood__slot) by_pid;	/* in shared->by_pid until reaped */
+	STAILQ_ENTRY(brood__slot) ended;	/* reaped: for the caller */
+	pid_t pid;			/* 0: none could be forked */
+	bool is_reaped;			/* the pid may be another process's */
+	int status;			/* of wait(2), when reaped */
+	uint32_t process_revision;	/* the slot's when it was forked */
+	uint32_t max_payload;		/* as its HELLO said */
+	enum brood__slot_progress progress;
+	enum brood__slot_blame blame;
+	struct brood__obituary obituary;
+	struct brood__log_stream stream;
 
-	bool was_ready;
-	bool is_used;		/* blameless: it was given a request */
-	bool is_doomed;		/* to be stopped when it is its turn ... */
-	bool is_refill;		/* ... or being stopped, and replaced */
-	bool is_ordered;	/* those after it wait until it is ready */
-	bool is_condemned;	/* stopped for what it did: it counts */
-	enum brood__stop_phase phase;
-	bool is_dead;		/* reaped, not judged yet */
-	int status;
-	char failure[16];	/* the step that failed, as this side saw it */
-	int error;
-	char text[256];
+	struct brood__boot boot;	/* STARTING */
+	int ends[2];			/* OFFERING, OFFERED: both ends of the
+					   socketpair; -1 otherwise */
+	enum brood__stop_phase phase;	/* STOPPING */
+	bool is_refill;			/* STOPPING: another process follows */
 };
 
-/* What the slots of one supervisor share. */
-struct brood__nest {
-	struct brood__ready *ready;
-	struct brood_channel *control;
-	struct brood__sink sink;
-	struct rlimit nofile;		/* as it was in the host */
-	bool has_prefix;
-	bool is_host_gone;		/* nobody to notify */
-};
-
-enum brood__token { BROOD__TOKEN_BOOT = 1, BROOD__TOKEN_OUTPUT };
+enum brood__slot_token { BROOD__TOKEN_BOOT = 1, BROOD__TOKEN_STREAM };
 
 int	brood__slot_new(struct brood__slot **ret_slot, unsigned index,
-	    const struct brood__kind *kind, unsigned intensity, int period_ms);
+	    const struct brood__slot_spec *spec, unsigned intensity,
+	    int period_ms);
 struct brood__slot *
 	brood__slot_free(struct brood__slot *slot);
 
-/* WAITING -> STARTING, or, if that cannot be, as if it had ended at once. */
-void	brood__slot_start(struct brood__slot *slot, struct brood__nest *nest,
+/* Commands of the host: see messages.h. */
+void	brood__slot_fill(struct brood__slot *slot, uint32_t revision,
 	    int64_t now_ms);
-
-/* Its socket is readable: HELLO, or what is none. */
-void	brood__slot_greet(struct brood__slot *slot, struct brood__nest *nest,
-	    int64_t now_ms);
-
-/* Its output is readable, or the sink has room again. */
-void	brood__slot_pump(struct brood__slot *slot, struct brood__nest *nest);
+void	brood__slot_used(struct brood__slot *slot);
+void	brood__slot_adopted(struct brood__slot *slot);
+void	brood__slot_later(struct brood__slot *slot, int64_t now_ms);
 
 /*
- * The command STOP: see messages.h.  Begin to stop the process, or go on with a
- * harder phase; a slot that waits becomes empty, or goes on waiting if it is to
- * be refilled.
+ * Stop the process, or go on with a harder phase.  A slot without a process
+ * becomes empty, unless is_refill.  Tells the host: EMPTIED.
  */
-void	brood__slot_stop(struct brood__slot *slot, struct brood__nest *nest,
+void	brood__slot_stop(struct brood__slot *slot, struct brood__shared *shared,
 	    enum brood__stop_phase phase, bool is_refill, int64_t now_ms);
 
 /*
- * due_ms has come: start, fail for want of HELLO, send READY again, or go on to
- * the next phase of stopping.
+ * Start a process in a slot that is WAITING.  A start that fails counts as a
+ * failure of the slot and tells the host: NOT_STARTED.
+ *
+ * A negative errno: the kernel is short of descriptors or memory.  Nobody is
+ * blamed.  The slot is still WAITING, or its process will end at once.
  */
-void	brood__slot_due(struct brood__slot *slot, struct brood__nest *nest,
-	    int64_t now_ms);
+int	brood__slot_start(struct brood__slot *slot,
+	    struct brood__shared *shared, int64_t now_ms);
 
-/* It has been reaped: report, and decide what the slot does next. */
-void	brood__slot_bury(struct brood__slot *slot, struct brood__nest *nest,
-	    int64_t now_ms);
+/* The process's socket is readable: HELLO, or something else. */
+void	brood__slot_on_hello(struct brood__slot *slot,
+	    struct brood__shared *shared, int64_t now_ms);
 
-/* The command FILL: see messages.h. */
-void	brood__slot_fill(struct brood__slot *slot, uint32_t revision,
-	    int64_t now_ms);
+/*
+ * Send READY if the slot is OFFERING and it is time.  0, or the errors of
+ * brood__channel_try(); after those that time alone can mend the slot tries
+ * again a little later.
+ */
+int	brood__slot_offer(struct brood__slot *slot,
+	    struct brood__shared *shared, int64_t now_ms);
 
-/* The host has adopted the process; or could not, and is to be asked again. */
-void	brood__slot_adopted(struct brood__slot *slot);
-void	brood__slot_offer_later(struct brood__slot *slot, int64_t now_ms);
+/* due_ms has come, STARTING or STOPPING: the process takes too long. */
+void	brood__slot_on_timeout(struct brood__slot *slot, int64_t now_ms);
 
-/* Has it a process? */
-static inline bool
-brood__slot_is_alive(const struct brood__slot *slot)
+/*
+ * A process was reaped.  Gives its slot, or NULL if it was no slot's.  The end
+ * is not judged before the commands that the host had sent by then were read:
+ * USED may be among them.
+ */
+struct brood__slot *
+	brood__slot_reap(struct brood__shared *shared, pid_t pid, int status);
+
+/* Judge an end: tell the host, and decide what the slot does next. */
+void	brood__slot_on_exit(struct brood__slot *slot,
+	    struct brood__shared *shared, int64_t now_ms);
+
+static inline struct brood__slot *
+brood__slot_of(struct brood__order_slot *order)
 {
-	return slot->pid != 0;
+	return (struct brood__slot *)order;
 }
-
-void	brood__slot_notify(const struct brood__slot *slot,
-	    struct brood__nest *nest, struct brood__notice *notice,
-	    enum brood__notice_kind kind);
 
 #endif

@@ -25,19 +25,19 @@ static void
 check_story(unsigned intensity, int period_ms, const struct failure *rows,
     size_t n_rows)
 {
-	struct brood__restart restart;
+	struct brood__restart_record record;
 
-	cr_assert_eq(brood__restart_init(&restart, intensity, period_ms), 0);
+	cr_assert_eq(brood__restart_init(&record, intensity, period_ms), 0);
 	for (size_t i = 0; i < n_rows; i++) {
 		int delay_ms;
 
 		if (rows[i].ready_ms >= 0)
-			brood__restart_ready(&restart, rows[i].ready_ms);
-		delay_ms = brood__restart_failed(&restart, rows[i].failed_ms);
+			brood__restart_ready(&record, rows[i].ready_ms);
+		delay_ms = brood__restart_failed(&record, rows[i].failed_ms);
 		cr_expect_eq(delay_ms, rows[i].delay_ms,
 		    "row %zu: %d, not %d", i, delay_ms, rows[i].delay_ms);
 	}
-	brood__restart_fini(&restart);
+	brood__restart_fini(&record);
 }
 
 Test(restart, delays_double_from_100_ms_to_30_s)
@@ -170,13 +170,13 @@ Test(restart, intensity_0_gives_up_at_the_first_failure)
 
 Test(restart, the_largest_intensity_is_exact)
 {
-	struct brood__restart restart;
+	struct brood__restart_record record;
 
-	cr_assert_eq(brood__restart_init(&restart, MANY, INT_MAX), 0);
+	cr_assert_eq(brood__restart_init(&record, MANY, INT_MAX), 0);
 	for (int i = 0; i < MANY; i++)
-		cr_assert_gt(brood__restart_failed(&restart, i), 0, "%d", i);
-	cr_assert_eq(brood__restart_failed(&restart, MANY), -1);
-	brood__restart_fini(&restart);
+		cr_assert_gt(brood__restart_failed(&record, i), 0, "%d", i);
+	cr_assert_eq(brood__restart_failed(&record, MANY), -1);
+	brood__restart_fini(&record);
 }
 
 Test(restart, the_end_of_time_is_an_instant_like_others)
@@ -193,10 +193,10 @@ Test(restart, the_end_of_time_is_an_instant_like_others)
 
 Test(restart, an_argument_out_of_range_is_refused)
 {
-	struct brood__restart restart = { .intensity = 77 };
+	struct brood__restart_record record = { .intensity = 77 };
 
-	cr_assert_eq(brood__restart_init(&restart, MANY + 1, 0), -EINVAL);
-	cr_assert_eq(brood__restart_init(&restart, UINT_MAX, 0), -EINVAL);
-	cr_assert_eq(brood__restart_init(&restart, 5, -1), -EINVAL);
-	cr_assert_eq(restart.intensity, 77u);
+	cr_assert_eq(brood__restart_init(&record, MANY + 1, 0), -EINVAL);
+	cr_assert_eq(brood__restart_init(&record, UINT_MAX, 0), -EINVAL);
+	cr_assert_eq(brood__restart_init(&record, 5, -1), -EINVAL);
+	cr_assert_eq(record.intensity, 77u);
 }

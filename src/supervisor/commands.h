@@ -14,7 +14,7 @@
 struct brood__commands {
 	struct brood__shared *shared;
 	struct brood__slots *slots;
-	/* Read, and not obeyed yet for want of memory; kind 0: there is none. */
+	/* Read, not obeyed yet for want of memory.  kind 0: there is none. */
 	struct brood__command kept;
 };
 

@@ -9,8 +9,8 @@
 #include "supervisor/slot.h"
 
 /*
- * Gives the next state: WAITING for *ret_delay_ms, EMPTY or GIVEN_UP.  is_asked:
- * the process was being stopped.  The first case that fits decides.
+ * Gives the next state: WAITING for *ret_delay_ms, EMPTY or GIVEN_UP.
+ * is_asked: the process was being stopped.  The first case that fits decides.
  *
  *   1. The process was to end for good: EMPTY.
  *   2. The host has filled the slot with a newer revision since the process was

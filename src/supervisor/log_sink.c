@@ -7,8 +7,9 @@
  * Writes never wait.  How, depends on what the descriptor is:
  *
  *	1. A socket: MSG_DONTWAIT.
- *	2. A pipe or terminal: this process opens it again by way of /proc.  That
- *	   gives an open file of its own, whose O_NONBLOCK nobody else sees.
+ *	2. A pipe or terminal: this process opens it again by way of /proc.
+ *	   That gives an open file of its own, whose O_NONBLOCK nobody else
+ *	   sees.
  *	3. A file: writing to it does not wait.
  *	4. A pipe or terminal that cannot be opened again (there is no /proc, or
  *	   it belongs to another user): write after poll(2) has said POLLOUT.

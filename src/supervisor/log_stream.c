@@ -15,9 +15,9 @@
 #include <string.h>
 
 /*
- * How often the pipe of a child that has ended is read.  A full pipe has 64 KiB,
- * in lines of 1 KiB.  The child's own children may still be writing to it, so
- * its end may never come.
+ * How often the pipe of a child that has ended is read.  A full pipe has 64
+ * KiB, in lines of 1 KiB.  The child's own children may still be writing to it,
+ * so its end may never come.
  */
 enum { LOG_STREAM_LAST_READS = 64 };
 

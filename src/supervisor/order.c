@@ -3,9 +3,9 @@
 /*
  * The order in which slots start and stop; order.h has the rules.
  *
- * Owns stop_pending and holds_later of each slot, and decides from them and from
- * the states alone.  Nothing is counted between two calls: each look at the list
- * counts anew, so no failed start can stay counted.
+ * Owns stop_pending and holds_later of each slot, and decides from them and
+ * from the states alone.  Nothing is counted between two calls: each look at
+ * the list counts anew, so no failed start can stay counted.
  */
 
 #include "base/clock.h"

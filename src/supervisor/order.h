@@ -8,10 +8,10 @@
  *
  * The rules:
  *
- *	1. Slots start in the order of the list.  A slot that holds the later ones
- *	   back does so until its process is ready, or until the slot is empty or
- *	   given up.  In an ordered list each slot does that when it is filled;
- *	   with a strategy also the slots that are restarted together.
+ *	1. Slots start in the order of the list.  A slot that holds the later
+ *	   ones back does so until its process is ready, or until the slot is
+ *	   empty or given up.  In an ordered list each slot does that when it is
+ *	   filled; with a strategy, so do the slots that are restarted together.
  *	2. Slots stop from the last to the first; in an ordered list each waits
  *	   until the one behind it has ended.
  *	3. When a process has ended and is to be restarted, the strategy says
@@ -19,9 +19,9 @@
  *	   all of them have stopped.
  *	4. Only so many processes are being started at a time, and only so many
  *	   are held for a host that has not adopted them.
- *	5. While this process is short of something the kernel gives (descriptors,
- *	   memory), nothing is started until some time has passed; each failure
- *	   makes that longer.
+ *	5. When the kernel is short of descriptors or memory for a start,
+ *	   nothing is started for some time.  That time grows with each such
+ *	   failure.
  */
 
 #include <brood/restart.h>

@@ -3,12 +3,12 @@
  * The restart policy of one slot.
  *
  * Owns the ring of failure times and the delay.  Knows no clock and no process,
- * and does not judge who was to blame: its caller tells it only of failures that
- * count.
+ * and does not judge who was to blame: its caller tells it only of failures
+ * that count.
  *
- * Invariants: the ring holds the last intensity + 1 failures, so a slot is given
- * up when the ring is full and its oldest entry still lies within the period;
- * delay_ms is 0 or within the two bounds.
+ * Invariants: the ring holds the last intensity + 1 failures, so a slot is
+ * given up when the ring is full and its oldest entry still lies within the
+ * period; delay_ms is 0 or within the two bounds.
  */
 
 #include "supervisor/restart.h"
@@ -29,7 +29,7 @@ restart_add(struct brood__restart_record *record, int64_t now_ms)
 		record->n_failures++;
 	if (record->n_failures < size)
 		return false;
-	/* The ring is full, so the oldest failure is the next to be replaced. */
+	/* The ring is full, so the entry to be replaced next is the oldest. */
 	return now_ms - record->failures[record->next] <= record->period_ms;
 }
 
@@ -98,8 +98,9 @@ brood__restart_ready(struct brood__restart_record *record, int64_t now_ms)
 }
 
 /*
- * A healthy child resets the delay, but takes no failure off the ring: a program
- * that crashes once an hour is to be found out by a period of some hours.
+ * A healthy child resets the delay, but takes no failure off the ring: a
+ * program that crashes once an hour is to be found out by a period of some
+ * hours.
  */
 int
 brood__restart_failed(struct brood__restart_record *record, int64_t now_ms)

@@ -5,15 +5,16 @@
  *
  * What it has open:
  *
- *	10		0 to 2, the control channel, the watch over the host, the
- *			sink, two for SIGCHLD, two for the readiness set
+ *	10		0 to 2, the control channel, the watch over the host,
+ *			the sink, two for SIGCHLD, two for the readiness set
  *	n_keep_fds	what the children are to inherit
  *	per slot	1: what its process prints
- *	per process	3: both ends of its socketpair, and its report; from fork
- *			until the host has adopted it
+ *	per process	3: both ends of its socketpair, and the pipe of its
+ *			report; from fork until the host has adopted it
  *	for a start	2: the child's ends of two pipes.  And the child, whose
- *			table is a copy, needs /dev/null, and for a program copies
- *			of all that it keeps, before it closes the rest
+ *			table is a copy of this one, opens /dev/null, and for a
+ *			program copies of all that it keeps, before it closes
+ *			the rest
  */
 
 #include "base/self_pipe.h"
@@ -37,8 +38,8 @@ enum {
 static rlim_t
 setup_needed(size_t n_slots, size_t n_keep_fds)
 {
-	return SETUP_FIXED + SETUP_PER_START + SETUP_PER_SLOT * (rlim_t)n_slots +
-	    2 * (rlim_t)n_keep_fds;
+	return SETUP_FIXED + SETUP_PER_START +
+	    SETUP_PER_SLOT * (rlim_t)n_slots + 2 * (rlim_t)n_keep_fds;
 }
 
 int
@@ -87,11 +88,11 @@ brood__setup_fds(int *fds, size_t n_fds)
 }
 
 /*
- * A terminal and a system that shuts down send signals to every process at once,
- * and so does a user who kills by the program's name, which is this process's
- * name too.  The program decides what they mean and tells this process.  SIGXFSZ
- * would come from a sink that is a file at its size limit.  SIGKILL cannot be
- * ignored.
+ * A terminal and a system that shuts down send signals to every process at
+ * once, and so does a user who kills by the program's name, which is this
+ * process's name too.  The program decides what they mean and tells this
+ * process.  SIGXFSZ would come from a sink that is a file at its size limit.
+ * SIGKILL cannot be ignored.
  */
 void
 brood__setup_signals(void)

@@ -12,8 +12,8 @@
 
 /*
  * Could a supervisor process that is forked now hold so many slots under the
- * hard limit of RLIMIT_NOFILE?  It raises its soft limit to that.  For the host,
- * before it accepts a number of workers.  0 or -EMFILE.
+ * hard limit of RLIMIT_NOFILE?  It raises its soft limit to that.  For the
+ * host, before it accepts a number of workers.  0 or -EMFILE.
  */
 int	brood__setup_can_hold(size_t n_slots, size_t n_keep_fds);
 

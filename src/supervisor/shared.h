@@ -29,7 +29,7 @@ struct brood__shared {
 	struct brood__log_sink sink;
 	struct brood__order order;
 	struct brood__slots_by_pid by_pid;	/* processes not reaped yet */
-	struct rlimit nofile;		/* the children's: as it was in the host */
+	struct rlimit nofile;		/* the host's: its children have it */
 	bool has_prefix;		/* lines begin with "name[pid]: " */
 	enum brood__host_state host;
 };

@@ -48,7 +48,7 @@ struct brood__slot {
 	uint32_t generation;		/* of the process now, or the last */
 	uint32_t revision;		/* of the last FILL */
 
-	/* The process.  Set when it is forked, kept for the report of its end. */
+	/* The process: set by its fork, and kept until the next fork. */
 	RB_ENTRY(brood__slot) by_pid;	/* in shared->by_pid until reaped */
 	STAILQ_ENTRY(brood__slot) ended;	/* reaped: for the caller */
 	pid_t pid;			/* 0: none could be forked */

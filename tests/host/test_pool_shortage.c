@@ -5,8 +5,8 @@
  * program or in the supervisor process, descriptors under way between the two.
  * A pool gets over it, and blames no worker for it; or it says that it cannot.
  *
- * Limits bind the process that they are set for, and some count all processes of
- * a user.  So each test forks a host, which may take a uid of its own.
+ * Limits bind the process that they are set for, and some count all processes
+ * of a user.  So each test forks a host, which may take a uid of its own.
  */
 
 #include "support/accounting.h"
@@ -28,7 +28,7 @@
 
 BROOD_SUITE(pool_shortage);
 
-/* A uid that no other process has; the test is skipped where that needs root. */
+/* Take a uid that no other process has; this needs root. */
 static int
 shortage_become_nobody(void)
 {
@@ -173,8 +173,8 @@ Test(pool_shortage, worker_that_the_program_cannot_take_yet_waits_for_it)
 enum { UNDER_WAY = 100 };
 
 /*
- * Send descriptors that nobody receives, until the kernel lets this user send no
- * more: unix(7), ETOOMANYREFS.
+ * Send descriptors that nobody receives, until the kernel lets this user send
+ * no more: unix(7), ETOOMANYREFS.
  */
 static int
 shortage_stuff(int fd)

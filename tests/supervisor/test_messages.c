@@ -44,7 +44,7 @@ enum { SETUP = 's', HUNGER = 'h' };
 
 /* Memory that test and supervisor share. */
 static struct page {
-	_Atomic pid_t	 starved;	/* the process without memory; 0: none */
+	_Atomic pid_t	 starved;	/* a process without memory; 0: none */
 	int		 told_fd;	/* where it says that it wanted some */
 } *page;
 
@@ -530,7 +530,7 @@ empty_control(const struct fixture *fix, size_t len)
 	}
 }
 
-/* How many children have begun, once all that did have ended and been judged. */
+/* Wait until every child that began has been judged; gives how many. */
 static unsigned
 await_block(const struct fixture *fix)
 {
@@ -609,7 +609,7 @@ Test(messages, start_without_memory_is_nobodys_failure)
 	finish(&fix);
 }
 
-/* All die in one turn of the supervisor, which has no memory for the reports. */
+/* All die in one turn of a supervisor that has no memory for the reports. */
 Test(messages, deaths_are_told_when_there_is_memory_again)
 {
 	struct brood__notice ready[N_DEAD], notice;

@@ -20,6 +20,7 @@ enum {
 	OPTION_TEXT = 64,	/* "-l, --listen SOCKET" */
 	OPTION_LONG = 256,	/* added to its number in the table: what
 				   getopt_long(3) gives for a long option */
+	OPTION_HELP = OPTION_LONG + OPTIONS_MAX,	/* --help */
 };
 
 static const struct option_spec option_help = {
@@ -175,7 +176,8 @@ options_convert(const struct command *command,
 			*ret_short++ = ':';
 	}
 	*ret_short = '\0';
-	ret_long[i] = (struct option) { "help", no_argument, NULL, 'h' };
+	ret_long[i] = (struct option) { "help", no_argument, NULL,
+	    OPTION_HELP };
 	ret_long[i + 1] = (struct option) { NULL, 0, NULL, 0 };
 }
 
@@ -214,7 +216,7 @@ options_parse(const struct command *command,
 	options_convert(command, options, long_options, short_options);
 	while ((c = getopt_long(argc, argv, short_options, long_options,
 	    NULL)) != -1) {
-		if (c == 'h')
+		if (c == 'h' || c == OPTION_HELP)
 			options_help(command, options);
 		if (c == '?' || c == ':')
 			options_refuse(command, c, argv[optind - 1]);

@@ -2,6 +2,7 @@
 """brood call: data in, replies out, exit status by fate."""
 
 import os
+import re
 
 from served import *
 
@@ -58,6 +59,33 @@ def test_text_of_a_worker_reaches_the_terminal_without_controls():
         result = run.command("call", "-c", "16", "a\033[31mb\u009bc")
         check(b"a?[31mb??c" in result.stderr, result)
         run.stop()
+
+
+def test_every_command_reports_wrong_options_in_the_same_words():
+    help = brood("--help").stdout.decode()
+    for name in re.findall(r"^  ([a-z]+) ", help, re.M):
+        for arguments, words in (
+                (("-9",), b"-9: no such option"),
+                (("--nonsense",), b"--nonsense: no such option"),
+                (("--help=x",), b"--help=x: it takes no argument")):
+            result = brood(name, *arguments)
+            check(result.returncode == 2, name, result)
+            check(result.stderr.startswith(b"brood: " + words), name, result)
+            check(b"see brood %s --help" % name.encode() in result.stderr)
+    for arguments, words in (
+            (("call", "-t"), b"-t: its argument is missing"),
+            (("ping", "--count"), b"--count: its argument is missing"),
+            (("call", "--fd"), b"--fd: its argument is missing"),
+            (("ping", "-c", "0"), b"--count 0: too small (1 to 2147483647)"),
+            (("top", "-d", "0", "s"), b"--delay 0: at least 0.01 seconds"),
+            (("call", "-t", "x"), b"--timeout x: not a number of seconds"),
+            (("run",), b"an argument is missing: brood run -- PROGRAM"),
+            (("stop", "a", "b"), b"b: one argument too many")):
+        if arguments[0] == "top" and b"top" not in help.encode():
+            continue
+        result = brood(*arguments)
+        check(result.returncode == 2, arguments, result)
+        check(result.stderr.startswith(b"brood: " + words), result)
 
 
 def test_wrong_use_is_told():

@@ -43,8 +43,8 @@ admin_string(const char *text)
 /* Answers */
 
 /*
- * Queue an object, which stays the caller's, as a reply or a part of one.  False
- * if the job was answered with an error instead, and has to be freed.
+ * Queue an object, which stays the caller's, as a reply or a part of one.
+ * False if the job was answered with an error instead, and has to be freed.
  */
 static bool
 admin_send(const struct job *job, const json_t *object, bool is_part)
@@ -326,7 +326,8 @@ admin_scale(struct job *job, json_t *object)
 	if (r == 0)
 		admin_finish(job, json_pack("{s:i}", "workers", (int)wanted));
 	else if (r == -EINVAL)
-		admin_fail(job, BROOD_ERROR_FAILED, "no such number of workers");
+		admin_fail(job, BROOD_ERROR_FAILED,
+		    "no such number of workers");
 	else
 		admin_fail(job, r == -ESHUTDOWN ? BROOD_ERROR_STOPPING :
 		    BROOD_ERROR_FAILED, strerror(-r));

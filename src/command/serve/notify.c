@@ -36,7 +36,7 @@ notify_address(struct notify *notify, const char *path)
 	return 0;
 }
 
-/* Half of the time that the manager waits, as sd_watchdog_enabled(3) advises. */
+/* Half of the time that the manager waits: see sd_watchdog_enabled(3). */
 static int64_t
 notify_watchdog_ms(void)
 {

@@ -3,8 +3,8 @@
 /*
  * Reads /proc/PID/stat; see proc(5).
  *
- * The second field is the program's name, in parentheses.  It may hold anything,
- * blanks and ')' included: the numbers begin after the last ')'.
+ * The second field is the program's name, in parentheses.  It may hold any
+ * byte, blanks and ')' included: the numbers begin after the last ')'.
  */
 
 #include "command/serve/procstat.h"
@@ -36,7 +36,8 @@ procstat_read(pid_t pid, struct procstat *ret_stat)
 	    "%*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %*d %*d %*u %*u %ld",
 	    &user, &system, &rss) != 3)
 		return -EPROTO;
-	ret_stat->cpu_s = (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+	ret_stat->cpu_s = (double)(user + system) /
+	    (double)sysconf(_SC_CLK_TCK);
 	ret_stat->rss = (uint64_t)rss * (uint64_t)sysconf(_SC_PAGESIZE);
 	return 0;
 }

@@ -19,7 +19,7 @@
 enum {
 	SERVER_MIN_JOBS = 16,
 	SERVER_MIN_FDS = 32,
-	SERVER_MAX_LIMIT = 1 << 16,	/* descriptors of this process at most */
+	SERVER_MAX_LIMIT = 1 << 16,	/* of descriptors that is asked for */
 	SERVER_OWN_FDS = 32,		/* standard ones, the pool's, ... */
 };
 
@@ -77,7 +77,7 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
 	server_set_limits(server);
-	/* Enough for ever; the kernel gives the pages only when they are used. */
+	/* Room for all: the kernel gives pages only when they are used. */
 	server->pfds = calloc(SERVER_MAX_LIMIT, sizeof(*server->pfds));
 	if (server->pfds == NULL) {
 		free(server);

@@ -59,8 +59,10 @@ struct supervisor {
 	short control_events;	/* what the control channel is watched for */
 
 	/* Found out in this turn, acted on at its end. */
-	bool is_short;		/* no memory: look again in RETRY_MS */
-	bool is_socket_full;	/* wait for room in the control channel */
+	bool is_short;		/* something was left undone for want of
+				   memory: look again in RETRY_MS */
+	bool is_socket_full;	/* something was not sent: look again when the
+				   control channel has room */
 };
 
 static int
@@ -206,11 +208,14 @@ supervisor_judge_one(struct supervisor *sup, struct brood__slot *slot,
 		brood__order_restarted(&sup->shared.order, &slot->order);
 }
 
+/* Not while commands are unread: USED may be among them. */
 static void
 supervisor_judge(struct supervisor *sup, int64_t now_ms)
 {
 	struct brood__slot *slot;
 
+	if (sup->is_short)
+		return;
 	while ((slot = STAILQ_FIRST(&sup->ended)) != NULL) {
 		if (brood__notice_reserve(&sup->shared) < 0) {
 			sup->is_short = true;

@@ -27,8 +27,10 @@ int	brood__notice_reserve(struct brood__shared *shared);
 void	brood__notice_queue(struct brood__shared *shared,
 	    const struct brood__notice *notice);
 
-/* Send a notice with two descriptors now, or do nothing: the errors are those
- * of brood__channel_try(). */
+/*
+ * Send a notice with two descriptors now, or do nothing.  The errors are those
+ * of brood__channel_try().
+ */
 int	brood__notice_try(struct brood__shared *shared,
 	    const struct brood__notice *notice, const int fds[2]);
 

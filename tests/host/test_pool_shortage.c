@@ -17,7 +17,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +51,16 @@ shortage_submit(struct brood_pool *pool, enum method method, uint64_t *ret_id)
 	struct brood_message msg = { .code = method };
 
 	return brood_pool_submit(pool, &msg, 0, -1, NULL, ret_id);
+}
+
+/* Dispatch for so long. */
+static void
+shortage_pass(struct brood_pool *pool, int ms)
+{
+	int64_t end_ms = brood__now_ms() + ms;
+
+	while (brood__now_ms() < end_ms)
+		(void)drain_turn(pool, -1);
 }
 
 /* Processes */
@@ -120,20 +129,6 @@ shortage_of_own_begin(struct rlimit *ret_before)
 	return setrlimit(RLIMIT_NOFILE, &none);
 }
 
-/* Wait until the pool was woken n times, by workers that are offered to it. */
-static int
-shortage_dispatch(struct brood_pool *pool, int n)
-{
-	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
-
-	while (n-- > 0) {
-		if (poll(&pfd, 1, DRAIN_MS) != 1)
-			return -ETIMEDOUT;
-		(void)brood_pool_dispatch(pool);
-	}
-	return 0;
-}
-
 static int
 shortage_in_the_host(void *arg)
 {
@@ -148,7 +143,8 @@ shortage_in_the_host(void *arg)
 	    .workers = 2, .intensity = 1 });
 	DRAIN_CHECK(pool != NULL);
 	DRAIN_CHECK(shortage_of_own_begin(&before) == 0);
-	DRAIN_CHECK(shortage_dispatch(pool, 10) == 0);
+	/* The workers are offered several times. */
+	shortage_pass(pool, 500);
 	DRAIN_CHECK(brood_pool_next_event(pool, &event) == 0);
 	DRAIN_CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
 	for (int i = 0; i < 2; i++) {
@@ -205,16 +201,6 @@ setup_counts(void *arg)
 
 	atomic_fetch_add(&counters->n_setups, 1);
 	return 0;
-}
-
-/* Dispatch for so long. */
-static void
-shortage_pass(struct brood_pool *pool, int ms)
-{
-	int64_t end_ms = brood__now_ms() + ms;
-
-	while (brood__now_ms() < end_ms)
-		(void)drain_turn(pool, -1);
 }
 
 static int

@@ -137,6 +137,8 @@ brood_peer_send(struct brood_peer *peer, const char *name, const void *data,
 	ssize_t n;
 	int r;
 
+	if (peer->claim.owner != getpid())
+		return -ECHILD;
 	r = datagram_address(peer, name, &address);
 	if (r < 0)
 		return r;
@@ -206,6 +208,8 @@ brood_peer_recv(struct brood_peer *peer, int timeout_ms, void *buf,
 	ssize_t n;
 	int r;
 
+	if (peer->claim.owner != getpid())
+		return -ECHILD;
 	do {
 		r = brood__await(peer->fd, POLLIN, deadline);
 		if (r <= 0)

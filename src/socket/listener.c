@@ -32,6 +32,7 @@ enum {
 
 struct brood_listener {
 	int fd;
+	pid_t owner;			/* the process that made it */
 	bool is_inherited;
 	struct brood__claim claim;	/* unless is_inherited */
 	char *name;			/* if it is */
@@ -67,6 +68,7 @@ socket_listen(struct brood_listener *listener, const char *path,
 	int backlog, r;
 
 	listener->fd = -1;
+	listener->owner = getpid();
 	r = socket_read_options(options, &access, &backlog);
 	if (r < 0)
 		return brood__address_explain(text, path, "", r);
@@ -175,6 +177,7 @@ brood_listen_inherit(struct brood_listener **ret_listener, unsigned i,
 		return -ENOMEM;
 	}
 	listener->fd = SOCKET_INHERITED + (int)i;
+	listener->owner = getpid();
 	listener->is_inherited = true;
 	if (ret_name != NULL)
 		*ret_name = listener->name;
@@ -222,6 +225,8 @@ brood_accept(struct brood_listener *listener, int timeout_ms, int *ret_fd,
 	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
 	int fd, r;
 
+	if (listener->owner != getpid())
+		return -ECHILD;
 	do {
 		r = brood__await(listener->fd, POLLIN, deadline);
 		if (r <= 0)

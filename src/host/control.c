@@ -11,9 +11,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/fork.h"
 #include "base/pidfd.h"
 #include "host/control.h"
-#include "process/host_watch.h"
 #include "wire/channel.h"
 
 #include <sys/socket.h>
@@ -99,7 +99,7 @@ control_open_fds(struct brood__supervisor_config *config)
 	r = control_open_sink(config, &config->sink_fd);
 	if (r < 0)
 		return r;
-	r = brood__hostfd_open();
+	r = brood__pidfd_open(getpid());
 	if (r == -ENOSYS)
 		return 0;
 	if (r >= 0 && r <= STDERR_FILENO) {
@@ -131,21 +131,15 @@ control_fork(struct brood__control *control,
     const struct brood__supervisor_config *config, int control_fd)
 {
 	struct brood__supervisor_config own = *config;
-	sigset_t all, mask;
 	int r;
 
 	r = control_open_fds(&own);
 	if (r < 0)
 		return r;
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &mask);
-	control->pid = fork();
-	r = control->pid < 0 ? -errno : 0;
+	control->pid = brood__fork(&control->pid_fd);
 	if (control->pid == 0)
 		brood__supervisor_run(&own, control_fd);
-	if (control->pid > 0)
-		control->pid_fd = brood__pidfd_open(control->pid);
-	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
+	r = control->pid < 0 ? (int)control->pid : 0;
 	(void)brood__fd_close(own.sink_fd);
 	(void)brood__fd_close(own.host_fd);
 	return r;

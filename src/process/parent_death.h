@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__PDEATHSIG_H
-#define BROOD__PDEATHSIG_H
+#ifndef BROOD__PARENT_DEATH_H
+#define BROOD__PARENT_DEATH_H
 
 /*
- * Ask the kernel for a signal when this process's parent dies: prctl(2)
- * PR_SET_PDEATHSIG, Linux.  It watches the thread that forked, not its process,
- * so the parent must have but one; a change of uid clears it; and it says
- * nothing of a parent that has died before: ask getppid(2) afterwards.
+ * Ask the kernel to send this process a signal when its parent dies: prctl(2)
+ * PR_SET_PDEATHSIG, Linux.
+ *
+ * The kernel watches the thread that forked this process, so the parent must
+ * have no other.  A change of uid or gid undoes the request.  If the parent has
+ * died before, no signal comes: compare getppid(2) afterwards.
  *
  * Elsewhere -ENOSYS: a child then ends at the end-of-file of its channel.
  */
-
 
 #include <errno.h>
 
@@ -19,7 +20,7 @@
 #endif
 
 static inline int
-brood__pdeathsig_set(int sig)
+brood__parent_death_set(int sig)
 {
 #ifdef HAVE_PRCTL_PDEATHSIG
 	return prctl(PR_SET_PDEATHSIG, sig) < 0 ? -errno : 0;

@@ -11,6 +11,7 @@
  */
 
 #include "base/fd.h"
+#include "base/fork.h"
 #include "process/parent_death.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
@@ -66,7 +67,7 @@ static void
 spawn_tie(const struct spawn_plan *plan)
 {
 	if (plan->spawn->output_fd >= 0 &&
-	    brood__pdeathsig_set(SIGKILL) == 0 && getppid() != plan->parent)
+	    brood__parent_death_set(SIGKILL) == 0 && getppid() != plan->parent)
 		_exit(SPAWN_FAILED);
 }
 
@@ -311,24 +312,6 @@ spawn_env_new(char ***ret_env, const struct brood_child_options *options)
 }
 
 static int
-spawn_fork(struct spawn_plan *plan, pid_t *ret_pid)
-{
-	sigset_t all, mask;
-	pid_t pid;
-	int r;
-
-	(void)sigfillset(&all);
-	(void)pthread_sigmask(SIG_SETMASK, &all, &mask);
-	pid = fork();
-	r = pid < 0 ? -errno : 0;
-	if (pid == 0)
-		spawn_child(plan);
-	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
-	*ret_pid = pid;
-	return r;
-}
-
-static int
 spawn_open(int sockets[2], int report[2])
 {
 	int r;
@@ -348,7 +331,7 @@ brood__spawn(struct brood__spawned *ret_spawned,
 {
 	struct spawn_plan plan = { .spawn = spawn, .parent = getpid() };
 	int sockets[2], report[2], r;
-	pid_t pid;
+	pid_t pid = -1;
 
 	r = spawn_open(sockets, report);
 	if (r < 0)
@@ -360,8 +343,12 @@ brood__spawn(struct brood__spawned *ret_spawned,
 	r = plan.fds == NULL ? -ENOMEM : 0;
 	if (r == 0 && spawn->argv != NULL)
 		r = spawn_env_new(&plan.env, spawn->options);
-	if (r == 0)
-		r = spawn_fork(&plan, &pid);
+	if (r == 0) {
+		pid = brood__fork(NULL);
+		if (pid == 0)
+			spawn_child(&plan);
+		r = pid < 0 ? pid : 0;
+	}
 	free(plan.fds);
 	free(plan.env);
 	(void)brood__fd_close(report[1]);

@@ -25,7 +25,7 @@ struct brood__supervisor_config {
 	unsigned intensity;
 	int period_ms;
 	int sink_fd;		/* -1: what children print is dropped */
-	int host_fd;		/* of host_watch.h; -1: there is none */
+	int host_fd;		/* pidfd of the host; -1: there is none */
 	bool has_prefix;
 	const int *keep_fds;	/* those of all specs together */
 	size_t n_keep_fds;

@@ -12,9 +12,10 @@
 # the files directly in src/command/ and those of their own folder, but not
 # those of another folder of the command.
 #
-# Three more rules: an include of a file under src/ has quotes and names the
-# folder ("wire/frame.h"), a file that is included as <brood/...> exists, and no
-# two files under src/ have the same name.
+# Four more rules: an include of a file under src/ has quotes and names the
+# folder ("wire/frame.h"), a file that is included as <brood/...> exists, no two
+# files under src/ have the same name, and the include guard of a header follows
+# from its name.
 set -u
 
 : "${srcdir:?must name the directory of the sources}"
@@ -54,10 +55,22 @@ function check_include(where, folder, mark, name,    target)
 		fail(where ": " folder " may not include " name)
 }
 
+# The include guard follows from the name of the file, which no other has.
+function check_guard(path, line,    wanted)
+{
+	wanted = path
+	gsub(/^.*\/|\.h$/, "", wanted)
+	wanted = "#ifndef BROOD__" toupper(wanted) "_H"
+	if (line != wanted)
+		fail(path ":2: the guard should be: " wanted)
+}
+
 function check_file(path, folder, at,    line, mark)
 {
 	while ((getline line < path) > 0) {
 		at++
+		if (at == 2 && line ~ /^#ifndef /)
+			check_guard(path, line)
 		if (!sub(/^[ \t]*#[ \t]*include[ \t]*/, "", line))
 			continue
 		mark = substr(line, 1, 1)

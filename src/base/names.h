@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-#ifndef BROOD__WORDS_H
-#define BROOD__WORDS_H
+#ifndef BROOD__NAMES_H
+#define BROOD__NAMES_H
 
 /*
  * What an errno or a signal is called, for processes that were forked from a

@@ -15,7 +15,7 @@
 enum { BROOD__CONFIG_SPARE_FDS = 8 };	/* of the host, besides two for each
 					   child */
 
-/* One kind of child: the fields of either kind of options. */
+/* A child as either kind of options describes it. */
 struct brood__config_child {
 	const char *name;
 	brood_child_fn fn;		/* a function, or ... */

@@ -1,11 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Which workers a pool has and which it wants; see fleet.h.
- *
- * Invariants: at most target + 1 slots are wanted after reconciling; a slot
- * becomes wanted only when it is empty, so that a command never crosses an
- * older one of the other kind for the same slot.
+ * What is so of the workers of a pool: slots, and what was said of them; see
+ * fleet.h.  What follows from it is decided in reconcile.c.
  */
 
 #include "base/clock.h"
@@ -17,8 +14,8 @@
 
 /* Making */
 
-static int
-fleet_grow(struct brood__fleet *fleet, unsigned n_slots)
+int
+brood__fleet_grow(struct brood__fleet *fleet, unsigned n_slots)
 {
 	struct brood__fleet_slot *slots;
 	struct brood__command *commands;
@@ -63,7 +60,7 @@ brood__fleet_resize(struct brood__fleet *fleet, unsigned target)
 {
 	int r;
 
-	r = fleet_grow(fleet, target);
+	r = brood__fleet_grow(fleet, target);
 	if (r < 0)
 		return r;
 	fleet->target = target;
@@ -87,13 +84,8 @@ brood__fleet_keep_old(struct brood__fleet *fleet)
 
 /* What the supervisor has said */
 
-/*
- * The worker is to be replaced after about max_requests more requests: a little
- * before, at a point that differs between workers that started together, so
- * that its replacement is ready in time.  Until then it may get a tenth more.
- */
-static void
-fleet_set_limits(const struct brood__fleet *fleet,
+void
+brood__fleet_set_limits(const struct brood__fleet *fleet,
     struct brood__worker *worker)
 {
 	unsigned max = fleet->max_requests, tenth = max / 10;
@@ -113,7 +105,7 @@ brood__fleet_adopt(struct brood__fleet *fleet, struct brood__worker *worker)
 	slot->worker = worker;
 	slot->generation = worker->generation;
 	slot->seen = BROOD__SEEN_FILLED;
-	fleet_set_limits(fleet, worker);
+	brood__fleet_set_limits(fleet, worker);
 	fleet->is_stale = true;
 }
 
@@ -171,368 +163,4 @@ brood__fleet_lost(struct brood__fleet *fleet)
 		fleet->slots[i].told_revision = 0;
 		fleet->slots[i].worker = NULL;
 	}
-}
-
-/* Looking at slots */
-
-static bool
-fleet_is_overdue(const struct brood__worker *worker)
-{
-	const struct brood__pending *oldest = brood__worker_oldest(worker);
-
-	return oldest != NULL && oldest->state == BROOD__PENDING_OVERDUE;
-}
-
-/* Does it work, and is there no reason to stop it for what it does? */
-static bool
-fleet_is_in_service(const struct brood__worker *worker)
-{
-	return worker->state == BROOD__WORKER_READY &&
-	    worker->fault == BROOD__FAULT_NONE && !fleet_is_overdue(worker);
-}
-
-static bool
-fleet_is_outdated(const struct brood__fleet *fleet,
-    const struct brood__worker *worker)
-{
-	return worker->revision < fleet->floor ||
-	    (worker->served_limit > 0 &&
-	    worker->served >= worker->served_limit);
-}
-
-/* Is its worker in service, but to be replaced? */
-static bool
-fleet_slot_is_outdated(const struct brood__fleet *fleet,
-    const struct brood__fleet_slot *slot)
-{
-	return slot->worker != NULL && fleet_is_in_service(slot->worker) &&
-	    fleet_is_outdated(fleet, slot->worker);
-}
-
-/* Of a wanted slot: is its next process still to come? */
-static bool
-fleet_slot_is_starting(const struct brood__fleet_slot *slot)
-{
-	return slot->seen != BROOD__SEEN_GIVEN_UP &&
-	    (slot->worker == NULL || !fleet_is_in_service(slot->worker));
-}
-
-/* May a process of a revision older than the floor be there? */
-static bool
-fleet_slot_is_below_floor(const struct brood__fleet *fleet,
-    const struct brood__fleet_slot *slot)
-{
-	return slot->seen == BROOD__SEEN_FILLED && (slot->worker == NULL ||
-	    slot->worker->revision < fleet->floor);
-}
-
-struct fleet_count {
-	unsigned n_wanted;
-	unsigned n_present;		/* slots with a process, or about to */
-	unsigned n_outdated;		/* of the wanted ones */
-	unsigned n_starting;		/* of the wanted ones */
-	unsigned n_given_up;		/* of the wanted ones */
-	unsigned n_below_floor;
-};
-
-static struct fleet_count
-fleet_count(const struct brood__fleet *fleet)
-{
-	struct fleet_count n = { 0 };
-
-	for (unsigned i = 0; i < fleet->n_slots; i++) {
-		const struct brood__fleet_slot *slot = &fleet->slots[i];
-
-		n.n_present += slot->seen == BROOD__SEEN_FILLED;
-		n.n_below_floor += fleet_slot_is_below_floor(fleet, slot);
-		if (!slot->is_wanted)
-			continue;
-		n.n_wanted++;
-		n.n_outdated += fleet_slot_is_outdated(fleet, slot);
-		n.n_starting += fleet_slot_is_starting(slot);
-		n.n_given_up += slot->seen == BROOD__SEEN_GIVEN_UP;
-	}
-	return n;
-}
-
-bool
-brood__fleet_is_broken(const struct brood__fleet *fleet)
-{
-	struct fleet_count n = fleet_count(fleet);
-
-	return n.n_wanted > 0 && n.n_given_up == n.n_wanted;
-}
-
-bool
-brood__fleet_is_empty(const struct brood__fleet *fleet)
-{
-	return fleet_count(fleet).n_present == 0;
-}
-
-/* Choosing the wanted slots */
-
-/* A slot that is not wanted and of which nothing is awaited any more. */
-static bool
-fleet_slot_is_free(const struct brood__fleet_slot *slot)
-{
-	return !slot->is_wanted && slot->seen == BROOD__SEEN_EMPTY &&
-	    slot->told_revision == 0;
-}
-
-/* Without memory for another slot it is tried again after the next change. */
-static void
-fleet_want(struct brood__fleet *fleet, unsigned n_more)
-{
-	for (unsigned i = 0; n_more > 0; i++) {
-		if (i == fleet->n_slots && fleet_grow(fleet, i + 1) < 0)
-			return;
-		if (!fleet_slot_is_free(&fleet->slots[i]))
-			continue;
-		fleet->slots[i].is_wanted = true;
-		n_more--;
-	}
-}
-
-/* What the program would miss least: the lowest value. */
-static unsigned
-fleet_slot_worth(const struct brood__fleet *fleet,
-    const struct brood__fleet_slot *slot)
-{
-	const struct brood__worker *worker = slot->worker;
-
-	if (slot->seen == BROOD__SEEN_GIVEN_UP)
-		return 0;
-	if (worker == NULL || !fleet_is_in_service(worker))
-		return 1;
-	return 2 + worker->load + (fleet_is_outdated(fleet, worker) ? 0 :
-	    BROOD__IN_FLIGHT_MAX + 1);
-}
-
-static struct brood__fleet_slot *
-fleet_least_worth(const struct brood__fleet *fleet)
-{
-	struct brood__fleet_slot *least = NULL;
-
-	for (unsigned i = 0; i < fleet->n_slots; i++) {
-		struct brood__fleet_slot *slot = &fleet->slots[i];
-
-		if (slot->is_wanted && (least == NULL ||
-		    fleet_slot_worth(fleet, slot) <
-		    fleet_slot_worth(fleet, least)))
-			least = slot;
-	}
-	return least;
-}
-
-/* A replacement was given up: the worker it was for stays, with new limits. */
-static void
-fleet_keep_outdated(struct brood__fleet *fleet)
-{
-	for (unsigned i = 0; i < fleet->n_slots; i++) {
-		struct brood__fleet_slot *slot = &fleet->slots[i];
-
-		if (slot->is_wanted && fleet_slot_is_outdated(fleet, slot)) {
-			fleet_set_limits(fleet, slot->worker);
-			return;
-		}
-	}
-}
-
-/*
- * How many slots more than the target?  One, if a wanted worker is to be
- * replaced, and the one that was replaced before it has ended.
- */
-static unsigned
-fleet_extra(const struct brood__fleet *fleet, const struct fleet_count *n)
-{
-	return n->n_outdated > 0 && (n->n_wanted > fleet->target ||
-	    n->n_present <= fleet->target);
-}
-
-/*
- * Choose the wanted slots.  True if a place was freed by the last step: then
- * there may be something more to choose.
- */
-static bool
-fleet_choose(struct brood__fleet *fleet)
-{
-	struct fleet_count n = fleet_count(fleet);
-	unsigned goal = fleet->target + fleet_extra(fleet, &n);
-
-	if (n.n_wanted < goal)
-		fleet_want(fleet, goal - n.n_wanted);
-	for (; n.n_wanted > goal; n.n_wanted--)
-		fleet_least_worth(fleet)->is_wanted = false;
-
-	/* The replacement is ready, or will never be. */
-	n = fleet_count(fleet);
-	if (n.n_wanted != fleet->target + 1 || n.n_starting > 0)
-		return false;
-	if (n.n_given_up > 0)
-		fleet_keep_outdated(fleet);
-	fleet_least_worth(fleet)->is_wanted = false;
-	return true;
-}
-
-/* Telling the supervisor */
-
-/* When is this unwanted worker's time to finish over? */
-static int64_t
-fleet_retire_by(const struct brood__fleet *fleet,
-    const struct brood__worker *worker)
-{
-	return brood__deadline(worker->state_ms, fleet->retire_ms);
-}
-
-/*
- * How is this worker to be stopped now, if it is?
- *
- *	1. It broke the protocol: nothing that it does is of use.
- *	2. It runs a request whose time is over.
- *	3. It is wanted, or unwanted and still finishing what it has.
- *	4. It has nothing to do.
- */
-static enum brood__stop_phase
-fleet_phase(struct brood__fleet *fleet, const struct brood__fleet_slot *slot,
-    int64_t now_ms)
-{
-	struct brood__worker *worker = slot->worker;
-
-	if (worker->fault != BROOD__FAULT_NONE)
-		return BROOD__STOP_KILL;
-	if (fleet_is_overdue(worker))
-		return BROOD__STOP_TERM;
-	if (slot->is_wanted)
-		return BROOD__STOP_NONE;
-	if (worker->load == 0)
-		return BROOD__STOP_GOODBYE;
-	brood__worker_enter(worker, BROOD__WORKER_DRAINING, now_ms);
-	return fleet_retire_by(fleet, worker) <= now_ms ? BROOD__STOP_TERM :
-	    BROOD__STOP_NONE;
-}
-
-static struct brood__command *
-fleet_command(struct brood__fleet *fleet, unsigned slot,
-    enum brood__command_kind kind)
-{
-	struct brood__command *command = &fleet->commands[fleet->n_commands++];
-
-	*command = (struct brood__command) { .kind = kind, .slot = slot };
-	return command;
-}
-
-static void
-fleet_tell_stop(struct brood__fleet *fleet, struct brood__fleet_slot *slot,
-    uint32_t generation, enum brood__stop_phase phase)
-{
-	struct brood__command *command;
-
-	command = fleet_command(fleet, (unsigned)(slot - fleet->slots),
-	    BROOD__COMMAND_STOP);
-	command->generation = slot->told_generation = generation;
-	command->phase = slot->told_phase = phase;
-	command->is_refill = slot->is_wanted;
-	if (slot->is_wanted)
-		return;
-	slot->told_revision = 0;
-	/* Nothing answers for a slot that has no process and expects none. */
-	if (slot->seen == BROOD__SEEN_GIVEN_UP)
-		slot->seen = BROOD__SEEN_EMPTY;
-}
-
-static void
-fleet_tell_fill(struct brood__fleet *fleet, struct brood__fleet_slot *slot)
-{
-	struct brood__command *command;
-
-	command = fleet_command(fleet, (unsigned)(slot - fleet->slots),
-	    BROOD__COMMAND_FILL);
-	command->revision = slot->told_revision = fleet->last_revision;
-	slot->seen = BROOD__SEEN_FILLED;
-}
-
-/* The phase that was told for the process that is there now. */
-static enum brood__stop_phase
-fleet_told_phase(const struct brood__fleet_slot *slot)
-{
-	return slot->worker != NULL &&
-	    slot->told_generation == slot->worker->generation ?
-	    slot->told_phase : BROOD__STOP_NONE;
-}
-
-/*
- * Tell what differs from what was told.  A STOP is repeated only if it is
- * harder now, or if the slot is not to be filled again any more.
- */
-static void
-fleet_direct(struct brood__fleet *fleet, struct brood__fleet_slot *slot,
-    int64_t now_ms)
-{
-	enum brood__stop_phase told = fleet_told_phase(slot), phase;
-	struct brood__worker *worker = slot->worker;
-
-	if (worker != NULL) {
-		phase = fleet_phase(fleet, slot, now_ms);
-		if (phase < told)
-			phase = told;
-		if (phase > told || (phase != BROOD__STOP_NONE &&
-		    !slot->is_wanted && slot->told_revision != 0)) {
-			fleet_tell_stop(fleet, slot, worker->generation,
-			    phase);
-			brood__worker_enter(worker, BROOD__WORKER_STOPPING,
-			    now_ms);
-		}
-	} else if (!slot->is_wanted && slot->told_revision != 0)
-		fleet_tell_stop(fleet, slot, 0, BROOD__STOP_TERM);
-	if (slot->is_wanted && slot->told_revision != fleet->last_revision)
-		fleet_tell_fill(fleet, slot);
-}
-
-void
-brood__fleet_take_back(struct brood__fleet *fleet,
-    const struct brood__command *command)
-{
-	struct brood__fleet_slot *slot = &fleet->slots[command->slot];
-
-	fleet->is_stale = true;
-	slot->told_phase = BROOD__STOP_NONE;
-	slot->told_revision = command->kind == BROOD__COMMAND_FILL ? 0 :
-	    fleet->last_revision;
-}
-
-static void
-fleet_set_due(struct brood__fleet *fleet)
-{
-	int64_t due_ms;
-
-	fleet->due_ms = BROOD__NEVER;
-	for (unsigned i = 0; i < fleet->n_slots; i++) {
-		const struct brood__worker *worker = fleet->slots[i].worker;
-
-		if (worker == NULL || worker->state != BROOD__WORKER_DRAINING)
-			continue;
-		due_ms = fleet_retire_by(fleet, worker);
-		if (due_ms < fleet->due_ms)
-			fleet->due_ms = due_ms;
-	}
-}
-
-unsigned
-brood__fleet_reconcile(struct brood__fleet *fleet, int64_t now_ms)
-{
-	struct fleet_count n;
-
-	fleet->is_stale = false;
-	fleet->n_commands = 0;
-	while (fleet_choose(fleet))
-		continue;
-	for (unsigned i = 0; i < fleet->n_slots; i++)
-		fleet_direct(fleet, &fleet->slots[i], now_ms);
-	fleet_set_due(fleet);
-
-	n = fleet_count(fleet);
-	if (!brood__fleet_is_reloading(fleet) || n.n_below_floor > 0)
-		return 0;
-	fleet->done_floor = fleet->floor;
-	return BROOD__FLEET_RELOADED;
 }

@@ -84,6 +84,17 @@ int	brood__fleet_init(struct brood__fleet *fleet, unsigned target);
 /* Frees the slots; the workers are the caller's to free before. */
 void	brood__fleet_fini(struct brood__fleet *fleet);
 
+/* Make room for so many slots: 0 or -ENOMEM. */
+int	brood__fleet_grow(struct brood__fleet *fleet, unsigned n_slots);
+
+/*
+ * Have the worker replaced after about max_requests more requests: a little
+ * before, at a point that differs between workers that started together, so
+ * that its replacement is ready in time.  Until then it may get a tenth more.
+ */
+void	brood__fleet_set_limits(const struct brood__fleet *fleet,
+	    struct brood__worker *worker);
+
 /* Change the target; -ENOMEM: no room for so many slots. */
 int	brood__fleet_resize(struct brood__fleet *fleet, unsigned target);
 
@@ -115,7 +126,7 @@ void	brood__fleet_emptied(struct brood__fleet *fleet, unsigned slot);
 void	brood__fleet_lost(struct brood__fleet *fleet);
 
 /*
- * Compare what is with what is wanted: choose the wanted slots, change workers'
+ * reconcile.c.  Compare what is with what is wanted: choose the wanted slots, change workers'
  * states, and write the commands for the supervisor.  Gives enum
  * brood__fleet_news.
  */

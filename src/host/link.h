@@ -25,7 +25,7 @@ struct brood__link {
 
 void	brood__link_init(struct brood__link *link, unsigned a, unsigned b);
 
-/* One of the children has ended: close what is here and begin anew. */
+/* Close what is here and begin anew, because a child has ended. */
 void	brood__link_reset(struct brood__link *link);
 
 /*

@@ -18,6 +18,24 @@ brood__lists_init(struct brood__lists *lists, unsigned in_flight)
 	TAILQ_INIT(&lists->touched);
 }
 
+static void
+lists_free(struct brood__workers *list)
+{
+	struct brood__worker *worker;
+
+	while ((worker = TAILQ_FIRST(list)) != NULL) {
+		TAILQ_REMOVE(list, worker, in_list);
+		(void)brood__worker_free(worker);
+	}
+}
+
+void
+brood__lists_fini(struct brood__lists *lists)
+{
+	lists_free(&lists->ended);
+	lists_free(&lists->lost);
+}
+
 /* Where does this worker belong? */
 static struct brood__workers *
 lists_find(struct brood__lists *lists, const struct brood__worker *worker,
@@ -104,7 +122,7 @@ brood__lists_untouch(struct brood__lists *lists, struct brood__worker *worker)
 	worker->is_touched = false;
 }
 
-/* One that the fleet has told to stop since is moved away when it is met. */
+/* A worker that the fleet has stopped since is moved away when it is met. */
 struct brood__worker *
 brood__lists_pick(struct brood__lists *lists, uint64_t sent)
 {

@@ -26,6 +26,9 @@ struct brood__lists {
 
 void	brood__lists_init(struct brood__lists *lists, unsigned in_flight);
 
+/* Free the workers that have ended: no slot of the fleet has them any more. */
+void	brood__lists_fini(struct brood__lists *lists);
+
 /*
  * Put the worker into the list that it belongs to; sent is how far the control
  * channel has been sent (see the worker's gate).

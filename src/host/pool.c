@@ -190,17 +190,6 @@ brood_pool_new(struct brood_pool **ret_pool,
 
 /* Freeing */
 
-static void
-pool_free_list(struct brood__workers *list)
-{
-	struct brood__worker *worker;
-
-	while ((worker = TAILQ_FIRST(list)) != NULL) {
-		TAILQ_REMOVE(list, worker, in_list);
-		(void)brood__worker_free(worker);
-	}
-}
-
 /* After a supervisor that was killed: wait until the workers are gone too. */
 static void
 pool_wait_gone(struct brood_pool *pool)
@@ -233,8 +222,7 @@ brood_pool_free(struct brood_pool *pool)
 	for (unsigned i = 0; i < pool->fleet.n_slots; i++)
 		if (pool->fleet.slots[i].worker != NULL)
 			(void)brood__worker_free(pool->fleet.slots[i].worker);
-	pool_free_list(&pool->lists.ended);
-	pool_free_list(&pool->lists.lost);
+	brood__lists_fini(&pool->lists);
 	brood__queue_fini(&pool->queue);
 	brood__events_fini(&pool->events);
 	brood__fleet_fini(&pool->fleet);
@@ -500,12 +488,4 @@ brood_pool_stop(struct brood_pool *pool, int drain_ms)
 	if (pool->state == BROOD__POOL_RUNNING)
 		pool->state = BROOD__POOL_DRAINING;
 	return pool_act(pool);
-}
-
-BROOD_PUBLIC int
-brood_pool_next_event(struct brood_pool *pool, struct brood_event *ret_event)
-{
-	if (!pool_is_mine(pool))
-		return -ECHILD;
-	return brood__events_next(&pool->events, ret_event);
 }

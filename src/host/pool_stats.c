@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * What a pool says of itself: counts, and its workers one by one.  Changes
- * nothing.
+ * What a pool says of itself: counts, its workers one by one, and events.
  */
 
 #include "base/clock.h"
@@ -95,4 +94,12 @@ brood_pool_stats(const struct brood_pool *pool,
 		ret_stats->ready += worker->state < BROOD__WORKER_STOPPING;
 		ret_stats->busy += worker->load > 0;
 	}
+}
+
+BROOD_PUBLIC int
+brood_pool_next_event(struct brood_pool *pool, struct brood_event *ret_event)
+{
+	if (pool->owner != getpid())
+		return -ECHILD;
+	return brood__events_next(&pool->events, ret_event);
 }

@@ -43,7 +43,7 @@ datagram_prefix(char **ret_prefix, const char *dir, const char *prefix)
 
 	if (len == 0 || strchr(prefix, '/') != NULL)
 		return -EINVAL;
-	/* One spelling of the directory, so that senders' paths compare. */
+	/* Spell the directory in one way, so that senders' paths compare. */
 	while (len > 0 && dir[len - 1] == '/')
 		len--;
 	return asprintf(ret_prefix, "%.*s/%s-", (int)len, dir, prefix) < 0 ?

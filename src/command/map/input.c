@@ -40,7 +40,7 @@ input_read(struct input *input)
 	ssize_t n;
 	int r;
 
-	/* One byte more, for a newline that is missing at the end. */
+	/* There is one byte more, for a newline that the input lacks at its end. */
 	r = brood__buffer_reserve(buf, INPUT_BLOCK + 1);
 	if (r < 0)
 		return r;

@@ -60,7 +60,7 @@ int	window_add(struct window *window, uint64_t first, const char *data,
 struct chunk *
 	window_waiting(struct window *window);
 
-/* That chunk was sent. */
+/* Record that this chunk was sent. */
 void	window_sent(struct window *window, struct chunk *chunk);
 
 /* A chunk that was sent is to be sent again, before all that wait. */

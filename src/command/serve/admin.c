@@ -357,7 +357,7 @@ admin_call(struct job *job, uint32_t method, json_t *object)
 		admin_finish(job, admin_status(job->server));
 		return;
 	case BROOD_METHOD_EVENTS:
-		/* It stays as it was made: a JOB_EVENTS. */
+		/* The job stays as it was made: a JOB_EVENTS. */
 		return;
 	case BROOD_METHOD_SCALE:
 		admin_scale(job, object);

@@ -39,7 +39,7 @@ int	connection_new(struct connection **ret_connection,
 	    struct server *server, struct brood_channel *channel,
 	    const struct brood_credentials *who);
 
-/* It must have no jobs. */
+/* The connection must have no jobs. */
 void	connection_free(struct connection *connection);
 
 /* What to poll for; and the instant at which something is due without that. */

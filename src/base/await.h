@@ -3,8 +3,9 @@
 #define BROOD__AWAIT_H
 
 /*
- * Wait for one descriptor until an instant of brood__now_ms(): 1 when it is
- * ready, 0 when the time is over.
+ * Wait until a descriptor is ready or the deadline, an instant of
+ * brood__now_ms(), has passed.  Gives 1 when the descriptor is ready, 0 when
+ * the time is over, or a negative errno.
  */
 
 #include "base/clock.h"

@@ -28,14 +28,17 @@ brood__earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* The instant a timeout from now ends; a negative timeout never does. */
+/* The instant at which a timeout ends; a negative timeout never ends. */
 static inline int64_t
 brood__deadline(int64_t now_ms, int timeout_ms)
 {
 	return timeout_ms < 0 ? BROOD__NEVER : now_ms + timeout_ms;
 }
 
-/* What is left, as poll(2) takes it: -1 for never, 0 for past. */
+/*
+ * The time left until deadline_ms, as poll(2) takes it: -1 if that never comes,
+ * 0 if it has passed.
+ */
 static inline int
 brood__time_left(int64_t deadline_ms, int64_t now_ms)
 {

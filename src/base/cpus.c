@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * How many processors there are for us.  Linux has the answers; elsewhere
- * sysconf(3) has one.
+ * How many processors this process may use.  Linux knows the affinity mask and
+ * the quota of a control group; elsewhere sysconf(3) knows how many there are.
  */
 
 #include "base/cpus.h"
@@ -25,7 +25,7 @@ cpus_allowed(void)
 	return (unsigned)CPU_COUNT(&set);
 }
 
-/* ceil(quota / period) of one group; UINT_MAX without a limit. */
+/* ceil(quota / period) of one control group; UINT_MAX if it has no quota. */
 static unsigned
 cpus_of_group(const char *group)
 {
@@ -44,7 +44,10 @@ cpus_of_group(const char *group)
 	return n;
 }
 
-/* The group of this process in the unified hierarchy: "0::/path". */
+/*
+ * The path of this process's control group in the unified hierarchy, from a
+ * line as "0::/path".  0, or -1 if there is none.
+ */
 static int
 cpus_read_group(char *group, size_t size)
 {
@@ -65,7 +68,7 @@ cpus_read_group(char *group, size_t size)
 	return r;
 }
 
-/* A limit of any group above holds too. */
+/* The least quota of the group and of those above it: each of them holds. */
 static unsigned
 cpus_quota(void)
 {

@@ -3,10 +3,11 @@
 #define BROOD__CPUS_H
 
 /*
- * How many processors this process may use at a time, at least 1: those of its
- * affinity mask (sched_getaffinity(2)), or fewer if its control group has a
- * quota of processor time (cgroups(7), cpu.max), rounded up.  Where there is
- * neither, those that are on line.
+ * How many processors this process may use at a time, at least 1.  That is the
+ * number of processors in its affinity mask (sched_getaffinity(2)), or the
+ * quota of processor time of its control group (cgroups(7), cpu.max), rounded
+ * up, if that is less.  Where the system has neither, all processors that are
+ * on line.
  */
 unsigned brood__cpus(void);
 

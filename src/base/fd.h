@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 /*
- * Close fd unless it is negative; gives -1, to be stored in its place.  errno
- * is kept.  close(2) is never repeated: after EINTR the descriptor is gone on
- * Linux, and may be someone else's.
+ * Close fd unless it is negative.  Gives -1, to be stored in the variable that
+ * held fd.  errno stays as it was.  close(2) is not repeated after EINTR: on
+ * Linux the descriptor is closed then, and its number may be in use again.
  */
 static inline int
 brood__fd_close(int fd)
@@ -52,7 +52,7 @@ brood__fd_unread(int fd, size_t *ret_n)
 	return 0;
 }
 
-/* Gives a copy, or a negative errno. */
+/* Gives a copy of fd, above the standard descriptors, or a negative errno. */
 static inline int
 brood__fd_dup(int fd)
 {
@@ -61,7 +61,7 @@ brood__fd_dup(int fd)
 	return copy < 0 ? -errno : copy;
 }
 
-/* Copy all or none. */
+/* Copy all of them, or none: 0 or a negative errno. */
 static inline int
 brood__fd_dup_all(int *ret_fds, const int *fds, size_t n_fds)
 {

@@ -3,12 +3,13 @@
 #define BROOD__NAMES_H
 
 /*
- * What an errno or a signal is called, for processes that were forked from a
- * program with threads.
+ * The description of an errno or of a signal, for processes that were forked
+ * from a program with threads.
  *
- * strerror(3) and strsignal(3) of glibc translate, and so take the lock of
- * setlocale(3), which a thread of the host may have held during the fork: it
- * stays locked for ever.  These take none.
+ * strerror(3) and strsignal(3) of glibc translate, and for that take the lock
+ * of setlocale(3).  If another thread of the program held that lock during the
+ * fork, it stays locked in the child for ever.  The functions that are used
+ * here take no lock.
  */
 
 #include <string.h>

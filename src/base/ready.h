@@ -5,14 +5,17 @@
 /*
  * A readiness set: descriptors and one alarm behind a single descriptor.
  *
- * ready_epoll.c keeps it in the kernel (epoll, timerfd); ready_poll.c is the
- * portable one, which has no single descriptor to offer.  configure picks.
+ * ready_epoll.c keeps the set in the kernel (epoll, timerfd).  ready_poll.c is
+ * portable, and has no single descriptor to offer.  configure picks one.
  *
- * Interest is level-triggered.  token comes back with the event: a number that
- * the owner can check for staleness (slot and generation), never a pointer.  A
- * descriptor is removed before it is closed, always: while any duplicate of it
- * lives, in a forked process even, the kernel would keep the registration and
- * nothing could remove it any more.
+ * Events are level-triggered: they are reported for as long as they last.  The
+ * token that a descriptor was added with comes back with its events.  A token
+ * is a number by which the owner recognizes an event that is out of date (slot
+ * and generation), never a pointer.
+ *
+ * Remove a descriptor before closing it, always.  While a duplicate of it
+ * lives, even in a forked process, the kernel keeps the registration, and
+ * nothing can remove that any more.
  */
 
 #include <stddef.h>
@@ -29,10 +32,13 @@ int	brood__ready_new(struct brood__ready **ret_ready);
 struct brood__ready *
 	brood__ready_free(struct brood__ready *ready);
 
-/* The single descriptor, readable when a wait would not block; or -ENOSYS. */
+/*
+ * The single descriptor, which is readable when brood__ready_wait() would not
+ * block; -ENOSYS if there is none.
+ */
 int	brood__ready_fd(const struct brood__ready *ready);
 
-/* events: POLLIN, POLLOUT or both; 0 reports POLLHUP and POLLERR alone. */
+/* events is POLLIN, POLLOUT or both; with 0, POLLHUP and POLLERR are told. */
 int	brood__ready_add(struct brood__ready *ready, int fd, short events,
 	    uint64_t token);
 int	brood__ready_change(struct brood__ready *ready, int fd, short events,
@@ -40,21 +46,22 @@ int	brood__ready_change(struct brood__ready *ready, int fd, short events,
 void	brood__ready_remove(struct brood__ready *ready, int fd);
 
 /*
- * Set the alarm to an instant of brood__now_ms(), or BROOD__NEVER.  It makes
- * the set ready once; a wait that sees it rings it off.
+ * Set the alarm to an instant of brood__now_ms(), or to BROOD__NEVER.  At that
+ * instant the set becomes ready, once: the next brood__ready_wait() turns the
+ * alarm off.
  */
 int	brood__ready_alarm(struct brood__ready *ready, int64_t at_ms);
 
 /*
- * Be woken by at_ms at the latest: an alarm that is set for sooner stays, and
- * may wake for nothing.  Deadlines that come and go cost no system calls then.
+ * Set the alarm to at_ms unless it is set to an earlier instant.  The earlier
+ * one may then wake the owner for nothing, but deadlines that come and go cost
+ * no system calls.
  */
 int	brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms);
 
 /*
- * Wait up to timeout_ms.  Gives the number of events, which may be 0 when the
- * alarm rang; at most max.  A signal handler that ran does not end the wait
- * early by more than one return of 0.
+ * Wait up to timeout_ms for events.  Gives their number, at most max.  0 means
+ * that the time is over, that the alarm rang, or that a signal handler has run.
  */
 int	brood__ready_wait(struct brood__ready *ready, int timeout_ms,
 	    struct brood__ready_event *ret_events, size_t max);

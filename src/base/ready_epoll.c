@@ -5,9 +5,9 @@
  * Owns those two descriptors and none of those it watches.  Knows nothing of
  * what a token means.
  *
- * Invariants: armed_ms is what the timer is set to, BROOD__NEVER once it has
- * been seen to expire; after fork(2) the copy may only be freed, which takes
- * nothing out of the set that it shares with the parent.
+ * Invariants: armed_ms is what the timer is set to, and BROOD__NEVER as soon as
+ * a wait has seen it expire.  After fork(2) the copy may only be freed, which
+ * takes nothing out of the set, since parent and child share it.
  */
 
 #include "base/clock.h"
@@ -21,10 +21,10 @@
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
 
-/* The timer's own; owners count slots and generations and get nowhere near. */
+/* The token of the timer.  The tokens of owners are much smaller. */
 #define TOKEN_ALARM	UINT64_MAX
 
-/* What one wait takes at most: a bound for the stack, not for the owner. */
+/* One wait gives no more than this, whatever its owner has room for. */
 #define N_EVENTS	64
 
 struct brood__ready {
@@ -96,9 +96,9 @@ brood__ready_new(struct brood__ready **ret_ready)
 }
 
 /*
- * The timer is not removed first: in a forked copy that would take it out of
- * the parent's set.  It is the set that goes away here, and no one else has
- * the timer.
+ * The timer is not removed from the set before it is closed: in a forked copy
+ * that would remove it from the parent's set too.  Nor is that needed, since
+ * the set itself is closed here.
  */
 struct brood__ready *
 brood__ready_free(struct brood__ready *ready)
@@ -142,8 +142,8 @@ brood__ready_remove(struct brood__ready *ready, int fd)
 }
 
 /*
- * An expiry of 0 would disarm the timer instead of ringing at once; 1 ms after
- * boot is as much in the past.
+ * timerfd_settime(2) takes an expiry of 0 for "turn the timer off".  So an
+ * instant before 1 ms becomes 1 ms, which is in the past as well.
  */
 int
 brood__ready_alarm(struct brood__ready *ready, int64_t at_ms)
@@ -172,8 +172,8 @@ brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms)
 }
 
 /*
- * A timer that has expired is rung off by disarming it, which clears its
- * readiness as reading it would, and leaves armed_ms right.
+ * A timer that has expired is turned off.  Like reading it, that makes it not
+ * ready again; and armed_ms becomes right too.
  */
 int
 brood__ready_wait(struct brood__ready *ready, int timeout_ms,

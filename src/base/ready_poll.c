@@ -2,12 +2,12 @@
 /*
  * A readiness set for systems without epoll: an array for poll(2).
  *
- * Owns the array and no descriptor at all.  Knows nothing of what a token
- * means.
+ * Owns the array, and no descriptor.  Knows nothing of what a token means.
  *
- * Invariants: pollfds and tokens run in parallel and hold a descriptor at most
- * once, in no order; next is where the coming wait begins to look, so that a
- * set with more ready than a wait may give serves each of them in turn.
+ * Invariants: pollfds[i] and tokens[i] belong together, in no order, and each
+ * descriptor is there at most once.  next is where the coming wait begins to
+ * look: when more descriptors are ready than a wait may give, each gets its
+ * turn.
  */
 
 #include "base/clock.h"
@@ -31,7 +31,10 @@ struct brood__ready {
 	int64_t		 alarm_ms;
 };
 
-/* Gives n where there is none.  As long as poll(2) itself takes, no longer. */
+/*
+ * Gives the index of fd, or n if fd is not in the set.  A linear search:
+ * poll(2) looks at all descriptors as well.
+ */
 static size_t
 ready_find(const struct brood__ready *ready, int fd)
 {
@@ -75,7 +78,7 @@ ready_set(struct brood__ready *ready, size_t i, int fd, short events,
 	ready->tokens[i] = token;
 }
 
-/* The sooner of timeout and alarm, as poll(2) takes it. */
+/* The earlier of timeout and alarm, as poll(2) takes it. */
 static int
 ready_timeout(const struct brood__ready *ready, int timeout_ms)
 {
@@ -87,7 +90,10 @@ ready_timeout(const struct brood__ready *ready, int timeout_ms)
 	return timeout_ms < 0 || left_ms < timeout_ms ? left_ms : timeout_ms;
 }
 
-/* A descriptor that was closed without removing it must not go unseen. */
+/*
+ * POLLNVAL means that a descriptor was closed but not removed: tell the owner
+ * of an error.
+ */
 static short
 ready_from_poll(short revents)
 {
@@ -147,7 +153,10 @@ brood__ready_fd(const struct brood__ready *ready)
 	return -ENOSYS;
 }
 
-/* poll(2) skips what is negative and reports what is closed much later. */
+/*
+ * Ask fcntl(2) whether fd is open, because poll(2) ignores negative numbers,
+ * and tells of a closed descriptor only when it is called.
+ */
 int
 brood__ready_add(struct brood__ready *ready, int fd, short events,
     uint64_t token)

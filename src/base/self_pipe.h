@@ -11,8 +11,8 @@
  */
 
 /*
- * Catch these signals, a list that ends with 0.  SIGCHLD then comes for children
- * that ended, not for those that were stopped or continued.
+ * Catch these signals, a list that ends with 0.  SIGCHLD then comes for
+ * children that ended, not for those that were stopped or continued.
  *
  * Gives the descriptor to poll for POLLIN, or a negative errno.  Once per
  * process; after a fork the child may call it again for itself.

@@ -54,7 +54,7 @@ pool_worker(struct brood_channel *channel, void *arg)
 {
 	const struct brood_pool_options *options = arg;
 
-	return brood__worker_run(channel, options->handler,
+	return brood__serve_run(channel, options->handler,
 	    options->arg) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 

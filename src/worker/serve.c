@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * The worker's side.
+ * What a worker does with requests.
  *
- * One request at a time lives here, on the stack of the loop; its payload and
- * descriptors are the channel's, which holds them until the next receive.
- * Nothing is read ahead: a request is off the socket only when it is run.
+ * There is one request at a time, on the stack of the loop.  Its payload and
+ * descriptors belong to the channel, until the next receive.  Nothing is read
+ * ahead: a request stays in the socket until it is run, so that the host can
+ * tell which requests a dead worker has not begun.
  */
 
 #include "base/clock.h"
@@ -23,13 +24,12 @@ struct brood_request {
 	struct brood_channel *channel;
 	struct brood_message msg;
 	int64_t deadline_ms;
-	bool is_answered;
-	bool is_canceled;
-	uint64_t seen;		/* position in the channel's stream: no CANCEL
-				   of this request in front of it */
+	bool is_answered;	/* by its last reply, or an error */
+	bool is_canceled;	/* a CANCEL of it has been seen */
+	uint64_t seen;		/* how far in the stream was looked for one */
 };
 
-const struct brood_channel_options brood__worker_channel = {
+const struct brood_channel_options brood__serve_options = {
 	.max_fds = BROOD_MAX_FDS,
 };
 
@@ -226,7 +226,10 @@ worker_pong(struct brood_channel *channel, struct brood_message *msg)
 	return brood__channel_send(channel, msg);
 }
 
-/* Do what one message says.  1: there may be more. */
+/*
+ * Do what one message asks for.  1: go on; 0: the host has said GOODBYE; or a
+ * negative errno.
+ */
 static int
 worker_step(struct brood_channel *channel, struct brood_message *msg,
     brood_handler_fn handler, void *arg)
@@ -240,7 +243,7 @@ worker_step(struct brood_channel *channel, struct brood_message *msg,
 	case BROOD_KIND_PING:
 		r = worker_pong(channel, msg);
 		return r < 0 ? r : 1;
-	case BROOD_KIND_CANCEL:		/* of a request that is answered */
+	case BROOD_KIND_CANCEL:		/* its request has been answered */
 		return 1;
 	case BROOD_KIND_GOODBYE:
 		return 0;
@@ -258,7 +261,7 @@ worker_step(struct brood_channel *channel, struct brood_message *msg,
 }
 
 int
-brood__worker_run(struct brood_channel *channel, brood_handler_fn handler,
+brood__serve_run(struct brood_channel *channel, brood_handler_fn handler,
     void *arg)
 {
 	struct brood_message msg;
@@ -280,12 +283,12 @@ brood_worker_main(brood_handler_fn handler, void *arg)
 
 	if (handler == NULL)
 		return -EINVAL;
-	r = brood_channel_inherit(&channel, &brood__worker_channel);
+	r = brood_channel_inherit(&channel, &brood__serve_options);
 	if (r < 0)
 		return r;
 	r = brood_channel_hello(channel, getprogname(), -1);
 	if (r == 0)
-		r = brood__worker_run(channel, handler, arg);
+		r = brood__serve_run(channel, handler, arg);
 	(void)brood_channel_free(channel);
 	return r;
 }

@@ -3,17 +3,24 @@
 #define BROOD__SERVE_H
 
 /*
- * The worker's loop, after HELLO: receive a request, call the handler, answer;
- * until GOODBYE or the end of the stream, which give 0.
+ * The worker's loop.
  */
 
 #include <brood/channel.h>
 #include <brood/worker.h>
 
-int	brood__worker_run(struct brood_channel *channel,
+/*
+ * After HELLO: receive a request, call the handler, and answer, again and
+ * again.  Gives 0 after GOODBYE or the end of the stream, otherwise a negative
+ * errno.
+ */
+int	brood__serve_run(struct brood_channel *channel,
 	    brood_handler_fn handler, void *arg);
 
-/* The channel of a worker: takes descriptors, never reads ahead. */
-extern const struct brood_channel_options brood__worker_channel;
+/*
+ * What a worker's channel is made with.  It accepts descriptors, so it never
+ * reads ahead.
+ */
+extern const struct brood_channel_options brood__serve_options;
 
 #endif

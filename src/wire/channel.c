@@ -72,9 +72,10 @@ channel_set_cloexec(int fd)
 
 /*
  * A byte that a peer sends with MSG_OOB becomes a byte of the stream like any
- * other.  Otherwise the kernel would throw the byte away and yet count it in
- * FIONREAD, and a frame that lacks it would be waited for until the end of time.
- * Where UNIX sockets have no out-of-band data this may fail, and is not needed.
+ * other.  Without this option the kernel would throw the byte away and yet
+ * count it in FIONREAD, and this side would wait for ever for a frame that
+ * lacks the byte.  Where UNIX sockets have no out-of-band data, the option may
+ * be refused, and is not needed.
  */
 static void
 channel_set_oob_inline(int fd)
@@ -387,7 +388,6 @@ brood__channel_sent(const struct brood_channel *ch)
 
 /* Receiving */
 
-/* Tell the peer why, if that needs no waiting: this side has finished. */
 void
 brood__channel_complain(struct brood_channel *ch, enum brood_error code,
     const char *text)
@@ -403,7 +403,10 @@ brood__channel_complain(struct brood_channel *ch, enum brood_error code,
 		(void)brood__channel_flush(ch, 0);
 }
 
-/* Nothing can be received any more; an error that passes is none of these. */
+/*
+ * Nothing can be received any more.  Errors that may pass, as -ENOMEM, do not
+ * come here.
+ */
 static int
 channel_fail(struct brood_channel *ch, int error)
 {

@@ -3,55 +3,61 @@
 #define BROOD__CHANNEL_H
 
 /*
- * What the rest of the library may do with a channel beyond brood/channel.h.
- * None of these checks the owner's pid: their callers have.
+ * What the rest of the library can do with a channel, beyond brood/channel.h.
+ * Only brood__channel_check() asks whether this process owns the channel; the
+ * callers of the other functions know.
  */
 
 #include <brood/channel.h>
 #include <sys/types.h>
 
 /*
- * Read whatever comes in one recv(2), further frames included.  For channels
- * that accept no descriptors; the owner then looks with brood__channel_next()
+ * From now on let one recv(2) bring further frames too.  Only for a channel
+ * that accepts no descriptors.  poll(2) does not tell of frames that were
+ * received already: the owner calls brood__channel_next() until it gives 0,
  * before it waits.
  */
 void	brood__channel_set_greedy(struct brood_channel *channel);
 
 /*
- * Deliver a frame whose descriptors were lost, without any, instead of breaking
- * the channel: for a peer that is trusted, when it is this process that has
- * none left.
+ * From now on deliver a frame whose descriptors were lost, without any, instead
+ * of breaking the channel.  For a trusted peer: descriptors are lost when this
+ * process has no number left for them.
  */
 void	brood__channel_set_lossy(struct brood_channel *channel);
 
-/* May this process use it, and is it of use still?  0, -ECHILD or its error. */
+/*
+ * 0; -ECHILD in a forked copy of the process that made the channel; or the
+ * error because of which nothing can be received any more.
+ */
 int	brood__channel_check(const struct brood_channel *channel);
 
-/* The longest payload that it accepts. */
+/* The longest payload that the channel accepts. */
 uint32_t brood__channel_max_payload(const struct brood_channel *channel);
 
 /*
- * The longest payload to send from now on: min(this, max_payload).
+ * Set the longest payload that may be sent from now on.  What the channel
+ * itself accepts remains the upper bound.
  */
 void	brood__channel_set_peer_max(struct brood_channel *channel,
 	    uint32_t max_payload);
 
 /*
  * Read from the socket once, without waiting.  Gives 1 if anything came, 0 if
- * not, and the errors of brood_channel_recv().  Only after brood__channel_next()
- * has given 0.
+ * not, and the errors of brood_channel_recv().  Only after
+ * brood__channel_next() has given 0.
  */
 int	brood__channel_fill(struct brood_channel *channel);
 
 /*
- * Did the last read get less than there was room for?  Then there was probably
- * no more, and poll(2) tells if there is.
+ * Did the last brood__channel_fill() get less than it had room for?  Then the
+ * socket was probably empty; if not, poll(2) will tell.
  */
 bool	brood__channel_is_drained(const struct brood_channel *channel);
 
 /*
- * The next message among what has been read; without a system call.  1 with
- * one, 0 if none is complete.
+ * Give the next message of those that have been received, without a system
+ * call.  1 with a message, 0 if none is complete.
  */
 int	brood__channel_next(struct brood_channel *channel,
 	    struct brood_message *ret_msg);
@@ -65,9 +71,7 @@ int	brood__channel_next(struct brood_channel *channel,
 int	brood__channel_look_ahead(const struct brood_channel *channel,
 	    enum brood_kind kind, uint64_t id, uint64_t *position);
 
-/*
- * Queue and flush without waiting, or waiting for ever; see the public ones.
- */
+/* As the functions of brood/channel.h without the second underscore. */
 int	brood__channel_queue(struct brood_channel *channel,
 	    const struct brood_message *msg);
 int	brood__channel_flush(struct brood_channel *channel, int timeout_ms);
@@ -86,14 +90,14 @@ int	brood__channel_queue_own(struct brood_channel *channel,
 
 /*
  * The same for a message without descriptors that must not wait, as CANCEL: it
- * goes in front of all frames of which nothing was sent yet, but behind position
- * `after`.  That is the end of the frame which the message is about, as
- * brood__channel_queued() gave it when that frame was queued, so that a CANCEL
+ * goes in front of all frames of which nothing was sent yet, but behind
+ * position `after`.  That is the end of the frame which the message is about,
+ * as brood__channel_queued() gave it when that frame was queued.  So a CANCEL
  * never arrives before its request.
  *
- * Frames that now come later end later: add BROOD__FRAME_SIZE + msg->len to each
- * position that is greater than *ret_at, which is where the message was put.
- * Other positions stay as they are.
+ * Frames that now come later end later: add BROOD__FRAME_SIZE + msg->len to
+ * each position that is greater than *ret_at, which is where the message was
+ * put.  Other positions stay as they are.
  */
 int	brood__channel_queue_first(struct brood_channel *channel,
 	    const struct brood_message *msg, uint64_t after, uint64_t *ret_at);
@@ -126,16 +130,17 @@ int	brood__channel_try(struct brood_channel *channel,
 
 /*
  * Positions in the stream of bytes sent, counted since the channel was made:
- * the end of what was queued, and of what the kernel has taken.
+ * the end of all that was queued, and the end of what the kernel has taken of
+ * that.
  */
 uint64_t brood__channel_queued(const struct brood_channel *channel);
 uint64_t brood__channel_sent(const struct brood_channel *channel);
 
 /*
- * hello.c.  Queue this side's HELLO; read the peer's, a message that was
- * received.
+ * Queue this side's HELLO; and judge the first message that came from the peer,
+ * which should be the peer's.  Both are in hello.c.
  *
- *   -EPROTO, -EPROTONOSUPPORT	msg is no HELLO of this version; the peer has
+ *   -EPROTO, -EPROTONOSUPPORT	msg is no HELLO of this version: the peer has
  *		been told, and text says why
  */
 int	brood__channel_queue_hello(struct brood_channel *channel,
@@ -144,14 +149,15 @@ int	brood__channel_read_hello(struct brood_channel *channel,
 	    const struct brood_message *msg, char *text, size_t text_size);
 
 /*
- * Tell the peer what is wrong with what it sent, if that needs no waiting.
+ * Tell the peer what is wrong with the bytes that it has sent.  Does nothing if
+ * that would need waiting.
  */
 void	brood__channel_complain(struct brood_channel *channel,
 	    enum brood_error code, const char *text);
 
 /*
- * Free the channel but keep the socket: gives it.  What was received but not
- * delivered is lost.
+ * Free the channel and give its socket, still open.  Bytes that were received,
+ * but not delivered as a message, are lost.
  */
 int	brood__channel_release(struct brood_channel *channel);
 

@@ -2,12 +2,11 @@
 /*
  * Descriptors over a UNIX socket.
  *
- * Owns the control buffers and every descriptor that recvmsg(2) has installed
- * until it is handed to the caller.  Knows no frame, no limit but its
- * arguments, and keeps no state.
+ * Owns the control buffers, and every descriptor that recvmsg(2) has installed
+ * until the caller gets it.  Keeps no state.
  *
- * Invariants: whatever the kernel installed is in fds or is closed; a caller
- * never gets some of the descriptors that were attached, only all or none.
+ * Invariants: each descriptor that the kernel has installed is in fds or has
+ * been closed.  A caller gets all descriptors that were attached, or none.
  */
 
 #include "base/fd.h"
@@ -19,8 +18,8 @@
 #include <sys/socket.h>
 
 /*
- * pid, uid and gid: a socket with SO_PASSCRED puts them in front of the
- * descriptors, which would not fit any more.
+ * On a socket with SO_PASSCRED the kernel puts pid, uid and gid in front of the
+ * descriptors.  Without room for both, descriptors would be lost.
  */
 #define ROOM_FOR_CREDENTIALS	CMSG_SPACE(3 * sizeof(uint32_t))
 
@@ -34,7 +33,7 @@ union fdpass_control {
 struct fdpass_received {
 	int	*fds;
 	size_t	 n_fds;
-	size_t	 n_closed;	/* beyond BROOD_MAX_FDS */
+	size_t	 n_closed;	/* did not fit fds, so were closed */
 };
 
 static void
@@ -43,7 +42,7 @@ control_fill(struct msghdr *msg, union fdpass_control *control, const int *fds,
 {
 	struct cmsghdr *cmsg;
 
-	/* The padding goes to the kernel as well. */
+	/* The kernel is given the padding too: do not leave it as it is. */
 	memset(control, 0, sizeof(*control));
 	msg->msg_control = control->bytes;
 	msg->msg_controllen = CMSG_SPACE(n_fds * sizeof(int));
@@ -66,9 +65,9 @@ received_adopt(struct fdpass_received *received, int fd)
 }
 
 /*
- * How many there are is cmsg_len's to say.  The room that was offered is no
- * measure: CMSG_SPACE rounds up, and the kernel fills the padding with one more
- * descriptor if the peer sent one.
+ * cmsg_len says how many descriptors there are.  It may be one more than there
+ * was meant to be room for: CMSG_SPACE rounds up, and the kernel fills the
+ * padding too, if the peer has sent that many.
  */
 static void
 received_adopt_all(struct fdpass_received *received, struct msghdr *msg)
@@ -121,17 +120,18 @@ brood__fdpass_send(int socket, const struct iovec *iov, size_t n_iov,
 	do
 		n = sendmsg(socket, &msg, flags | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
-	/* Without a byte to ride on, the descriptors would silently be lost. */
+	/* Descriptors that are sent without a byte are silently lost. */
 	assert(n != 0);
 	return n < 0 ? -errno : n;
 }
 
 /*
- * The room is for max_fds and little more: a peer that attaches too many must
- * not use up this process's table even for a moment.
+ * The control buffer has room for max_fds descriptors and little more, so that
+ * a peer which attaches too many cannot use up this process's table of
+ * descriptors, even for a moment.
  *
- * Without a control buffer MSG_CTRUNC says nothing about descriptors: a socket
- * with SO_PASSCRED has it on every message.
+ * Without a control buffer MSG_CTRUNC does not mean that descriptors were lost:
+ * on a socket with SO_PASSCRED it is set for every message.
  */
 ssize_t
 brood__fdpass_recv(int socket, void *buf, size_t len, int *fds, size_t max_fds,

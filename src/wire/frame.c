@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The header codec.
+ * Headers and HELLO payloads, to bytes and back.
  *
- * Owns the layout of a header and of HELLO's payload, and what makes either
- * one no frame of this protocol.  Knows nothing of sockets, of what came
- * before on a channel, or of what a kind means to anyone.
+ * Owns the layout of both, and the rules by which bytes are one of them or not.
+ * Knows nothing of sockets, of what came before on a channel, or of what is to
+ * be done with a kind.
  *
- * Invariants: a header that is accepted encodes to the very bytes it was
- * decoded from; no input makes the decoder read past the length it was given;
- * on error nothing is written but what the header file names.
+ * Invariants: a header that is accepted encodes to the bytes that it was
+ * decoded from.  No input makes a decoder read past the length that it was
+ * given.  On error nothing is written but what frame.h names.
  */
 
 #include "base/text.h"
@@ -75,8 +75,9 @@ brood__frame_fault(const uint8_t bytes[BROOD__FRAME_SIZE])
 }
 
 /*
- * What is no frame at all is -EPROTO whatever its length says: -EMSGSIZE is
- * for a peer that speaks the protocol and merely says too much.
+ * Bytes that are no header give -EPROTO, whatever their length field says.
+ * -EMSGSIZE means that the peer speaks the protocol and has announced a payload
+ * that is too long.
  */
 int
 brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
@@ -115,8 +116,8 @@ brood__hello_encode(uint8_t *bytes, const struct brood__hello *hello)
 }
 
 /*
- * The version is judged before anything that comes after it: another version
- * may have put something else there, and both versions are to be named.
+ * The version is judged first.  Another version may have other fields behind
+ * it, and then the error must be that the versions differ.
  */
 int
 brood__hello_decode(const uint8_t *bytes, size_t len,

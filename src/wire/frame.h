@@ -50,8 +50,8 @@ void	brood__frame_encode(uint8_t bytes[BROOD__FRAME_SIZE],
 	    const struct brood__frame *frame);
 
 /*
- * What makes these bytes no header of this protocol, in words; NULL: nothing.
- * A length is never at fault: what is too long is for the receiver to say.
+ * Say in words why these bytes are no header of this protocol; NULL if they are
+ * one.  The length is not judged: each receiver has a limit of its own.
  */
 const char *
 	brood__frame_fault(const uint8_t bytes[BROOD__FRAME_SIZE]);
@@ -66,8 +66,8 @@ int	brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
 	    uint32_t max_payload, struct brood__frame *ret_frame);
 
 /*
- * Encode a HELLO payload; gives its length.  bytes has room for
- * BROOD__HELLO_SIZE + BROOD__NAME_MAX; a longer name is cut.
+ * Encode a HELLO payload, and give its length.  bytes has room for
+ * BROOD__HELLO_SIZE + BROOD__NAME_MAX bytes.  A longer name is cut.
  */
 size_t	brood__hello_encode(uint8_t *bytes, const struct brood__hello *hello);
 

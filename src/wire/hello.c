@@ -30,7 +30,7 @@ brood__channel_queue_hello(struct brood_channel *ch, const char *name)
 	return brood__channel_queue(ch, &msg);
 }
 
-/* The peer answered with an ERROR: say what it says. */
+/* The peer has answered with an ERROR.  Its text becomes ours. */
 static int
 hello_read_refusal(const struct brood_message *msg, char *text, size_t size)
 {
@@ -74,7 +74,10 @@ brood_channel_hello(struct brood_channel *ch, const char *name,
 	r = brood__channel_check(ch);
 	if (r < 0)
 		return r;
-	/* HELLO is the first frame: if one was queued, this call is a retry. */
+	/*
+	 * HELLO is the first frame of a channel.  If anything was queued
+	 * before, an earlier call has queued HELLO and has then timed out.
+	 */
 	if (brood__channel_queued(ch) == 0) {
 		r = brood__channel_queue_hello(ch, name);
 		if (r < 0)

@@ -3,8 +3,8 @@
 /*
  * Frames that wait to be sent.
  *
- * Owns their bytes, and copies of their descriptors.  The descriptors of a frame
- * leave with its first byte, all of them, and are closed then.
+ * Owns their bytes, and copies of their descriptors.  The descriptors of a
+ * frame leave with its first byte, all of them, and are closed then.
  */
 
 #include "base/fd.h"

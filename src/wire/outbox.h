@@ -31,7 +31,7 @@ struct brood__outbox {
 	STAILQ_HEAD(, brood__mark) marks;
 	uint64_t n_sent;		/* bytes that the kernel has taken */
 	uint64_t begun_end;		/* end of the frame of which a part was
-					   sent; n_sent or less: there is none */
+					   sent; if <= n_sent, of none */
 };
 
 void	brood__outbox_init(struct brood__outbox *outbox);

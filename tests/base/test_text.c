@@ -51,7 +51,7 @@ Test(text, bytes_that_are_no_utf_8_become_question_marks)
 	expect_clean("\xe2\x82", "??");
 	expect_clean("\xe2\x82z", "??z");
 	expect_clean("\xf0\x9f\x90", "???");
-	expect_clean("\xc0\xaf\xc1\xbf", "????");	/* longer than need be */
+	expect_clean("\xc0\xaf\xc1\xbf", "????");	/* too long a form */
 	expect_clean("\xe0\x9f\xbf", "???");
 	expect_clean("\xf0\x8f\xbf\xbf", "????");
 	expect_clean("\xed\xa0\x80", "???");		/* a surrogate */
@@ -65,8 +65,8 @@ Test(text, a_copy_goes_on_behind_a_nul)
 
 	cr_assert_eq(brood__text_copy(text, sizeof(text), "a\0b\nc\0", 6), 6);
 	cr_assert_str_eq(text, "a?b?c?");
-	cr_assert_eq(brood__text_copy_lines(text, sizeof(text), "a\0\n\tc\r", 6),
-	    6);
+	cr_assert_eq(brood__text_copy_lines(text, sizeof(text),
+	    "a\0\n\tc\r", 6), 6);
 	cr_assert_str_eq(text, "a?\n\tc?");
 }
 

@@ -170,10 +170,13 @@ split(struct scene *s, size_t at)
 
 Test(inbox, a_frame_may_be_split_at_each_byte)
 {
-	for (int mode = BROOD__INBOX_EXACT; mode <= BROOD__INBOX_LOSSY; mode++) {
+	static const enum brood__inbox_mode modes[] = { BROOD__INBOX_EXACT,
+	    BROOD__INBOX_GREEDY, BROOD__INBOX_LOSSY };
+
+	for (size_t i = 0; i < 3; i++) {
 		struct scene s;
 
-		scene_init(&s, (enum brood__inbox_mode)mode, 0);
+		scene_init(&s, modes[i], 0);
 		for (size_t at = 1; at < WIRE_HEADER + 4; at++)
 			split(&s, at);
 		scene_fini(&s);

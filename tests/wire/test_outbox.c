@@ -160,7 +160,7 @@ Test(outbox, descriptors_start_a_send_of_their_own)
 static void
 insert_after_sending(ssize_t n, unsigned after)
 {
-	static const char *const texts[] = { "first", "", "with a file", "4th" };
+	static const char *const texts[] = { "first", "", "has a file", "4th" };
 	struct brood__outbox outbox;
 	uint64_t ends[5] = { 0 }, at;
 	int fds[2], file = wire_file();
@@ -197,7 +197,7 @@ insert_after_sending(ssize_t n, unsigned after)
 
 Test(outbox, a_frame_is_inserted_behind_what_was_begun_wherever_a_send_ended)
 {
-	const ssize_t all = (ssize_t)(4 * SIZE(0) + 5 + 11 + 3);
+	const ssize_t all = (ssize_t)(4 * SIZE(0) + 5 + 10 + 3);
 
 	for (ssize_t n = 0; n <= all; n++)
 		for (unsigned after = 0; after <= 4; after++)

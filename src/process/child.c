@@ -3,9 +3,9 @@
 /*
  * One child process and the parent's end of its channel.
  *
- * Owns the pid until it is reaped.  A pid is signalled only while the kernel
- * still holds it for this process: someone else may have taken the status, and
- * the number may be another process by now.
+ * Owns the pid until the child is reaped.  Somebody else in the program may
+ * reap the child, and then the number may soon mean another process.  So a pid
+ * is signalled only after the kernel has said that it is still a child of ours.
  */
 
 #include "base/export.h"
@@ -22,9 +22,9 @@ struct brood_child {
 	struct brood_channel *channel;
 	pid_t owner;
 	pid_t pid;
-	bool is_ended;
-	int error;		/* of having waited: -ECHILD, or 0 and */
-	int status;
+	bool is_ended;		/* brood_child_wait() has waited */
+	int error;		/* what that gave: 0, or -ECHILD */
+	int status;		/* of wait(2), if error is 0 */
 };
 
 static const struct brood_child_options child_defaults;
@@ -40,7 +40,7 @@ child_check_fds(const struct brood_child_options *options)
 	return 0;
 }
 
-/* Wait without regard to interruptions. */
+/* waitpid(2), again after each signal handler. */
 static int
 child_waitpid(pid_t pid, int *ret_status)
 {
@@ -52,7 +52,10 @@ child_waitpid(pid_t pid, int *ret_status)
 	return r < 0 ? -errno : 0;
 }
 
-/* The program is not there until exec has closed the report. */
+/*
+ * Wait until the program runs: exec then closes the child's end of the report
+ * pipe.  If it cannot run, reap the child and give the error.
+ */
 static int
 child_confirm(const struct brood__spawned *spawned)
 {
@@ -157,7 +160,7 @@ brood_child_pid(const struct brood_child *child)
 	return child->pid;
 }
 
-/* Is the pid still this child's?  It is while its status has not been taken. */
+/* Is the pid still this child's?  It is until somebody has reaped the child. */
 static bool
 child_is_held(const struct brood_child *child)
 {

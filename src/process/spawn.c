@@ -3,11 +3,10 @@
 /*
  * Start one process at the far end of a socketpair.
  *
- * Between fork and exec, or the caller's function, only what is safe in the
- * child of a program with threads is called: no lock of the parent's is taken
- * but malloc's and stdio's, which the C library makes anew in the child.  All
- * signals are blocked around the fork, so that no handler of the parent's ever
- * runs in the child.
+ * The parent may have threads, and a lock that one of them held during the fork
+ * stays locked in the child.  So until exec, or the caller's function, the
+ * child takes no lock but those of malloc and stdio, which the C library makes
+ * anew in a child.
  */
 
 #include "base/fd.h"
@@ -27,20 +26,19 @@
 #include <string.h>
 
 enum {
-	SPAWN_CHANNEL_FD = 3,	/* in a program: the channel ... */
-	SPAWN_KEEP_FD = 4,	/* ... and the first of the keep list */
-	SPAWN_FAILED = 127,	/* exit status, as of the shell */
+	SPAWN_CHANNEL_FD = 3,	/* the channel's number in a program */
+	SPAWN_FAILED = 127,	/* exit status: not started, as of a shell */
 };
 
 extern char **environ;
 
-/* What the child needs and the parent prepares, allocation being done there. */
+/* What the child needs.  The parent allocates it before the fork. */
 struct spawn_plan {
 	const struct brood__spawn *spawn;
 	pid_t parent;
-	int socket;
-	int report_fd;
-	char **env;
+	int socket;		/* the child's end */
+	int report_fd;		/* to write the report to */
+	char **env;		/* of a program */
 	int *fds;		/* room for the keep list, socket and report */
 };
 
@@ -55,14 +53,18 @@ spawn_fail(const struct spawn_plan *plan, const char *step, int error,
 
 	(void)strlcpy(report.step, step, sizeof(report.step));
 	(void)strlcpy(report.text, what, sizeof(report.text));
-	/* At most PIPE_BUF bytes into an empty pipe: all or nothing. */
+	/* It is less than PIPE_BUF, so the pipe takes all of it at once. */
 	do {
 		n = write(plan->report_fd, &report, sizeof(report));
 	} while (n < 0 && errno == EINTR);
 	_exit(SPAWN_FAILED);
 }
 
-/* A supervised child ends with its parent, even if that has died already. */
+/*
+ * See to it that a supervised child dies with its parent.  The kernel says
+ * nothing of a parent that has died before it was asked: then getppid() is
+ * another process.
+ */
 static void
 spawn_tie(const struct spawn_plan *plan)
 {
@@ -87,7 +89,10 @@ spawn_set_output(const struct spawn_plan *plan, int output_fd)
 
 	if (null_fd < 0)
 		spawn_fail(plan, "open", errno, "/dev/null");
-	/* dup2() onto itself would leave the flag set: it is never 0 here. */
+	/*
+	 * dup2(2) of a descriptor onto itself would leave close-on-exec set.
+	 * That cannot happen to output_fd, which is above 2.
+	 */
 	if (dup2(null_fd, STDIN_FILENO) < 0 ||
 	    dup2(output_fd, STDOUT_FILENO) < 0 ||
 	    dup2(output_fd, STDERR_FILENO) < 0)
@@ -119,7 +124,11 @@ brood__spawn_close_others(int *fds, size_t n_fds)
 	closefrom(next);
 }
 
-/* Bring fds to 3, 4, 5, ... in order, and close everything else. */
+/*
+ * Move fds to the numbers 3, 4, 5 and so on, in order, and close all others.
+ * First they are copied to numbers above those, so that none is overwritten
+ * before it is moved.
+ */
 static void
 spawn_pack(struct spawn_plan *plan, int *fds, size_t n_fds)
 {
@@ -140,8 +149,8 @@ spawn_pack(struct spawn_plan *plan, int *fds, size_t n_fds)
 }
 
 /*
- * Not before the parent's descriptors are closed: the numbers below its limit
- * may all be taken, and a copy needs a free one.
+ * Called after the parent's descriptors are closed: all numbers below the new
+ * limit may be in use before, and to copy a descriptor takes a free one.
  */
 static void
 spawn_limit(const struct brood__spawn *spawn)
@@ -168,7 +177,7 @@ spawn_exec(struct spawn_plan *plan, const sigset_t *mask)
 	if (dir != NULL && chdir(dir) < 0)
 		spawn_fail(plan, "chdir", errno, dir);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
-	/* execve(2) takes what it never writes to as not const. */
+	/* execvp(3) writes to none of these strings, but is not declared so. */
 	memcpy(&argv, &spawn->argv, sizeof(argv));
 	environ = plan->env;
 	(void)execvp(argv[0], argv);
@@ -189,7 +198,7 @@ spawn_call(struct spawn_plan *plan)
 	r = spawn->setup != NULL ? spawn->setup(spawn->setup_arg) : 0;
 	if (r < 0)
 		spawn_fail(plan, "setup", -r, "setup function");
-	/* Again: a change of uid or gid has untied it. */
+	/* Again, because a change of uid or gid in setup undoes the request. */
 	spawn_tie(plan);
 	plan->report_fd = brood__fd_close(plan->report_fd);
 	if (spawn->is_greeting) {
@@ -214,7 +223,7 @@ spawn_run(struct spawn_plan *plan, const sigset_t *mask)
 	brood__spawn_close_others(plan->fds, n);
 	spawn_limit(plan->spawn);
 
-	/* What the parent had not flushed yet is the parent's to print. */
+	/* The parent will print what is in its buffer; the child must not. */
 	(void)fpurge(stdout);
 	if (plan->spawn->output_fd >= 0)
 		(void)setvbuf(stdout, NULL, _IOLBF, 0);
@@ -243,8 +252,9 @@ spawn_child(struct spawn_plan *plan)
 /* In the parent */
 
 /*
- * Descriptors 0 to 2 may be closed in the parent, and then be what socketpair()
- * gives; a child takes those for its standard ones.
+ * Copy descriptors to numbers above 2.  If the parent has closed any of 0 to 2,
+ * new ones get these numbers, and the child would take them for its standard
+ * descriptors.
  */
 static int
 spawn_lift(int fds[2])
@@ -283,8 +293,8 @@ spawn_pipe(int fds[2])
 }
 
 /*
- * The environment of a program: options->env, or this process's, and BROOD_FD.
- * The strings stay where they are.
+ * Make the environment of a program: that of options->env, or of this process,
+ * with BROOD_FD set.  Only the array is new, not the strings.
  */
 static int
 spawn_env_new(char ***ret_env, const struct brood_child_options *options)

@@ -4,12 +4,13 @@
 
 /*
  * Start one process, by fork or by fork and exec, at the far end of a
- * socketpair.  What runs in the child between fork and the caller's code is
- * here and nowhere else.
+ * socketpair.  What the child does between fork and the caller's code, or the
+ * program, is here and nowhere else.
  *
- * A child that cannot come that far says so in a report: the step that failed,
- * its errno, and a text with the path.  It comes through a pipe that exec
- * closes, so that end-of-file means "it runs".
+ * A child that cannot get that far sends a report: the step that failed, its
+ * errno, and a text with the path.  The report comes through a pipe.  exec, or
+ * the child itself, closes the pipe when all has gone well, so end-of-file
+ * without a report means that the child runs.
  */
 
 #include <brood/child.h>
@@ -17,34 +18,35 @@
 #include <sys/resource.h>
 
 struct brood__spawn {
-	const char *name;		/* said in HELLO */
+	const char *name;		/* for HELLO; NULL: none */
 
-	/* A function: setup(arg), HELLO if is_greeting, then fn(arg). */
+	/* Either a function: setup, then HELLO if is_greeting, then fn. */
 	brood_child_fn fn;
 	brood_setup_fn setup;		/* NULL: none */
 	void *setup_arg;
-	void *arg;
+	void *arg;			/* of fn */
 	bool is_greeting;
 
-	/* Or a program. */
+	/* Or a program; NULL: the function. */
 	const char *const *argv;
 
 	const struct brood_child_options *options;
 
 	/*
-	 * In a supervised child: standard input is /dev/null, output and error
-	 * are this descriptor, and the kernel kills it when its parent, which
-	 * has one thread, dies.  -1: the parent's, and it may outlive it.
+	 * Of a supervised child, whose parent has one thread: standard input is
+	 * /dev/null, standard output and error are this descriptor, and the
+	 * kernel kills the child when the parent dies.  -1: not supervised; the
+	 * child has the parent's standard descriptors and may outlive it.
 	 */
 	int output_fd;
-	const struct rlimit *nofile;	/* its RLIMIT_NOFILE; NULL: stay */
+	const struct rlimit *nofile;	/* RLIMIT_NOFILE; NULL: unchanged */
 };
 
 struct brood__spawned {
 	pid_t pid;
 	int socket;		/* the parent's end */
 	int child_socket;	/* the child's end, still open here */
-	int report_fd;
+	int report_fd;		/* to read the report from */
 };
 
 struct brood__report {
@@ -53,25 +55,30 @@ struct brood__report {
 	char text[256];
 };
 
-/* Everything that it gives is the caller's to close; the pid to reap. */
+/*
+ * Start the process.  The caller closes all descriptors of *ret_spawned and
+ * reaps the pid.
+ */
 int	brood__spawn(struct brood__spawned *ret_spawned,
 	    const struct brood__spawn *spawn);
 
 /*
- * Read a child's report, waiting for it or not.  1 with one; 0 if the child got
- * as far as its own code, or, not waiting, may still.
+ * Read a child's report: 1 with a report, 0 without.  0 means that the child
+ * has got as far as its own code; or, if is_waiting is false, that it may yet
+ * do so.
  */
 int	brood__report_read(int report_fd, bool is_waiting,
 	    struct brood__report *ret_report);
 
 /*
- * A pair of connected stream sockets above the standard descriptors.
+ * Two connected stream sockets, close-on-exec, with numbers above those of the
+ * standard descriptors.
  */
 int	brood__spawn_socketpair(int ret_fds[2]);
 
 /*
- * In a forked process: close every descriptor from 3 on that is not in fds,
- * which are sorted by it.
+ * In a forked process: close every descriptor from 3 on that is not in fds.
+ * Sorts fds.
  */
 void	brood__spawn_close_others(int *fds, size_t n_fds);
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Paths as addresses of UNIX sockets.
- *
- * Owns nothing; makes no system call.
+ * Paths as addresses of UNIX sockets.  Makes no system call.
  */
 
 #include "socket/address.h"
@@ -33,7 +31,7 @@ brood__address_init(struct brood__address *ret_address, const char *path)
 	return 0;
 }
 
-/* Where brood means something narrower than the system's words do. */
+/* Some errors mean more here than strerror(3) says. */
 static const char *
 address_why(int error)
 {
@@ -53,7 +51,7 @@ int
 brood__address_explain(char *text, const char *path, const char *part,
     int error)
 {
-	/* A path may be of any length; the reason must not fall off its end. */
+	/* A long path is cut, so that the reason behind it has room. */
 	const int room = BROOD_SOCKET_TEXT / 2;
 	size_t len = strlen(path);
 

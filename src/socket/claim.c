@@ -6,19 +6,21 @@
  * Owns the socket file and the lock "PATH.lock" from bind to drop.  Knows
  * nothing of listening or of messages.
  *
- * The lock.  Whether a socket file is stale can be asked, but between the
- * answer and the unlink another process may bind: two that start together would
- * both win, the first without a name.  So whoever asks holds flock(2) on the
- * lock file, for as long as it has the path; the kernel takes the lock from the
- * dead.  (fcntl(2)'s locks would let two threads of one process both win, and
- * go when any descriptor of the file is closed.)  The lock file goes with the
- * claim, so a lock counts only if the file it is on is still the one in the
+ * Why there is a lock.  A process can find out whether a socket file is stale,
+ * that is, left by a dead process.  But before it has removed the file, another
+ * process may have bound a socket there: of two that start together, both would
+ * win, and the first would then have no file.  So a process first locks the
+ * lock file by flock(2), and keeps the lock for as long as it has the path.
+ * When it dies, the kernel releases the lock.  The locks of fcntl(2) would not
+ * do: two threads of one process would both get them, and closing any
+ * descriptor of the file releases them.  The lock file is removed together with
+ * the claim, so a lock counts only if the locked file is still the one in the
  * directory.
  *
- * The question.  A datagram socket is connected to the path, whatever type is
- * there: a stream answers EPROTOTYPE, from the moment it is bound, and the
- * server sees no client that comes and goes.  A socket that no process has any
- * more answers ECONNREFUSED.
+ * How a stale file is recognized.  A datagram socket is connected to the path,
+ * whatever the type of the socket there.  If a stream socket is bound there,
+ * the answer is EPROTOTYPE, even before it listens, and its owner does not
+ * notice.  If no process has the socket any more, the answer is ECONNREFUSED.
  */
 
 #include "base/fd.h"
@@ -35,7 +37,10 @@ enum { CLAIM_LOCK_TRIES = 100 };
 
 enum claim_place { CLAIM_FREE, CLAIM_STALE };
 
-/* Is the socket at address one that nobody has any more? */
+/*
+ * Is the socket at address stale?  Gives an enum claim_place; or an error, if a
+ * living process has the socket or that cannot be found out.
+ */
 static int
 claim_probe(const struct brood__address *address)
 {
@@ -61,7 +66,7 @@ claim_probe(const struct brood__address *address)
 	}
 }
 
-/* Gives an enum claim_place, or an error that says why it cannot be had. */
+/* Gives an enum claim_place, or an error if the path cannot be used. */
 static int
 claim_examine(const char *path, const struct brood__address *address)
 {
@@ -90,14 +95,17 @@ claim_lock_is_current(int fd, const char *lock_path)
 	    claim_is_same_file(&mine, &there);
 }
 
-/* Gives the descriptor of a locked file, or an error. */
+/*
+ * Lock the lock file.  Gives its descriptor; -EAGAIN if its owner has removed
+ * the file meanwhile; or another error.
+ */
 static int
 claim_lock_once(const char *lock_path)
 {
 	struct stat st;
 	int fd, r;
 
-	/* Another's FIFO or link in a public directory must do no harm. */
+	/* In a public directory another user may have put a FIFO or a link. */
 	fd = open(lock_path,
 	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0)
@@ -111,7 +119,7 @@ claim_lock_once(const char *lock_path)
 		(void)brood__fd_close(fd);
 		return r;
 	}
-	/* A umask without 0600 would lock the next server out. */
+	/* With some umasks the file could not be opened by the next server. */
 	(void)fchmod(fd, 0600);
 	return fd;
 }
@@ -129,7 +137,7 @@ claim_lock(struct brood__claim *claim)
 	return 0;
 }
 
-/* What was bound is what drop may remove, whatever fails from here on. */
+/* Remember which file was made here: drop may remove that one, and no other. */
 static int
 claim_remember(struct brood__claim *claim)
 {
@@ -160,8 +168,8 @@ claim_bind(struct brood__claim *claim, int fd,
 }
 
 /*
- * The mode of the socket itself, before it is bound, is what Linux gives the
- * file, less the umask; elsewhere it cannot be set (EINVAL).
+ * On Linux bind(2) gives the file the mode of the socket, less the umask.
+ * Elsewhere a socket has no mode to be set (EINVAL).
  */
 static int
 claim_limit_mode(int fd, mode_t mode)
@@ -178,7 +186,7 @@ claim_set_owner(const struct brood__claim *claim,
 	return lchown(claim->path, access->uid, access->gid) < 0 ? -errno : 0;
 }
 
-/* The umask may have taken bits that are wanted. */
+/* The umask may have cleared bits of the mode: set them. */
 static int
 claim_set_mode(const struct brood__claim *claim, mode_t mode)
 {
@@ -217,7 +225,10 @@ claim_name(struct brood__claim *claim, const char *path)
 	return 0;
 }
 
-/* Each step names in ret_part what of the path it failed on. */
+/*
+ * On error *ret_part is what to write behind the path, so that the user sees
+ * whether the socket itself was at fault, its lock, its owner or its mode.
+ */
 static int
 claim_make(struct brood__claim *claim, int fd,
     const struct brood__address *address,
@@ -225,7 +236,7 @@ claim_make(struct brood__claim *claim, int fd,
 {
 	int r;
 
-	/* Before the lock: what cannot be had gets no lock file beside it. */
+	/* Asked before locking, so that no lock file is made for nothing. */
 	*ret_part = "";
 	r = claim_examine(claim->path, address);
 	if (r < 0)

@@ -3,7 +3,8 @@
 #define BROOD__CLAIM_H
 
 /*
- * A claim to a path: a socket bound there by this process and no other.
+ * A claim to a path: the right to have a socket bound there, of which no two
+ * processes have the same at a time.
  */
 
 #include <stdbool.h>
@@ -12,14 +13,14 @@
 struct brood__claim {
 	char *path;		/* absolute: the process may change directory */
 	char *lock_path;
-	int lock_fd;
-	pid_t owner;
-	dev_t dev;		/* of the socket file, once is_bound */
+	int lock_fd;		/* of the file at lock_path, locked; or -1 */
+	pid_t owner;		/* the process that made the claim */
+	dev_t dev;		/* of the socket file, if is_bound */
 	ino_t ino;
-	bool is_bound;
+	bool is_bound;		/* the socket file has been made */
 };
 
-/* Who may use the file; -1 leaves an id as it is. */
+/* Who may use the socket file; -1 leaves an id as it is. */
 struct brood__claim_access {
 	mode_t mode;
 	uid_t uid;
@@ -27,20 +28,22 @@ struct brood__claim_access {
 };
 
 /*
- * Bind socket fd, which stays the caller's, to path.  What a dead process left
- * there is replaced.  At no moment does the file allow more than mode.
+ * Bind socket fd, which the caller keeps, to path.  A socket file that a dead
+ * process has left there is replaced.  The file never allows more than
+ * access->mode, not even for a moment.
  *
- *   -EADDRINUSE	a living process has it
- *   -EEXIST	it is there and is not a socket
+ *   -EADDRINUSE	a living process has the path
+ *   -EEXIST	there is a file at the path which is not a socket
  */
 int	brood__claim_take(struct brood__claim *ret_claim, int fd,
 	    const char *path, const struct brood__claim_access *access,
 	    char *text);
 
 /*
- * Remove the file unless another has taken its place, and let the next have the
- * path.  Before the socket is closed: while it is open, no other file can have
- * its inode number.  In a forked copy: forget the claim only.
+ * Give the claim up: remove the socket file, unless another file has taken its
+ * place, and unlock the path.  Call this before the socket is closed: while it
+ * is open, no other file can have its inode number.  In a forked copy of the
+ * owner only memory and the descriptor of the lock are released.
  */
 void	brood__claim_drop(struct brood__claim *claim);
 

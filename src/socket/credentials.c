@@ -3,8 +3,8 @@
 /*
  * Who is at the other end of a stream socket.
  *
- * Linux tells the pid too, by SO_PEERCRED; elsewhere getpeereid(3) knows the
- * ids alone, and the pid is 0.
+ * On Linux SO_PEERCRED gives pid, uid and gid.  Elsewhere getpeereid(3) gives
+ * uid and gid, and the pid is 0.
  */
 
 #include "base/export.h"
@@ -17,7 +17,10 @@
 #include <errno.h>
 #include <unistd.h>
 
-/* A listener answers for itself, and an unconnected socket with ids of -1. */
+/*
+ * Refuse sockets that have no peer.  SO_PEERCRED would not: of a listener it
+ * gives this process's own ids, and of an unconnected socket -1.
+ */
 static int
 credentials_check_socket(int fd)
 {

@@ -3,10 +3,10 @@
 /*
  * Datagram peers that know each other by name.
  *
- * Owns one bound datagram socket and the claim to its path.  The kernel keeps
- * the bounds of messages and says who sent each by the path that it is bound
- * to: a name is what follows "DIR/PREFIX-" in it.  A sender bound elsewhere has
- * no name here, however its path ends.
+ * Owns one bound datagram socket and the claim to its path.  The kernel tells
+ * for each message the path to which the sender's socket is bound.  The name of
+ * a peer is the part of its path that follows "DIR/PREFIX-".  A sender whose
+ * path does not begin with that has no name here.
  */
 
 #include "base/await.h"
@@ -43,7 +43,10 @@ datagram_prefix(char **ret_prefix, const char *dir, const char *prefix)
 
 	if (len == 0 || strchr(prefix, '/') != NULL)
 		return -EINVAL;
-	/* Spell the directory in one way, so that senders' paths compare. */
+	/*
+	 * Without slashes at the end, so that the paths of peers that wrote the
+	 * directory in different ways are equal.
+	 */
 	while (len > 0 && dir[len - 1] == '/')
 		len--;
 	return asprintf(ret_prefix, "%.*s/%s-", (int)len, dir, prefix) < 0 ?
@@ -148,13 +151,14 @@ brood_peer_send(struct brood_peer *peer, const char *name, const void *data,
 	} while (n < 0 && errno == EINTR);
 	if (n >= 0)
 		return 0;
-	/* ENOBUFS: how other systems say that its queue is full. */
+	/* Other systems say ENOBUFS when the receiver's queue is full. */
 	return errno == ENOBUFS ? -EAGAIN : -errno;
 }
 
 /*
- * A path that fills its room ends without a NUL, and its length counts one; an
- * abstract one begins with it.
+ * The name of a sender, or "".  A path that fills sun_path has no NUL at its
+ * end, though its length counts one.  An abstract address begins with NUL, so
+ * that its path is "" here.
  */
 static void
 datagram_sender(const struct brood_peer *peer,
@@ -177,7 +181,10 @@ datagram_sender(const struct brood_peer *peer,
 	ret_name[len] = '\0';
 }
 
-/* The length that it was sent with, however much of it there was room for. */
+/*
+ * Gives the length that the message was sent with, even if there was less room
+ * (MSG_TRUNC).
+ */
 static ssize_t
 datagram_recv_once(int fd, void *buf, size_t size,
     struct brood__address *ret_sender)

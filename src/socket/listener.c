@@ -3,13 +3,13 @@
 /*
  * Stream sockets with a name: listeners, and connections to them.
  *
- * Owns a listener's descriptor and, if it was made here, the claim to its path;
- * how a path is claimed is claim.c.  Knows no message: a connection is a
- * descriptor, and becomes a channel by brood_channel_new().
+ * Owns a listener's descriptor and, if the listener was made here, the claim to
+ * its path (claim.c).  Knows nothing of messages: a connection is a descriptor,
+ * of which brood_channel_new() makes a channel.
  *
- * A listener of our own is non-blocking from birth, since a connection that
- * poll(2) told of may be taken by a forked copy.  An inherited one belongs to
- * others too and stays as it came.
+ * A listener that is made here has O_NONBLOCK set, because another process may
+ * take a connection between poll(2) and accept(2).  An inherited listener
+ * belongs to other processes too, so its flags stay as they were.
  */
 
 #include "base/await.h"
@@ -34,8 +34,8 @@ struct brood_listener {
 	int fd;
 	pid_t owner;			/* the process that made it */
 	bool is_inherited;
-	struct brood__claim claim;	/* unless is_inherited */
-	char *name;			/* if it is */
+	struct brood__claim claim;	/* to its path, unless is_inherited */
+	char *name;			/* by LISTEN_FDNAMES, if is_inherited */
 };
 
 /* Listening */
@@ -59,7 +59,10 @@ socket_read_options(const struct brood_listen_options *options,
 	return 0;
 }
 
-/* Until listen(2) nobody can connect: who may is settled before. */
+/*
+ * The claim sets mode and owner of the file.  Nobody can connect before that,
+ * because listen(2) comes last.
+ */
 static int
 socket_listen(struct brood_listener *listener, const char *path,
     const struct brood_listen_options *options, char *text)
@@ -107,7 +110,7 @@ brood_listen(struct brood_listener **ret_listener, const char *path,
 	return 0;
 }
 
-/* A number of the environment; 0 if it is none. */
+/* The number in an environment variable; 0 if there is none. */
 static long long
 socket_env_number(const char *name)
 {
@@ -138,7 +141,7 @@ socket_check_inherited(int fd)
 	return fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 ? -errno : 0;
 }
 
-/* Number i of names that are separated by ':', or "". */
+/* Name number i of LISTEN_FDNAMES, which are separated by ':'; or "". */
 static char *
 socket_inherited_name(unsigned i)
 {
@@ -206,7 +209,10 @@ brood_listener_fd(const struct brood_listener *listener)
 
 /* Accepting */
 
-/* The connection that poll(2) told of may be gone, or another's, by now. */
+/*
+ * -EAGAIN if the connection that poll(2) has told of is gone, or another
+ * process has taken it.
+ */
 static int
 socket_accept_once(int listener_fd)
 {
@@ -246,7 +252,7 @@ brood_accept(struct brood_listener *listener, int timeout_ms, int *ret_fd,
 	return 1;
 }
 
-/* Takes fd, on error too. */
+/* Takes fd; closes it on error. */
 static int
 socket_make_channel(int fd, const struct brood_channel_options *options,
     struct brood_channel **ret_channel)
@@ -277,9 +283,9 @@ brood_accept_channel(struct brood_listener *listener, int timeout_ms,
 /* Connecting */
 
 /*
- * How long connect(2) waits for room in the backlog; 0 is for ever.  (A
- * non-blocking connect to a full backlog says EAGAIN, and no event of poll(2)
- * tells when to try again.)
+ * Set how long connect(2) waits for room in the backlog of the listener; 0
+ * means for ever.  poll(2) cannot do that: a non-blocking connect(2) to a full
+ * backlog fails with EAGAIN, and no event tells when to try again.
  */
 static int
 socket_set_patience(int fd, int ms)
@@ -293,7 +299,10 @@ socket_set_patience(int fd, int ms)
 	    -errno : 0;
 }
 
-/* The shortest patience still sleeps: not to wait at all takes O_NONBLOCK. */
+/*
+ * Connect without waiting.  The shortest time of SO_SNDTIMEO would still sleep,
+ * so this needs O_NONBLOCK, which is cleared again.
+ */
 static int
 socket_connect_now(int fd, const struct brood__address *address)
 {
@@ -307,7 +316,7 @@ socket_connect_now(int fd, const struct brood__address *address)
 	return fcntl(fd, F_SETFL, 0) < 0 ? -errno : 0;
 }
 
-/* A signal that interrupts the wait leaves the socket unconnected. */
+/* If a signal interrupts connect(2), the socket is not connected: try again. */
 static int
 socket_connect_until(int fd, const struct brood__address *address,
     int64_t deadline)

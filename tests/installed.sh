@@ -47,10 +47,10 @@ seq 1 200000 >numbers
 "$brood" map --lines -n 2 -- cat <numbers >got
 cmp got numbers
 "$brood" conformance --help | grep -q PROGRAM
-command -v python3 >/dev/null || exit 0
+python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) || exit 0
 
 mkfifo log
-"$brood" run -n 2 -l socket -- python3 "$worker" 2>log &
+"$brood" run -n 2 -l socket -- "$python" -S "$worker" 2>log &
 server=$!
 exec 3<log
 for worker in 1 2; do

@@ -26,7 +26,7 @@ expect()
 	want=$1
 	shift
 	status=0
-	"$python" "$srcdir/examples/client.py" "$@" <"$tmp/input" \
+	"$python" -S "$srcdir/examples/client.py" "$@" <"$tmp/input" \
 	    >"$tmp/out" 2>"$tmp/errors" || status=$?
 	test "$status" -eq "$want" ||
 	    fail "$*: status $status, not $want: $(cat "$tmp/errors")"
@@ -48,7 +48,8 @@ expect 3 "$tmp/s" x
 grep -q "^client.py: $tmp/s: " "$tmp/errors" || fail "the path is not named"
 expect 2
 
-"$python" "$srcdir/tests/command/canned.py" "$tmp/s" <"$tmp/in" >"$tmp/ready" &
+"$python" -S "$srcdir/tests/command/canned.py" "$tmp/s" <"$tmp/in" \
+    >"$tmp/ready" &
 server=$!
 exec 8>"$tmp/in"
 read -r line <"$tmp/ready"

@@ -6,7 +6,10 @@
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
-command -v python3 >/dev/null || exit 77
+# python3 itself may be a shell script that starts Python slowly.  -S: without
+# site-packages, which are slow to look through and not needed here.
+python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) ||
+    exit 77
 piper=$(cd "$EXAMPLES" && pwd)/piper
 export LC_ALL=C
 tmp=$(mktemp -d) || exit 1
@@ -99,7 +102,7 @@ EOT
 # with a datagram would not do: piper counts it.)
 bound()
 {
-	timeout 20 python3 - "$1" <<'EOT' || fail "$1 is never bound"
+	timeout 20 "$python" -S - "$1" <<'EOT' || fail "$1 is never bound"
 import ctypes, os, sys
 libc = ctypes.CDLL(None, use_errno=True)
 fd = libc.inotify_init()
@@ -113,7 +116,8 @@ EOT
 timeout 30 "$piper" -d d -n 5 c py >c.out 2>c.err &
 c_pid=$!
 bound c
-timeout 30 python3 piper.py py c 5 begins >py.out || fail "Python: status $?"
+timeout 30 "$python" -S piper.py py c 5 begins >py.out ||
+    fail "Python: status $?"
 wait "$c_pid" || fail "with Python: exit status $?"
 heard c 5 py | diff - c.out >&2 || fail "C hears otherwise"
 { echo bound; heard py 5 c; } | diff - py.out >&2 ||
@@ -121,7 +125,7 @@ heard c 5 py | diff - c.out >&2 || fail "C hears otherwise"
 test ! -s c.err || fail "with Python: says $(cat c.err)"
 none_left "with Python"
 
-timeout 30 python3 piper.py py c 5 waits >py.out &
+timeout 30 "$python" -S piper.py py c 5 waits >py.out &
 py_pid=$!
 bound py
 timeout 30 "$piper" -d d -n 5 --start c py >c.out 2>c.err ||
@@ -137,7 +141,7 @@ none_left "--start"
 timeout 30 "$piper" -d d -n 3 c nobody >c.out 2>c.err &
 c_pid=$!
 bound c
-python3 - <<'EOT' || fail "strange datagrams: Python status $?"
+"$python" -S - <<'EOT' || fail "strange datagrams: Python status $?"
 import socket
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 for data in b'nobody', b'a/b', b'x' * 1000, b'\033[2J':

@@ -52,6 +52,19 @@ brood__fd_unread(int fd, size_t *ret_n)
 	return 0;
 }
 
+/* 0 or a negative errno. */
+static inline int
+brood__fd_set_cloexec(int fd)
+{
+	int flags = fcntl(fd, F_GETFD);
+
+	if (flags < 0)
+		return -errno;
+	if (flags & FD_CLOEXEC)
+		return 0;
+	return fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
+}
+
 /* Gives a copy of fd, above the standard descriptors, or a negative errno. */
 static inline int
 brood__fd_dup(int fd)

@@ -114,10 +114,15 @@ children_on_end(struct brood_supervisor *sup,
 
 static void
 children_on_notice(struct brood_supervisor *sup,
-    const struct brood__notice *notice, const int fds[2])
+    struct brood__notice *notice, const int fds[2])
 {
 	struct child *child = &sup->children[notice->slot];
 
+	/* One that was not adopted has not started, as far as anyone saw. */
+	if (notice->kind == BROOD__NOTICE_ENDED &&
+	    (child->state == CHILD_ABSENT ||
+	    child->generation != notice->generation))
+		notice->kind = BROOD__NOTICE_NOT_STARTED;
 	/* READY is told when the child's links are made. */
 	if (notice->kind != BROOD__NOTICE_READY)
 		brood__events_push_notice(&sup->events, child->name, notice);

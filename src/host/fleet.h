@@ -126,9 +126,9 @@ void	brood__fleet_emptied(struct brood__fleet *fleet, unsigned slot);
 void	brood__fleet_lost(struct brood__fleet *fleet);
 
 /*
- * reconcile.c.  Compare what is with what is wanted: choose the wanted slots, change workers'
- * states, and write the commands for the supervisor.  Gives enum
- * brood__fleet_news.
+ * reconcile.c.  Compare what is with what is wanted: choose the wanted slots,
+ * change workers' states, and write the commands for the supervisor.  Gives
+ * enum brood__fleet_news.
  */
 unsigned brood__fleet_reconcile(struct brood__fleet *fleet, int64_t now_ms);
 

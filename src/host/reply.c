@@ -58,7 +58,7 @@ reply_judge_answer(const struct brood__pending *pending,
 	    BROOD__VERDICT_PART;
 }
 
-/* brood-protocol(7): an ERROR with id 0 says why the worker ends the channel. */
+/* An ERROR with id 0 says why the worker ends the channel: brood-protocol(7). */
 static enum brood__verdict
 reply_judge_complaint(const struct brood_message *msg, const char **ret_why)
 {

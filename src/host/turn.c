@@ -3,8 +3,8 @@
 /*
  * The turn of a pool; see turn.h.
  *
- * Notices record what is so.  Decisions are in one place each: which workers are
- * wanted in fleet.c, when the pool ends in turn_check_drained() and
+ * Notices record what is so.  Decisions are in one place each: which workers
+ * are wanted in reconcile.c, when the pool ends in turn_check_drained() and
  * turn_check_stopped(), what is polled for in turn_events().
  */
 
@@ -118,13 +118,21 @@ turn_on_ready(struct brood_pool *pool, const struct brood__notice *notice,
 		brood__events_push_notice(&pool->events, pool->name, notice);
 }
 
+/*
+ * A process has ended.  The program was told of no READY if the process was not
+ * adopted, because this process was short of descriptors: then it has not
+ * started, as far as the program goes.
+ */
 static void
-turn_on_end(struct brood_pool *pool, const struct brood__notice *notice)
+turn_on_end(struct brood_pool *pool, struct brood__notice *notice)
 {
 	struct brood__worker *worker = pool->fleet.slots[notice->slot].worker;
 	char text[512];
 
-	if (worker != NULL && worker->generation == notice->generation) {
+	if (worker == NULL || worker->generation != notice->generation)
+		notice->kind = BROOD__NOTICE_NOT_STARTED;
+	brood__events_push_notice(&pool->events, pool->name, notice);
+	if (notice->kind == BROOD__NOTICE_ENDED) {
 		worker->status = notice->status;
 		if (worker->fault == BROOD__FAULT_NONE)
 			(void)strlcpy(worker->why, notice->text,
@@ -148,11 +156,9 @@ turn_on_end(struct brood_pool *pool, const struct brood__notice *notice)
 }
 
 static void
-turn_on_notice(struct brood_pool *pool, const struct brood__notice *notice,
+turn_on_notice(struct brood_pool *pool, struct brood__notice *notice,
     const int fds[2])
 {
-	if (notice->kind != BROOD__NOTICE_READY)
-		brood__events_push_notice(&pool->events, pool->name, notice);
 	switch (notice->kind) {
 	case BROOD__NOTICE_READY:
 		turn_on_ready(pool, notice, fds);
@@ -162,6 +168,7 @@ turn_on_notice(struct brood_pool *pool, const struct brood__notice *notice,
 		turn_on_end(pool, notice);
 		break;
 	case BROOD__NOTICE_GIVEN_UP:
+		brood__events_push_notice(&pool->events, pool->name, notice);
 		turn_describe("the workers cannot start", notice,
 		    pool->failure, sizeof(pool->failure));
 		brood__fleet_given_up(&pool->fleet, notice);

@@ -58,18 +58,6 @@ channel_check_socket(int fd)
 	return type == SOCK_STREAM ? 0 : -EPROTOTYPE;
 }
 
-static int
-channel_set_cloexec(int fd)
-{
-	int flags = fcntl(fd, F_GETFD);
-
-	if (flags < 0)
-		return -errno;
-	if (flags & FD_CLOEXEC)
-		return 0;
-	return fcntl(fd, F_SETFD, flags | FD_CLOEXEC) < 0 ? -errno : 0;
-}
-
 /*
  * A byte that a peer sends with MSG_OOB becomes a byte of the stream like any
  * other.  Without this option the kernel would throw the byte away and yet
@@ -113,7 +101,7 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 	r = channel_check_socket(fd);
 	if (r < 0)
 		return r;
-	r = channel_set_cloexec(fd);
+	r = brood__fd_set_cloexec(fd);
 	if (r < 0)
 		return r;
 

@@ -113,8 +113,8 @@ brood__outbox_append(struct brood__outbox *outbox,
 }
 
 /*
- * The kernel has taken n bytes.  If these are not all, find the end of the frame
- * in which they end, while its header is still here.
+ * The kernel has taken n bytes.  If these are not all, find the end of the
+ * frame in which they end, while its header is still here.
  */
 static void
 outbox_sent(struct brood__outbox *outbox, size_t n)

@@ -445,7 +445,7 @@ Test(fleet, reload_that_is_given_up_keeps_the_old_and_drops_the_new_slot)
 	end(&s);
 }
 
-Test(fleet, old_worker_that_dies_during_a_reload_needs_no_replacement_of_its_own)
+Test(fleet, old_worker_that_dies_during_a_reload_is_not_replaced_twice)
 {
 	struct scenario s;
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about what a child prints: which lines come out of the sink, and what
- * is kept for the report.  The test writes in the child's place, and the sink is
- * a pipe that it reads.
+ * Claims about what a child prints: which lines come out of the sink, and
+ * what is kept for the report.  The test writes in the place of the child, and
+ * the sink is a pipe that it reads.
  */
 
 #include "base/fd.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about the order in which slots start and stop.  There is no process and
- * no clock: the test sets the states, one letter for each slot, and asks which
- * slots may start or must stop.
+ * Claims about the order in which slots start and stop.  There is no process
+ * and no clock: the test sets the states, one letter for each slot, and asks
+ * which slots may start or must stop.
  *
  *	E EMPTY   W WAITING, due   L WAITING, due later   S STARTING
  *	O OFFERED   A ADOPTED   X STOPPING   G GIVEN_UP

@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "safe.h"
@@ -161,33 +162,48 @@ piper_chat(struct piper *piper, int parent_fd, const sigset_t *mask)
 static int
 child_main(struct brood_channel *channel, void *arg)
 {
+	struct brood_message msg = { .kind = BROOD_KIND_PROGRESS };
 	struct piper *piper = arg;
 	sigset_t none;
 
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	(void)sigemptyset(&none);
+	piper_bind(piper);
+	/* Tell the parent that the name is bound. */
+	(void)brood_channel_send(channel, &msg);
 	piper_chat(piper, brood_channel_fd(channel), &none);
+	(void)brood_peer_free(piper->peer);
 	return 0;
 }
 
+/* Start a child, and wait until its name is bound. */
 static struct brood_child *
 child_start(struct piper *piper)
 {
-	int fd = brood_peer_fd(piper->peer), r;
-	struct brood_child_options options = {
-		.keep_fds = &fd, .n_keep_fds = 1,
-	};
+	struct brood_message msg;
 	struct brood_child *child;
+	int r;
 
-	r = brood_child_fork(&child, &options, child_main, piper);
+	r = brood_child_fork(&child, NULL, child_main, piper);
 	if (r < 0)
 		errx(1, "cannot start %s: %s", piper->name, strerror(-r));
+	if (brood_channel_recv(brood_child_channel(child), -1, &msg) != 1)
+		exit(1);		/* the child has said why */
 	return child;
 }
 
+/* End a child in order: it sees the end of its channel, and removes its file. */
+static void
+child_stop(struct brood_child *child)
+{
+	(void)shutdown(brood_channel_fd(brood_child_channel(child)), SHUT_WR);
+	(void)brood_child_wait(child, NULL);
+	(void)brood_child_free(child);
+}
+
 /*
- * Bind both names before the first fork, so that each child finds the other.
- * The parent binds them, so that it removes the files however a child ends.
+ * The one that begins is started last, so that it finds the other.  A name is
+ * bound in the process that uses it: a peer is of no use in a forked copy.
  */
 static void
 fork_both(struct piper pipers[2], const sigset_t *mask)
@@ -195,9 +211,7 @@ fork_both(struct piper pipers[2], const sigset_t *mask)
 	struct pollfd pfds[2] = { { .events = POLLIN }, { .events = POLLIN } };
 	struct brood_child *children[2];
 
-	for (int i = 0; i < 2; i++)
-		piper_bind(&pipers[i]);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 1; i >= 0; i--) {
 		children[i] = child_start(&pipers[i]);
 		pfds[i].fd = brood_channel_fd(
 		    brood_child_channel(children[i]));
@@ -208,10 +222,8 @@ fork_both(struct piper pipers[2], const sigset_t *mask)
 			if (pfds[i].revents != 0)
 				pfds[i].fd = -1;
 	}
-	for (int i = 0; i < 2; i++) {
-		(void)brood_child_free(children[i]);
-		(void)brood_peer_free(pipers[i].peer);
-	}
+	for (int i = 0; i < 2; i++)
+		child_stop(children[i]);
 }
 
 static void

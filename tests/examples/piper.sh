@@ -63,7 +63,11 @@ for signal in INT TERM KILL; do
 	read_until "ping received: 'pong'"
 	read_until "pong received: 'ping'"
 	pid=$(ps -o pid= --ppid "$timeout_pid" | tr -d ' ')
-	kill -s "$signal" "$pid"
+	# The children remove their files when the parent ends, if they can.
+	children=
+	test "$signal" != KILL || children=$(ps -o pid= --ppid "$pid")
+	# shellcheck disable=SC2086  # a list
+	kill -s "$signal" $children "$pid"
 	wait "$timeout_pid" 2>/dev/null
 	status=$?
 	cat <&3 >rest

@@ -16,6 +16,7 @@
 #include "support/support.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -57,10 +58,13 @@ shortage_submit(struct brood_pool *pool, enum method method, uint64_t *ret_id)
 static void
 shortage_pass(struct brood_pool *pool, int ms)
 {
+	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
 	int64_t end_ms = brood__now_ms() + ms;
 
-	while (brood__now_ms() < end_ms)
-		(void)drain_turn(pool, -1);
+	while (brood__now_ms() < end_ms) {
+		(void)poll(&pfd, 1, 5);
+		(void)brood_pool_dispatch(pool);
+	}
 }
 
 /* Processes */
@@ -229,7 +233,7 @@ shortage_under_way(void *arg)
 	(void)kill(pids[0], SIGKILL);
 	DRAIN_CHECK(drain_event(pool, BROOD_EVENT_ENDED, &event));
 	while (atomic_load(&counters->n_setups) < 3)
-		(void)drain_turn(pool, -1);
+		shortage_pass(pool, 10);
 	shortage_pass(pool, 200);
 	/* The next death is told all the same, before that can change. */
 	DRAIN_CHECK(drain_call(pool, METHOD_ABORT, "", &done) == 0);

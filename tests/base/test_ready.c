@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The readiness set, whichever of its two makings is linked in: the same
- * claims hold for both.
+ * Claims about the readiness set.  They hold for both implementations; one of
+ * them is linked in.
  */
 
 #include "base/clock.h"
@@ -19,14 +19,14 @@ BROOD_SUITE(ready);
 
 #define N_MAX		512
 
-/* Tokens as owners make them: all of the upper half is in use. */
+/* A token with bits in its upper half too, as owners make them. */
 #define TOKEN(i)	(0xfedcba9800000000 + (uint64_t)(i))
 
 static struct brood__ready *ready;
 static struct brood__ready_event events[N_MAX];
 static int pair[2];
 
-/* A set that watches pair[0] for events as number 1. */
+/* Make a set that watches pair[0] for events, with token 1. */
 static void
 set_open(short interest)
 {
@@ -226,7 +226,10 @@ Test(ready, mistakes_are_named)
 	set_close();
 }
 
-/* Nine ready, three at a time: three waits see each of them once. */
+/*
+ * Nine descriptors are ready, and a wait gives three of them: three waits give
+ * each of them once.
+ */
 Test(ready, more_than_a_wait_gives_are_served_in_turn)
 {
 	int ends[9][2];
@@ -445,7 +448,7 @@ tick_nothing(int sig)
 	(void)sig;
 }
 
-/* Every 2 ms, so that none is missed for having come too early. */
+/* The signal comes every 2 ms, so that one comes during the wait. */
 Test(ready, a_signal_ends_a_wait_with_nothing)
 {
 	struct sigaction action = { .sa_handler = tick_nothing };

@@ -2,10 +2,10 @@
 
 /*
  * Claims about forked children: what they hold, how they begin and end, and
- * what is left of them.  Programs are test_child_exec.c.
+ * what is left of them.  Programs are tested in test_child_exec.c.
  *
- * What a child finds is told by its exit status, 0 for "as claimed", so that
- * every assertion is the parent's.
+ * A child tells by its exit status what it has found, 0 meaning "as claimed",
+ * so that only the parent asserts.
  */
 
 #include <brood.h>
@@ -34,7 +34,7 @@ return_arg(struct brood_channel *channel, void *arg)
 	return *(int *)arg;
 }
 
-/* Sends back what comes until the parent is gone. */
+/* A child: send back each message, until the parent is gone. */
 static int
 echo(struct brood_channel *channel, void *arg)
 {
@@ -49,7 +49,7 @@ echo(struct brood_channel *channel, void *arg)
 	return 0;
 }
 
-/* Says that it is there, then stays. */
+/* A child: say that it runs, then stay. */
 static int
 hang(struct brood_channel *channel, void *arg)
 {
@@ -84,7 +84,10 @@ start_hanging(void *arg)
 	return child;
 }
 
-/* Wait for it and free it; gives the exit status, or 1000 + the signal. */
+/*
+ * Wait for the child and free it.  Gives its exit status, or 1000 plus the
+ * signal that ended it.
+ */
 static int
 end(struct brood_child *child)
 {
@@ -97,7 +100,7 @@ end(struct brood_child *child)
 	    1000 + WTERMSIG(status);
 }
 
-/* 0 if the child answers what it was sent.  For any process: no assertion. */
+/* Gives 0 if the child answers. Does not assert, so any process may call it. */
 static int
 ping(struct brood_child *child)
 {
@@ -286,7 +289,10 @@ ignore(int sig)
 	(void)sig;
 }
 
-/* Sends the first signal that is not as claimed, + 100 if it is blocked. */
+/*
+ * A child: send the number of the first signal that is not at its default, or,
+ * if it is blocked, that number plus 100.
+ */
 static int
 look_at_signals(struct brood_channel *channel, void *arg)
 {
@@ -314,7 +320,7 @@ is_same_mask(const sigset_t *a, const sigset_t *b)
 	return true;
 }
 
-/* SIGCHLD is ignored as well, so that no one can have the status. */
+/* With SIGCHLD ignored nobody can get the status of a child. */
 Test(child, signals_are_as_new_and_the_parents_are_left_alone)
 {
 	struct brood_child *child;

@@ -2,10 +2,10 @@
 
 /*
  * Claims about children that are programs: what they hold and find, and errors
- * that come back from the call itself.
+ * of brood_child_exec() itself.
  *
- * The programs are lines of sh(1) that look around in /proc and end with 0 if
- * all is as claimed.
+ * The programs are scripts for sh(1).  They look around in /proc, and exit with
+ * 0 if all is as claimed.
  */
 
 #include <brood.h>
@@ -26,8 +26,8 @@ BROOD_SUITE(child_exec);
 #define N_OF(array)	(sizeof(array) / sizeof((array)[0]))
 
 /*
- * Run a script; gives the status of wait(2), or a negative errno.  It asserts
- * nothing, for use in any process.
+ * Run a script.  Gives the status of wait(2), or a negative errno.  Does not
+ * assert, so any process may call it.
  */
 static int
 run(const struct brood_child_options *options, const char *script)
@@ -44,7 +44,10 @@ run(const struct brood_child_options *options, const char *script)
 	return r < 0 ? r : status;
 }
 
-/* A script that fails if it holds a descriptor over last. */
+/*
+ * Make a script that fails if it holds a descriptor with a greater number than
+ * last.
+ */
 static const char *
 hold_no_more_than(char *script, size_t size, int last)
 {
@@ -86,7 +89,7 @@ Test(child_exec, program_holds_standard_streams_and_its_channel_only)
 	close(high);
 }
 
-/* A file to be read once, with one line in it. */
+/* A file with one line, which is read once. */
 static int
 file_with(const char *line)
 {
@@ -103,7 +106,10 @@ static const char read_three[] =
     "read a <&4 && read b <&5 && read c <&6 && [ $a$b$c = onetwothree ] &&"
     " [ -S /proc/self/fd/3 ] || exit 8;";
 
-/* Keep "one", "two", "three", held at these numbers. */
+/*
+ * Put files with the texts "one", "two" and "three" at these numbers, and keep
+ * these open in the child.
+ */
 static int
 keep_three(const int numbers[3])
 {
@@ -138,7 +144,7 @@ Test(child_exec, kept_descriptors_are_4_and_on_in_the_order_given)
 	cr_assert_eq(keep_three(numbers), 0);
 }
 
-/* In a process of its own: Criterion holds the low numbers here. */
+/* Run in a process of its own, because Criterion holds the low numbers here. */
 static int
 keep_colliding(void *arg)
 {
@@ -221,7 +227,10 @@ Test(child_exec, program_without_a_slash_is_looked_up_in_path)
 
 Test(child_exec, signals_are_as_new_whatever_the_parent_did_to_them)
 {
-	/* 32 and 33 are the C library's own: it lets nobody change them. */
+	/*
+	 * Signals 32 and 33 belong to the C library, which lets nobody change
+	 * them.
+	 */
 	static const char *const argv[] = { "sh", "-c", "test 2 = $(grep -cE "
 	    "'^Sig(Ign|Blk):[[:space:]]*0{7}[01][08]0{7}$' "
 	    "/proc/self/status)", NULL };
@@ -247,7 +256,7 @@ Test(child_exec, signals_are_as_new_whatever_the_parent_did_to_them)
 	brood_child_free(child);
 }
 
-/* Nothing but the error must be left: no child, no descriptor, no object. */
+/* On error no child, no descriptor and no object is left. */
 static void
 expect_error(const struct brood_child_options *options, const char *path,
     int error)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about the path of a listener: one server has it, whoever starts at the
- * same moment, whatever a dead one left; and nothing is removed but what is
- * brood's to remove.
+ * Claims about the path of a listener: only one server has it, even if several
+ * start at the same moment, and whatever a dead server has left there; and no
+ * file is removed that brood has not made.
  */
 
 #include <brood.h>
@@ -71,7 +71,10 @@ Test(claim, live_listener_keeps_its_path)
 	cr_assert_eq(listen_at("s"), 0);
 }
 
-/* A server that knows of no lock; one that has bound and not yet listened. */
+/*
+ * Servers that know nothing of lock files: one listens, one has bound its
+ * socket and does not listen yet.
+ */
 Test(claim, foreign_server_keeps_its_path_and_sees_no_visitor)
 {
 	int fd = tmpdir_bind("s", SOCK_STREAM);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about datagram peers: whole messages from named senders, or an error
- * that says which of the ways to fail it was.
+ * Claims about datagram peers: whole messages arrive with the name of their
+ * sender; otherwise the error says what went wrong.
  */
 
 #include <brood.h>
@@ -289,7 +289,10 @@ send_by_hand(int fd, const char *name)
 	    sizeof(un)), 1);
 }
 
-/* No name at all, an abstract one, one that fills its room, other files. */
+/*
+ * Senders whose path is none of a peer: not bound, an abstract address, a path
+ * that fills sun_path, and other files.
+ */
 Test(datagram, sender_of_another_kind_has_no_name)
 {
 	struct sockaddr_un un = { .sun_family = AF_UNIX };

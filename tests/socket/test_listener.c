@@ -2,8 +2,9 @@
 
 /*
  * Claims about listeners and connections: who gets through, how long it takes,
- * who it was, and what is said when it does not work.  Which of several servers
- * may have a path is test_socket_claim.c, who may use it test_socket_mode.c.
+ * who the peer is, and which error is given.  Which of several servers may have
+ * a path is tested in test_claim.c, and who may connect in
+ * test_listener_mode.c.
  */
 
 #include <brood.h>
@@ -147,7 +148,7 @@ Test(listener, accept_waits_as_long_as_it_is_told)
 	brood_listener_free(listener);
 }
 
-/* poll(2) has told both of one client; the other has taken it by now. */
+/* poll(2) tells two processes of one client, and the other takes it. */
 Test(listener, accept_keeps_its_time_when_another_was_faster)
 {
 	struct brood_listener *listener = listener_new("s", 0);
@@ -172,7 +173,7 @@ ignore_signal(int sig)
 	(void)sig;
 }
 
-/* A signal every 5 ms, as in a program with a timer. */
+/* Send this process a signal every 5 ms, as a program with a timer would. */
 static void
 signals_begin(void)
 {
@@ -463,14 +464,20 @@ struct inherited {
 	const char *names;
 };
 
-/* As after an exec by the service manager: 3, 4, and who they are for. */
+/*
+ * Set the process up as a service manager does before exec: the sockets have
+ * the numbers 3 and 4, and the environment says for which pid they are.
+ */
 static bool
 inherit_begin(const struct inherited *given, pid_t pid)
 {
 	char number[16];
 	int fds[2];
 
-	/* They may be 3 and 4 in another order already. */
+	/*
+	 * The descriptors may have the numbers 3 and 4 already, in the wrong
+	 * order.
+	 */
 	for (int i = 0; i < 2; i++)
 		fds[i] = fcntl(given->fds[i], F_DUPFD_CLOEXEC, 100);
 	for (int i = 0; i < 2; i++)

@@ -3,9 +3,10 @@
 /*
  * Claims about who may connect, at every moment.
  *
- * A window of microseconds is not looked for by chance: the linker puts
- * functions of this file before bind(2) and listen(2) (ld --wrap), which look
- * at the file when the one has returned and before the other is called.
+ * A wrong mode might last for microseconds only, so the tests do not wait for
+ * it to be seen by chance.  The program is linked with --wrap=bind and
+ * --wrap=listen: functions of this file look at the socket file right after
+ * bind(2) and right before listen(2).
  */
 
 #include <brood.h>
@@ -68,7 +69,9 @@ struct modes {
 	mode_t mode;
 };
 
-/* The umask is the process's: each runs in a child. */
+/*
+ * The umask belongs to the whole process, so each test of it runs in a child.
+ */
 static int
 listen_with_mode(void *arg)
 {
@@ -156,7 +159,7 @@ Test(listener_mode, mode_that_is_none_is_einval)
 	cr_assert_null(listener);
 }
 
-/* Root gives it away; anyone else may only keep it, or fail to. */
+/* Root can give the file to another user. Others can only keep it, or fail. */
 Test(listener_mode, owner_and_group_are_set_before_anyone_can_connect)
 {
 	struct brood_listen_options options = { .has_owner = true,

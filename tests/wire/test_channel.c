@@ -2,12 +2,12 @@
 
 /*
  * Claims about a channel between honest peers: what is sent arrives, whole and
- * in order, however the stream cuts it.  Queueing and waiting are
- * test_channel_queue.c, descriptors test_channel_fds.c, and liars
- * test_channel_peer.c.
+ * in order, however the stream splits it.  Queueing and waiting are tested in
+ * test_channel_queue.c, descriptors in test_channel_fds.c, and peers that break
+ * the rules in test_channel_peer.c.
  *
- * Both ends are in one process where a socket buffer's worth allows it: nothing
- * here may block in a send that nobody receives.
+ * Both ends are in one process where a socket buffer has room for what is sent:
+ * a send that nobody receives would block for ever.
  */
 
 #include <brood.h>
@@ -53,7 +53,9 @@ ends_free(struct ends *ends)
 	brood_channel_free(ends->b);
 }
 
-/* No two neighbouring pages are alike. */
+/*
+ * Bytes that differ from page to page, so that a page at a wrong place is seen.
+ */
 static uint8_t *
 pattern_new(size_t len)
 {
@@ -65,7 +67,10 @@ pattern_new(size_t len)
 	return bytes;
 }
 
-/* Queue on a, then flush and receive by turns: the socket holds less. */
+/*
+ * Carry one message from a to b.  The socket may hold only a part of it, so a
+ * flushes and b receives by turns.
+ */
 static void
 carry(struct ends *ends, const struct brood_message *msg,
     struct brood_message *ret_msg)
@@ -196,7 +201,10 @@ Test(channel, frame_has_the_bytes_of_version_1)
 	wire_half_free(&half);
 }
 
-/* Frames 1 ("one") and 2 ("second") as bytes; the first is ret_first long. */
+/*
+ * Encode frame 1 ("one") and frame 2 ("second"), one behind the other.  Gives
+ * the length of both; *ret_first is the length of the first.
+ */
 static size_t
 two_frames(uint8_t *bytes, size_t *ret_first)
 {
@@ -318,7 +326,7 @@ Test(channel, received_data_stays_until_the_next_receive)
 	ends_free(&ends);
 }
 
-/* Receives one message of any size and sends it back. */
+/* In another process: receive one message of any size and send it back. */
 static int
 send_back(void *arg)
 {

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about descriptors in messages: each arrives with the message it was
- * sent with and no other, and none stays open that nobody took, whatever the
- * peer attached.
+ * Claims about descriptors in messages: each arrives with the message that it
+ * was sent with, and no other; and a descriptor that nobody took is closed,
+ * whatever the peer has attached.
  *
- * "Closed" is checked on a pipe: when every copy of its writing end is gone,
- * those that the kernel still holds in a socket included, its reader sees the
- * end.
+ * Whether all copies of a descriptor are closed is seen by a pipe: its reader
+ * sees end-of-file when no copy of the writing end is left, not even one that
+ * is on its way in a socket.
  */
 
 #include <brood.h>
@@ -61,7 +61,10 @@ close_all(const int *fds, size_t n_fds)
 		cr_assert_eq(close(fds[i]), 0);
 }
 
-/* A pipe whose reader tells when the last copy of fds[1] is gone. */
+/*
+ * Make a pipe.  Its reading end, which is given, sees end-of-file when the last
+ * copy of *ret_write_fd is closed.
+ */
 static int
 tell_tale(int *ret_write_fd)
 {
@@ -96,7 +99,7 @@ queue(struct brood_channel *channel, uint64_t id, const int *fds, size_t n)
 	cr_assert_eq(r, 0, "queue with %zu descriptors: %d", n, r);
 }
 
-/* Receive message id with exactly these files. */
+/* Receive the message with this id, which must have exactly these files. */
 static void
 expect_files(struct brood_channel *channel, uint64_t id, const int *files,
     size_t n_files)
@@ -299,7 +302,10 @@ Test(channel_fds, descriptor_is_taken_once)
 	ends_free(&ends);
 }
 
-/* A frame whose header says nfds, with n_fds copies of one pipe attached. */
+/*
+ * Send a frame whose header announces nfds descriptors, and attach n_fds copies
+ * of the writing end of one pipe.
+ */
 static int
 send_frame_with(int raw, uint8_t nfds, size_t n_fds)
 {
@@ -430,7 +436,10 @@ Test(channel_fds, channel_that_accepts_none_never_gets_one)
 		struct brood_message got = { .n_fds = 1 };
 		int r = brood_channel_recv(half.channel, 0, &got);
 
-		/* One that was not announced may pass unseen. */
+		/*
+		 * If the header announces no descriptor, nobody can see that
+		 * one was dropped.
+		 */
 		cr_expect(r == -EBADMSG || (r == 1 && said[i] == 0 &&
 		    got.n_fds == 0), "recv: %d", r);
 		expect_closed(tale);
@@ -440,7 +449,7 @@ Test(channel_fds, channel_that_accepts_none_never_gets_one)
 	}
 }
 
-/* Leave room for n more descriptors; gives the limit to go back to. */
+/* Let this process open only n more descriptors. Gives the limit as it was. */
 static struct rlimit
 limit_fds(int n)
 {

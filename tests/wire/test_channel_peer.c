@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about a channel whose peer lies, leaves, or speaks another version:
- * the error is the right one, it stays, the peer is told why where it can be,
- * and what was sent before it is not lost.
+ * Claims about a channel whose peer breaks the rules, leaves, or speaks another
+ * version: the right error is given and stays; the peer is told why, where that
+ * is possible; and messages that were sent before are not lost.
  */
 
 #include <brood.h>
@@ -26,7 +26,7 @@ BROOD_SUITE(channel_peer);
 
 static const struct brood_channel_options small = { .max_payload = 1000 };
 
-/* Each call says error, and says it again. */
+/* Each function gives this error, and gives it again. */
 static void
 expect_stuck(struct brood_channel *channel, int error)
 {
@@ -42,7 +42,7 @@ expect_stuck(struct brood_channel *channel, int error)
 	}
 }
 
-/* The peer has been sent an ERROR frame with words in it. */
+/* The peer has received an ERROR frame with a text. */
 static void
 expect_told(int raw, struct wire_frame *frame)
 {
@@ -159,8 +159,9 @@ Test(channel_peer, messages_before_a_broken_one_are_received)
 }
 
 /*
- * The peer does not read, and half a frame is in its way: the error must come
- * without a wait, and no ERROR frame may cut the one that has begun.
+ * The peer does not read, and the socket is full with half a frame.  The error
+ * must be given without waiting, and no ERROR frame may be put into the midst
+ * of the frame that has been begun.
  */
 Test(channel_peer, error_neither_waits_nor_cuts_a_frame_in_two)
 {
@@ -282,7 +283,7 @@ Test(channel_peer, messages_sent_before_the_end_are_received)
 	expect_three_then_epipe(&half);
 }
 
-/* A peer that closes with something unread resets the connection. */
+/* A peer that closes its socket with bytes unread resets the connection. */
 Test(channel_peer, messages_sent_before_a_reset_are_received)
 {
 	struct wire_half half = wire_half_new(NULL);
@@ -387,7 +388,9 @@ Test(channel_peer, message_right_behind_the_hello_is_received)
 	wire_half_free(&half);
 }
 
-/* The peer begins with these bytes as the payload of a frame of this kind. */
+/*
+ * The first frame of the peer is of this kind and has these bytes as payload.
+ */
 static int
 hello_against(struct wire_half *half, uint8_t kind, const uint8_t *payload,
     size_t len)

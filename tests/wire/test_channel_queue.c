@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about a channel's queue, its waiting, and what it leaves alone: the
- * flags of its descriptor, the channel of another process, the processor.
+ * Claims about the queue of a channel, about waiting, and about what a channel
+ * leaves alone: the flags of its descriptor, the channel of another process,
+ * and the processor while it waits.
  *
- * Times are checked from below, within the clock's millisecond, and from above
- * only by the suite's own limit: a loaded machine is late, never early.
+ * A wait may not end early, but for the rounding of the clock to milliseconds.
+ * On a busy machine it may end late, so only the time limit of the suite bounds
+ * it.
  */
 
 #include <brood.h>
@@ -27,7 +29,10 @@ BROOD_SUITE(channel_queue);
 
 #define BIG	(512 * 1024)	/* more than a socket's buffer holds */
 
-/* Queue one message that a flush cannot get rid of while no one reads. */
+/*
+ * Queue one message that does not fit into the socket, so that a part of it
+ * stays queued for as long as nobody reads.
+ */
 static void
 stuff(struct wire_half *half)
 {
@@ -45,7 +50,7 @@ stuff(struct wire_half *half)
 	cr_assert_eq(brood_channel_flush(half->channel, 0), -EAGAIN);
 }
 
-/* Read what a stuffed channel has queued, flushing by turns. */
+/* Read the bytes that stuff() has queued; flush and read by turns. */
 static void
 drain(struct wire_half *half, size_t left)
 {
@@ -94,8 +99,8 @@ Test(channel_queue, queue_copies_what_it_is_given)
 }
 
 /*
- * A stream socket takes some 280 sends before it is full, however short they
- * are: a thousand messages in one flush can only have gone together.
+ * A stream socket is full after some 280 sends, however short they are.  So a
+ * thousand messages that leave in one flush have left in a few sends.
  */
 Test(channel_queue, a_thousand_small_messages_leave_in_one_flush)
 {
@@ -236,7 +241,10 @@ processor_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
-/* Receive nothing for a while: not early, and asleep. */
+/*
+ * Wait for a message that does not come: the wait does not end early, and uses
+ * no processor time.
+ */
 static void
 expect_silence(struct brood_channel *channel, int timeout_ms)
 {
@@ -277,7 +285,7 @@ send_later(void *arg)
 	struct brood_channel *channel;
 	struct pollfd none = { .fd = -1 };
 
-	/* The time itself is under test: the receiver must be asleep. */
+	/* A fixed delay, because no event tells that the receiver sleeps. */
 	poll(&none, 1, 30);
 	if (brood_channel_new(&channel, *(int *)arg, NULL) != 0)
 		return 1;
@@ -311,7 +319,7 @@ Test(channel_queue, receive_waits_on_a_nonblocking_socket_too)
 	expect_late_message(O_NONBLOCK);
 }
 
-/* Every call, once, on a socket with these flags. */
+/* Call every function once, on a socket with these flags. */
 static void
 expect_flags_kept(int flags)
 {

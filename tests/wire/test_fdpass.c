@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Descriptors over a socketpair: which arrive, which are closed, and that none
- * is ever left over, which BROOD_SUITE counts after every test.
+ * Claims about descriptors over a socketpair: which of them arrive, which are
+ * closed, and that none is left over (BROOD_SUITE counts them after every
+ * test).
  */
 
 #include "base/fd.h"
@@ -27,7 +28,7 @@ struct received {
 
 static int pair[2];
 
-/* For the signal handlers below. */
+/* How many signals the handlers below have seen. */
 static volatile sig_atomic_t n_ticks;
 
 static void
@@ -43,7 +44,7 @@ pair_close(void)
 	brood__fd_close_all(pair, 2);
 }
 
-/* n copies of standard input. */
+/* Make n copies of standard input. */
 static void
 copies_open(int *fds, size_t n)
 {
@@ -104,7 +105,7 @@ is_same_file(int a, int b)
 	    sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-/* A handler that interrupts system calls, every 2 ms. */
+/* Let a signal interrupt system calls every 2 ms. */
 static void
 ticks_start(void (*handler)(int))
 {
@@ -181,7 +182,10 @@ Test(fdpass, every_count_up_to_the_maximum_arrives_whole)
 	pair_close();
 }
 
-/* One more than an odd count is what fits the padding of the buffer. */
+/*
+ * The padding of the control buffer has room for one descriptor more than an
+ * odd number.
+ */
 Test(fdpass, more_than_max_fds_are_lost_all_of_them)
 {
 	static const size_t maxima[] = { 1, 2, 3, 4, 7, 100, 251, 252 };
@@ -298,7 +302,10 @@ Test(fdpass, descriptors_come_with_the_bytes_they_were_sent_with)
 	pair_close();
 }
 
-/* The rest of a send that was cut short goes without descriptors. */
+/*
+ * When a send took only a part of the bytes, the rest is sent without
+ * descriptors.
+ */
 Test(fdpass, a_partial_send_has_sent_every_descriptor)
 {
 	static char big[4 << 20];
@@ -338,7 +345,7 @@ Test(fdpass, a_closed_descriptor_sends_nothing)
 	pair_close();
 }
 
-/* SIGPIPE's default would end this test. */
+/* If a SIGPIPE were raised, it would end this test. */
 Test(fdpass, a_peer_that_is_gone_is_an_error_and_no_signal)
 {
 	struct received received;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The header codec against bytes written down by hand, against each rule by
- * which it rejects, and against damage.  The bytes are the protocol: a change
- * here is a new version of it.
+ * Claims about headers and HELLO payloads: they are the bytes that are written
+ * down here by hand, each rule rejects what breaks it, and damaged bytes are
+ * found out.  These bytes are the protocol: if one has to be changed here, that
+ * is a new version of the protocol.
  */
 
 #include "support/support.h"
@@ -88,8 +89,8 @@ frame_is_equal(const struct brood__frame *a, const struct brood__frame *b)
 }
 
 /*
- * Whatever the bytes: accepted, they encode to themselves; rejected, the frame
- * is untouched.  Gives whether they were accepted.
+ * Decode any bytes.  If they are accepted, they must encode to themselves; if
+ * not, the frame must be unchanged.  Gives whether they were accepted.
  */
 static bool
 check_bytes(const uint8_t bytes[BROOD__FRAME_SIZE])
@@ -152,7 +153,7 @@ Test(frame, golden_bytes_decode_to_each_kind)
 	cr_assert_eq(kinds, 0x7feu);
 }
 
-/* Each row is a sound REQUEST or REPLY with one thing wrong. */
+/* Each row is a REQUEST or REPLY without fault but for one field. */
 Test(frame, what_breaks_a_rule_is_rejected)
 {
 	static const char *const rows[] = {
@@ -170,7 +171,7 @@ Test(frame, what_breaks_a_rule_is_rejected)
 		/* the reserved byte */
 		"00000000 02 00 00 01 0000000000000000 00000000 00000000",
 		"00000000 02 00 00 80 0000000000000000 00000000 00000000",
-		/* both no frame and too long: no frame */
+		/* too long, but no frame either: -EPROTO */
 		"ffffffff 00 00 00 00 0000000000000000 00000000 00000000",
 	};
 
@@ -329,7 +330,10 @@ Test(frame, hello_encodes_to_its_golden_bytes)
 	cr_assert_str_eq(back.name, hello.name);
 }
 
-/* The copy is on the heap and exact: one byte too far is a report of ASan. */
+/*
+ * The bytes are copied to a block of memory of just their length, so that the
+ * address sanitizer or valgrind reports a read behind them.
+ */
 Test(frame, a_hello_of_any_length_is_read_to_its_end_and_no_further)
 {
 	struct brood__hello hello = { .version = 1 };
@@ -360,7 +364,7 @@ Test(frame, a_long_name_is_cut_when_sent)
 	struct brood__hello hello = { .version = 1 }, got;
 	uint8_t bytes[BROOD__HELLO_SIZE + BROOD__NAME_MAX + 1];
 
-	/* No terminator at all, as a careless sender might have it. */
+	/* The name has no NUL at its end, as from a careless caller. */
 	memset(hello.name, 'n', sizeof(hello.name));
 	bytes[sizeof(bytes) - 1] = 0x5a;
 	cr_assert_eq(brood__hello_encode(bytes, &hello), sizeof(bytes) - 1);

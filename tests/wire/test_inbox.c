@@ -207,7 +207,7 @@ Test(inbox, descriptors_are_of_the_frame_that_begins_with_them)
 	scene_fini(&s);
 }
 
-/* bytes of a header, then the rest with descriptors. */
+/* Send the first bytes of a header, and then the rest with a descriptor. */
 static void
 expect_late_descriptors_refused(size_t first)
 {
@@ -296,7 +296,7 @@ Test(inbox, frames_ahead_are_seen_and_left_and_looked_at_once)
 	scene_fini(&s);
 }
 
-/* The whole of frame 3, and n bytes of what may become frame 4. */
+/* The header of frame 3 comes byte by byte, and its payload never. */
 Test(inbox, a_frame_ahead_is_seen_when_its_header_is_whole)
 {
 	struct wire_header header = { .kind = 2, .id = 3, .length = 100 };

@@ -24,7 +24,7 @@ BROOD_SUITE(outbox);
 
 #define SIZE(len)	(BROOD__FRAME_SIZE + (uint64_t)(len))
 
-/* What is left of the bytes that sendmsg() may take; -1: no limit. */
+/* How many bytes sendmsg() may still take; -1: any number. */
 static ssize_t n_allowed = -1;
 
 ssize_t	__real_sendmsg(int fd, const struct msghdr *msg, int flags);
@@ -50,7 +50,7 @@ __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 	return n;
 }
 
-/* Send up to n bytes; -1: all. */
+/* Send n bytes, or all that is queued if n is -1. */
 static void
 send_some(struct brood__outbox *outbox, int fd, ssize_t n)
 {
@@ -89,7 +89,10 @@ insert(struct brood__outbox *outbox, uint64_t id, const char *text,
 	return at;
 }
 
-/* Receive the frame with this id; file: the descriptor it has, or -1. */
+/*
+ * Receive a frame, which must have this id and text, and the descriptor of this
+ * file; -1: no descriptor.
+ */
 static void
 expect(int fd, uint64_t id, const char *text, int file)
 {
@@ -154,8 +157,8 @@ Test(outbox, descriptors_start_a_send_of_their_own)
 }
 
 /*
- * Frames 1 to 4, the third with a descriptor; n bytes of them are sent; then
- * frame 9 is inserted behind frame number `after`, 0: behind none.
+ * Append frames 1 to 4, the third with a descriptor.  Send n bytes.  Then
+ * insert frame 9 behind the frame with number `after` (0: behind none).
  */
 static void
 insert_after_sending(ssize_t n, unsigned after)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about a worker's loop, seen from the wire: it says HELLO, takes one
- * frame at a time, answers in order, and ends when and as it should.  What a
- * handler may ask and answer is test_worker_request.c.
+ * Claims about a worker's loop, seen from the host's end of the socket: the
+ * worker sends HELLO, takes one frame at a time, answers in order, and ends
+ * when it should.  What a handler may ask and answer is tested in
+ * test_serve_request.c.
  */
 
 #include <brood.h>
@@ -32,7 +33,7 @@ echo(struct brood_request *request, void *arg)
 	    brood_request_data(request), brood_request_len(request));
 }
 
-/* Says that it has started, then waits for the test. */
+/* A handler: say that it has started, then wait for the test. */
 static int
 echo_at_the_gate(struct brood_request *request, void *arg)
 {
@@ -50,7 +51,7 @@ expect_echo(struct host *host, uint64_t id, const char *text)
 	cr_assert_str_eq((char *)host->frame.payload, text);
 }
 
-/* It ends by itself, while the host still holds the channel open. */
+/* The worker ends although the host keeps the channel open. */
 static void
 expect_end(struct host *host, int exit_status)
 {
@@ -58,7 +59,7 @@ expect_end(struct host *host, int exit_status)
 	cr_assert_eq(host_stop(host), exit_status);
 }
 
-/* It says why it ends, in words. */
+/* Before it ends, the worker sends an ERROR with a text. */
 static void
 expect_told(struct host *host)
 {
@@ -262,7 +263,10 @@ Test(serve, host_of_another_version_ends_it_with_an_error)
 	cr_assert_eq(host.seen->result, -EPROTONOSUPPORT);
 }
 
-/* brood_worker_main() with this BROOD_FD; 0 if it gives the error expected. */
+/*
+ * Call brood_worker_main() with this value of BROOD_FD.  Gives 0 if the result
+ * is the expected error.
+ */
 static int
 main_without_a_channel(void *arg)
 {

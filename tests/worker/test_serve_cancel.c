@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about a CANCEL: the handler that asks sees the one of its request,
- * wherever it lies in the socket, and nothing is taken off the socket for it.
+ * Claims about CANCEL: the handler that asks sees the CANCEL of its request,
+ * wherever that lies in the socket, and nothing is taken off the socket for it.
  */
 
 #include <brood.h>
@@ -30,7 +30,7 @@ send_with_fds(struct host *host, uint64_t id, const int *fds, uint8_t n_fds)
 	wire_write_fds(host->fd, bytes, sizeof(bytes), fds, n_fds);
 }
 
-/* 1 or 0: is it canceled, as a forked copy of the worker sees it? */
+/* Ask a forked copy of the worker whether the request is canceled: 1 or 0. */
 static int
 ask_in_a_copy(struct brood_request *request)
 {

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about one request: what a handler finds in it, each way to answer,
- * how its deadline shows, and that its descriptors do not outlive it.  How a
- * cancel shows is in test_serve_cancel.c.
+ * Claims about one request: what a handler finds in it, each way to answer, how
+ * its deadline shows, and that its descriptors are closed after it.  How a
+ * cancel shows is tested in test_serve_cancel.c.
  *
- * Handlers write what they saw into shared memory, or answer with it; only the
- * test asserts.
+ * Handlers write what they have seen into shared memory, or answer with it.
+ * Only the test asserts.
  */
 
 #include <brood.h>
@@ -36,7 +36,7 @@ send_with_fds(struct host *host, uint64_t id, const int *fds, uint8_t n_fds)
 	wire_write_fds(host->fd, bytes, sizeof(bytes), fds, n_fds);
 }
 
-/* One request to one handler, whose answer is of this kind. */
+/* Start a worker, send it one request, and receive an answer of this kind. */
 static void
 ask_once(struct host *host, brood_handler_fn handler, enum brood_kind kind)
 {
@@ -168,7 +168,7 @@ Test(serve_request, failure_is_an_answer_with_text_and_errno)
 	cr_assert_eq(host.seen->value[1], -EALREADY);
 }
 
-/* The payload names which to leave out. */
+/* A handler that fails: the payload says whether text or errno is left out. */
 static int
 fail_partly(struct brood_request *request, void *arg)
 {
@@ -283,7 +283,7 @@ Test(serve_request, parts_and_progress_come_in_order_before_the_answer)
 	cr_assert_eq(host_stop(&host), 0);
 }
 
-/* The time itself is under test: there is no other event to wait for. */
+/* A handler: a fixed delay, because the passing of time is what is tested. */
 static int
 watch_the_clock(struct brood_request *request, void *arg)
 {
@@ -364,7 +364,7 @@ Test(serve_request, untaken_descriptors_are_closed_after_each_request)
 	cr_assert_eq(host_stop(&host), 0);
 }
 
-/* Takes both, the second first, and sends them back. */
+/* A handler: take both descriptors, the second first, and send them back. */
 static int
 take_and_return(struct brood_request *request, void *arg)
 {
@@ -403,7 +403,7 @@ Test(serve_request, descriptors_are_taken_once_and_go_back_in_an_answer)
 	cr_assert_eq(host_stop(&host), 0);
 }
 
-/* The gate's end is the sign that the host has gone. */
+/* The gate is closed when the host is gone. */
 static int
 answer_too_late(struct brood_request *request, void *arg)
 {

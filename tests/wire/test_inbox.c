@@ -99,7 +99,7 @@ Test(inbox, exact_takes_a_header_then_a_payload_and_nothing_behind)
 	scene_init(&s, BROOD__INBOX_EXACT, 0);
 	send_frame(&s, 1, "payload", NULL, 0);
 	send_frame(&s, 2, "", NULL, 0);
-	for (int i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		expect_none(&s);
 		cr_assert_eq(recv_once(&s), 1);
 		cr_assert_eq(unread(&s), 2 * WIRE_HEADER + 7 -

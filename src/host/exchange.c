@@ -53,7 +53,7 @@ exchange_blame(struct brood_pool *pool, struct brood__worker *worker,
 /*
  * The supervisor must know that a worker is given a request before the worker
  * can die of it: say USED before the first one.  True if the worker may be sent
- * something now; otherwise it waits in the fleet's list `gated` until the
+ * something now; otherwise it waits in the list `gated` until the
  * control channel has been sent so far.
  */
 static bool

@@ -7,9 +7,10 @@
  *
  *	1 wait for readiness		6 hand waiting requests to workers
  *	2 read notices: what is so	7 flush: the control channel, then the
- *	3 read workers: complete	  workers
- *	4 expire what is due		8 derive what to poll for, set the alarm
- *	5 reconcile the fleet
+ *	3 read workers: complete, and	  workers
+ *	  settle those that ended	8 derive what to poll for, set the alarm
+ *	4 expire what is due
+ *	5 stop the pool if it is drained; reconcile the fleet
  *
  * No step calls an earlier one.  What is found out too late in a turn, such as
  * a worker that receives no more, makes the next turn due at once.

@@ -11,7 +11,7 @@
  *	  +-------------+---------------+------------+
  *
  * The state only moves to the right, by brood__worker_enter().  Which list of
- * the fleet the worker is in, and what its socket is polled for, are derived
+ * lists.h the worker is in, and what its socket is polled for, are derived
  * from the state, the fault and the load, and are kept nowhere else.
  *
  * Both ends of the worker's socketpair are here.  After the worker's death its

@@ -50,116 +50,6 @@ child_say_goodbye(struct child *child)
 		(void)brood__channel_flush(child->channel, 0);
 }
 
-/* Notices */
-
-static int
-child_adopt(struct child *child, const struct brood__notice *notice,
-    const int fds[2])
-{
-	struct brood_channel *channel;
-	int r;
-
-	(void)brood__fd_close(fds[1]);
-	r = fds[0] < 0 ? -EMFILE :
-	    brood_channel_new(&channel, fds[0], &child->options);
-	if (r < 0) {
-		(void)brood__fd_close(fds[0]);
-		return r;
-	}
-	r = brood__channel_queue_hello(channel, NULL);
-	if (r < 0) {
-		(void)brood_channel_free(channel);
-		return r;
-	}
-	(void)brood__channel_flush(channel, 0);
-	brood__channel_set_peer_max(channel, notice->max_payload);
-	(void)brood_channel_free(child->channel);
-	child->channel = channel;
-	child->generation = notice->generation;
-	child->pid = notice->pid;
-	child->state = CHILD_JOINING;
-	child->goodbye_gate = 0;
-	return 0;
-}
-
-static void
-children_on_ready(struct brood_supervisor *sup,
-    const struct brood__notice *notice, const int fds[2])
-{
-	struct child *child = &sup->children[notice->slot];
-	int r = child_adopt(child, notice, fds);
-	struct brood__command command = {
-		.kind = r < 0 ? BROOD__COMMAND_LATER : BROOD__COMMAND_ADOPTED,
-		.slot = notice->slot,
-		.generation = notice->generation,
-	};
-
-	(void)brood__control_send(sup->control, &command);
-}
-
-static void
-children_on_end(struct brood_supervisor *sup,
-    const struct brood__notice *notice)
-{
-	struct child *child = &sup->children[notice->slot];
-
-	child->state = CHILD_ABSENT;
-	if (notice->delay_ms < 0)
-		child->outlook = CHILD_OVER;
-	for (size_t i = 0; i < sup->n_links; i++)
-		if (sup->links[i].child[0] == notice->slot ||
-		    sup->links[i].child[1] == notice->slot)
-			brood__link_reset(&sup->links[i]);
-}
-
-static void
-children_on_notice(struct brood_supervisor *sup,
-    struct brood__notice *notice, const int fds[2])
-{
-	struct child *child = &sup->children[notice->slot];
-
-	/* One that was not adopted has not started, as far as anyone saw. */
-	if (notice->kind == BROOD__NOTICE_ENDED &&
-	    (child->state == CHILD_ABSENT ||
-	    child->generation != notice->generation))
-		notice->kind = BROOD__NOTICE_NOT_STARTED;
-	/* READY is told when the child's links are made. */
-	if (notice->kind != BROOD__NOTICE_READY)
-		brood__events_push_notice(&sup->events, child->name, notice);
-	switch (notice->kind) {
-	case BROOD__NOTICE_READY:
-		children_on_ready(sup, notice, fds);
-		break;
-	case BROOD__NOTICE_ENDED:
-	case BROOD__NOTICE_NOT_STARTED:
-		children_on_end(sup, notice);
-		break;
-	case BROOD__NOTICE_GIVEN_UP:
-		child->outlook = CHILD_GIVEN_UP;
-		break;
-	case BROOD__NOTICE_EMPTIED:
-		child->outlook = CHILD_OVER;
-		break;
-	case BROOD__NOTICE_STOPPING:
-		child_say_goodbye(child);
-		break;
-	}
-}
-
-static void
-children_read_control(struct brood_supervisor *sup)
-{
-	struct brood__notice notice;
-	int fds[2];
-
-	while (brood__control_recv(sup->control, &notice, fds) == 1) {
-		if (notice.slot < sup->n_children)
-			children_on_notice(sup, &notice, fds);
-		else
-			brood__fd_close_all(fds, 2);
-	}
-}
-
 /* Joining */
 
 /* 0 when the link is made, or cannot be before the other child is ready. */
@@ -224,6 +114,122 @@ children_join_all(struct brood_supervisor *sup)
 			first = r;
 	}
 	return first;
+}
+
+/* Notices */
+
+static int
+child_adopt(struct child *child, const struct brood__notice *notice,
+    const int fds[2])
+{
+	struct brood_channel *channel;
+	int r;
+
+	(void)brood__fd_close(fds[1]);
+	r = fds[0] < 0 ? -EMFILE :
+	    brood_channel_new(&channel, fds[0], &child->options);
+	if (r < 0) {
+		(void)brood__fd_close(fds[0]);
+		return r;
+	}
+	r = brood__channel_queue_hello(channel, NULL);
+	if (r < 0) {
+		(void)brood_channel_free(channel);
+		return r;
+	}
+	(void)brood__channel_flush(channel, 0);
+	brood__channel_set_peer_max(channel, notice->max_payload);
+	(void)brood_channel_free(child->channel);
+	child->channel = channel;
+	child->generation = notice->generation;
+	child->pid = notice->pid;
+	child->state = CHILD_JOINING;
+	child->goodbye_gate = 0;
+	return 0;
+}
+
+static void
+children_on_ready(struct brood_supervisor *sup,
+    const struct brood__notice *notice, const int fds[2])
+{
+	struct child *child = &sup->children[notice->slot];
+	int r = child_adopt(child, notice, fds);
+	struct brood__command command = {
+		.kind = r < 0 ? BROOD__COMMAND_LATER : BROOD__COMMAND_ADOPTED,
+		.slot = notice->slot,
+		.generation = notice->generation,
+	};
+
+	(void)brood__control_send(sup->control, &command);
+	/*
+	 * Not at the end of the turn: the child may end at once, and its end
+	 * be the next notice, which must not come before READY.
+	 */
+	if (r == 0)
+		(void)children_join(sup, notice->slot);
+}
+
+static void
+children_on_end(struct brood_supervisor *sup,
+    const struct brood__notice *notice)
+{
+	struct child *child = &sup->children[notice->slot];
+
+	child->state = CHILD_ABSENT;
+	if (notice->delay_ms < 0)
+		child->outlook = CHILD_OVER;
+	for (size_t i = 0; i < sup->n_links; i++)
+		if (sup->links[i].child[0] == notice->slot ||
+		    sup->links[i].child[1] == notice->slot)
+			brood__link_reset(&sup->links[i]);
+}
+
+static void
+children_on_notice(struct brood_supervisor *sup,
+    struct brood__notice *notice, const int fds[2])
+{
+	struct child *child = &sup->children[notice->slot];
+
+	/* The program was told of no READY: for it the child did not start. */
+	if (notice->kind == BROOD__NOTICE_ENDED &&
+	    (child->state != CHILD_RUNNING ||
+	    child->generation != notice->generation))
+		notice->kind = BROOD__NOTICE_NOT_STARTED;
+	/* READY is told when the child's links are made. */
+	if (notice->kind != BROOD__NOTICE_READY)
+		brood__events_push_notice(&sup->events, child->name, notice);
+	switch (notice->kind) {
+	case BROOD__NOTICE_READY:
+		children_on_ready(sup, notice, fds);
+		break;
+	case BROOD__NOTICE_ENDED:
+	case BROOD__NOTICE_NOT_STARTED:
+		children_on_end(sup, notice);
+		break;
+	case BROOD__NOTICE_GIVEN_UP:
+		child->outlook = CHILD_GIVEN_UP;
+		break;
+	case BROOD__NOTICE_EMPTIED:
+		child->outlook = CHILD_OVER;
+		break;
+	case BROOD__NOTICE_STOPPING:
+		child_say_goodbye(child);
+		break;
+	}
+}
+
+static void
+children_read_control(struct brood_supervisor *sup)
+{
+	struct brood__notice notice;
+	int fds[2];
+
+	while (brood__control_recv(sup->control, &notice, fds) == 1) {
+		if (notice.slot < sup->n_children)
+			children_on_notice(sup, &notice, fds);
+		else
+			brood__fd_close_all(fds, 2);
+	}
 }
 
 /* The turn */

@@ -200,10 +200,19 @@ turn_read_control(struct brood_pool *pool)
 /* 3: workers */
 
 static void
+turn_settle(struct brood_pool *pool)
+{
+	struct brood__worker *worker, *next;
+
+	TAILQ_FOREACH_SAFE(worker, &pool->lists.ended, in_list, next)
+		brood__settle_worker(pool, worker);
+}
+
+static void
 turn_read_workers(struct brood_pool *pool,
     const struct brood__ready_event *events, int n_events)
 {
-	struct brood__worker *worker, *next;
+	struct brood__worker *worker;
 
 	for (int i = 0; i < n_events; i++) {
 		unsigned slot = (unsigned)(events[i].token & UINT32_MAX);
@@ -214,8 +223,7 @@ turn_read_workers(struct brood_pool *pool,
 		    brood__worker_token(worker) == events[i].token)
 			brood__exchange_read(pool, worker);
 	}
-	TAILQ_FOREACH_SAFE(worker, &pool->lists.ended, in_list, next)
-		brood__settle_worker(pool, worker);
+	turn_settle(pool);
 }
 
 /* The end of the pool */
@@ -269,8 +277,9 @@ turn_break(struct brood_pool *pool, const char *text)
 }
 
 /*
- * The supervisor process is gone, and the kernel kills the workers.  What they
- * had answered is read in the next turn.
+ * The supervisor process is gone.  The kernel kills the workers where it can;
+ * elsewhere they end when they are settled.  That is now, because the program
+ * may have nothing more to call the pool for.
  */
 static void
 turn_lose_supervisor(struct brood_pool *pool, int64_t now_ms)
@@ -288,10 +297,10 @@ turn_lose_supervisor(struct brood_pool *pool, int64_t now_ms)
 		pool->n_ended++;
 		brood__worker_enter(worker, BROOD__WORKER_ENDED, now_ms);
 		brood__lists_update(&pool->lists, worker, 0);
-		brood__pool_wake(pool, 0);
 	}
 	brood__fleet_lost(&pool->fleet);
 	pool->fleet.is_stale = false;
+	turn_settle(pool);
 }
 
 /* Is the loss of the supervisor still to be acted on? */

@@ -410,7 +410,7 @@ Test(messages, stop_for_good_ends_whatever_process_the_slot_has)
 	fill(&fix, 0, 1);
 	await_told(&fix, SETUP, 1);
 	say(&fix, (struct brood__command) { .kind = BROOD__COMMAND_STOP,
-	    .generation = 77 });
+	    .generation = 77, .phase = BROOD__STOP_GOODBYE });
 	notice = expect(&fix, BROOD__NOTICE_NOT_STARTED, 0);
 	cr_assert_eq(notice.delay_ms, -1);
 	cr_assert(notice.is_asked);

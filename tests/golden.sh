@@ -7,6 +7,7 @@
 
 set -u
 : "${srcdir:?must name the directory of the sources}"
+: "${BROOD:?must name the command}"
 export LC_ALL=C
 page=$srcdir/man/brood-protocol.7
 tmp=$(mktemp -d) || exit 1
@@ -54,7 +55,7 @@ function finish(i, digits) {
 # The frames are digits and backslashes only, so they are safe as a format.
 # shellcheck disable=SC2059
 printf "$(cat "$tmp/frames")" >"$tmp/bytes"
-./brood decode --full "$tmp/bytes" >"$tmp/decoded" ||
+"$BROOD" decode --full "$tmp/bytes" >"$tmp/decoded" ||
     fail "$page: an example is not a frame"
 sed 's/^[0-9]* //' "$tmp/decoded" | diff "$tmp/says" - >&2 ||
     fail "$page: an example is not the frame that the page says"

@@ -10,6 +10,7 @@
 set -u
 
 : "${srcdir:?must name the directory of the sources}"
+: "${BROOD:?must name the command}"
 command -v mandoc >/dev/null || { echo "mandoc is missing"; exit 77; }
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -138,9 +139,9 @@ page_options()
 	    grep -v -x -e -h -e --help | sort -u
 }
 
-if test -x ./brood
+if test -x "$BROOD"
 then
-	./brood --help | sed -n 's/^  \([a-z][a-z]*\)  *[A-Z].*/\1/p' \
+	"$BROOD" --help | sed -n 's/^  \([a-z][a-z]*\)  *[A-Z].*/\1/p' \
 	    >"$tmp"/commands
 	while read -r name
 	do
@@ -149,7 +150,7 @@ then
 			echo "brood.1 has no section on $name"
 			failed=1
 		fi
-		./brood "$name" --help | help_options >"$tmp"/in-help
+		"$BROOD" "$name" --help | help_options >"$tmp"/in-help
 		page_options "$name" | diff -u "$tmp"/in-help - \
 		    >"$tmp"/differences
 		complain "brood $name: options of --help (-) and page (+)" \

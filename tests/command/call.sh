@@ -4,5 +4,7 @@
 # brood call: data, descriptors, fates; see call.py.
 
 : "${srcdir:?}"
-command -v python3 >/dev/null 2>&1 || exit 77
-PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/command/call.py"
+: "${BROOD:?must name the command}"
+: "${PYTHON?must name Python 3, or be empty if there is none}"
+test -n "$PYTHON" || exit 77
+exec "$PYTHON" -S -B "$srcdir/tests/command/call.py"

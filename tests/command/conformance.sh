@@ -6,6 +6,8 @@
 
 set -u
 : "${srcdir:?must name the directory of the sources}"
+: "${BROOD:?must name the command}"
+: "${PYTHON?must name Python 3, or be empty if there is none}"
 : "${ECHO_WORKER:=tests/support/echo_worker}"
 export LC_ALL=C
 tmp=$(mktemp -d) || exit 1
@@ -21,7 +23,7 @@ fail()
 # passes COMMAND...: all of it
 passes()
 {
-	./brood conformance --timeout 60 -- "$@" >"$tmp/out" 2>"$tmp/errors" ||
+	"$BROOD" conformance --timeout 60 -- "$@" >"$tmp/out" 2>"$tmp/errors" ||
 	    fail "$*: $(grep -A 1 '^not ok' "$tmp/out")"
 	awk 'NR == 1 { sub(/1\.\./, ""); n_planned = $0; next }
 	/^ok [0-9]+ - / && $2 == NR - 1 && !/SKIP/ { n_ok++; next }
@@ -36,25 +38,24 @@ if command -v node >/dev/null; then
 fi
 
 status=0
-./brood conformance -- "$tmp/none" >"$tmp/out" 2>"$tmp/errors" || status=$?
+"$BROOD" conformance -- "$tmp/none" >"$tmp/out" 2>"$tmp/errors" || status=$?
 test "$status" -eq 3 || fail "no program: status $status, not 3"
 grep -q "^brood: $tmp/none: No such file" "$tmp/errors" ||
     fail "no program is told as: $(cat "$tmp/errors")"
 status=0
-./brood conformance --only 'no claim' -- cat >"$tmp/out" 2>&1 || status=$?
+"$BROOD" conformance --only 'no claim' -- cat >"$tmp/out" 2>&1 || status=$?
 test "$status" -eq 2 || fail "no claim: status $status, not 2"
 
 # A program that is no worker at all ends it at once.
 status=0
-./brood conformance -- cat >"$tmp/out" 2>"$tmp/errors" || status=$?
+"$BROOD" conformance -- cat >"$tmp/out" 2>"$tmp/errors" || status=$?
 test "$status" -eq 1 || fail "cat: status $status, not 1"
 grep -q '^not ok 1 ' "$tmp/out" || fail "cat says HELLO: $(cat "$tmp/out")"
 grep -q '^Bail out!' "$tmp/out" || fail "cat is asked for more"
 
-python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) ||
-    exit 77
+test -n "$PYTHON" || exit 77
 worker=$srcdir/examples/worker.py
-passes "$python" "$worker"
+passes "$PYTHON" -S "$worker"
 
 # broken CLAIM DIAGNOSTIC OLD NEW [OLD NEW]...: worker.py with each text OLD
 # replaced fails the case of CLAIM, for that reason.
@@ -63,7 +64,7 @@ broken()
 	claim=$1
 	why=$2
 	shift 2
-	"$python" - "$worker" "$tmp/worker.py" "$@" <<-'EOF' ||
+	"$PYTHON" -S - "$worker" "$tmp/worker.py" "$@" <<-'EOF' ||
 	import sys
 	text = open(sys.argv[1]).read()
 	for old, new in zip(sys.argv[3::2], sys.argv[4::2]):
@@ -73,8 +74,8 @@ broken()
 	EOF
 	    fail "$claim: cannot break worker.py"
 	status=0
-	./brood conformance --timeout "${timeout:-60}" --only "$claim" -- \
-	    "$python" "$tmp/worker.py" >"$tmp/out" 2>"$tmp/errors" || status=$?
+	"$BROOD" conformance --timeout "${timeout:-60}" --only "$claim" -- \
+	    "$PYTHON" -S "$tmp/worker.py" >"$tmp/out" 2>"$tmp/errors" || status=$?
 	test "$status" -eq 1 || fail "$claim: passes: $(cat "$tmp/out")"
 	grep -A 1 "^not ok .*$claim" "$tmp/out" | grep -q "^# .*$why" ||
 	    fail "$claim: fails for another reason: $(cat "$tmp/out")"

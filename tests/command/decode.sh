@@ -5,6 +5,7 @@
 # is cut short or is none.
 
 set -u
+: "${BROOD:?must name the command}"
 export LC_ALL=C
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -37,7 +38,7 @@ expect()
 	printf '%s' "$2" >"$tmp/want"
 	printf '%s' "$3" >"$tmp/want.errors"
 	shift 3
-	./brood decode "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/errors"
+	"$BROOD" decode "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/errors"
 	status=$?
 	diff -a "$tmp/want" "$tmp/out" >&2 || fail "$*: other output"
 	diff -a "$tmp/want.errors" "$tmp/errors" >&2 || fail "$*: other errors"
@@ -74,7 +75,7 @@ end='70024 GOODBYE nfds=0 id=0 code=0 timeout=0 length=0 ""
 head='0 REPLY nfds=0 id=9 code=0 timeout=0 length=70000'
 expect 0 "$head \"xxxxx\"...
 $end" '' --width 5
-./brood decode --full <"$tmp/in" >"$tmp/out" || fail "--full failed"
+"$BROOD" decode --full <"$tmp/in" >"$tmp/out" || fail "--full failed"
 test "$(head -n 1 "$tmp/out" | tr -cd x | wc -c)" -eq 70000 ||
     fail "--full does not show all"
 tail -n 1 "$tmp/out" | grep -q '^70024 GOODBYE' || fail "--full lost a frame"
@@ -114,7 +115,7 @@ expect 2 '' "brood: --width 0: too small (1 to 65536)
 brood: see brood decode --help
 " --width 0
 if test -c /dev/full; then
-	bytes "$part" | ./brood decode >/dev/full 2>"$tmp/errors" &&
+	bytes "$part" | "$BROOD" decode >/dev/full 2>"$tmp/errors" &&
 	    fail "a full disk goes unnoticed"
 	grep -q '^brood: standard output: ' "$tmp/errors" ||
 	    fail "a full disk is told as: $(cat "$tmp/errors")"

@@ -5,7 +5,7 @@
 # sort of filter it is, at once, and in bounded memory.
 
 set -u
-brood=$(pwd)/brood
+: "${BROOD:?must name the command}"
 export LC_ALL=C
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
@@ -24,7 +24,7 @@ same()
 	name=$1
 	shift
 	"$@" <input >want || fail "$name: the filter itself fails"
-	timeout 60 "$brood" map -n 2 --lines -- "$@" <input >got 2>errors ||
+	timeout 60 "$BROOD" map -n 2 --lines -- "$@" <input >got 2>errors ||
 	    fail "$name: exit status $?: $(cat errors)"
 	cmp want got >&2 || fail "$name: other output"
 	test ! -s errors || fail "$name: says $(cat errors)"
@@ -52,7 +52,7 @@ same "no lines" cat
 awk 'BEGIN { for (i = 0; i < 5000; i++) printf "%063d\n", i }' >input
 same "lines that fill blocks" sed s/x/x/
 
-printf 'a\nb' | timeout 20 "$brood" map --lines -- cat >got ||
+printf 'a\nb' | timeout 20 "$BROOD" map --lines -- cat >got ||
     fail "no newline at the end: exit status $?"
 printf 'a\nb\n' | cmp - got >&2 || fail "no newline at the end"
 
@@ -65,12 +65,12 @@ same "output much longer than input" \
 # A filter that reads no more than one line of each run.
 # shellcheck disable=SC2016
 same "a filter that ends early" sh -c 'read -r line; echo "$line"; cat'
-seq 1 50 | timeout 20 "$brood" map -n 2 --lines -- head -n 1 >got 2>errors ||
+seq 1 50 | timeout 20 "$BROOD" map -n 2 --lines -- head -n 1 >got 2>errors ||
     fail "head -n 1: exit status $?: $(cat errors)"
 seq 1 50 | cmp - got >&2 || fail "head -n 1: other output"
 
 seq 1 20000 >input
-timeout 20 "$brood" map -n 2 --unordered --lines -- cat <input |
+timeout 20 "$BROOD" map -n 2 --unordered --lines -- cat <input |
     sort -n | cmp - input >&2 || fail "--unordered: other lines"
 
 # A slow line does not keep back those of another worker; it may keep what was
@@ -79,7 +79,7 @@ mkfifo gate in out || exit 1
 printf 'wait\n1\n2\n3\n' >input
 # The filter's own variable.
 # shellcheck disable=SC2016
-timeout 20 "$brood" map -n 2 --unordered --lines -- sh -c 'while read -r line
+timeout 20 "$BROOD" map -n 2 --unordered --lines -- sh -c 'while read -r line
 do
 	if [ "$line" = wait ]; then read -r line <gate; fi
 	echo "$line"
@@ -98,7 +98,7 @@ printf '1\n2\n3\nlate\n' | cmp - got >&2 || fail "a slow line: other lines"
 for filter in cat 'sed s/x/x/'; do
 	# The words are the arguments.
 	# shellcheck disable=SC2086
-	timeout 20 "$brood" map --lines -- $filter <in >out &
+	timeout 20 "$BROOD" map --lines -- $filter <in >out &
 	pid=$!
 	exec 3>in 4<out
 	for word in one two three four; do
@@ -113,7 +113,7 @@ done
 
 # The reader leaves: quietly, and although no line follows.
 {
-	yes | timeout 20 "$brood" map --lines -- cat 2>errors
+	yes | timeout 20 "$BROOD" map --lines -- cat 2>errors
 	echo $? >status
 } | head -n 3 >got
 test "$(wc -l <got)" -eq 3 || fail "head: other output"
@@ -128,7 +128,7 @@ esac
 awk 'BEGIN { print "stuck"; for (i = 0; i < 1000; i++) s = s "x";
     for (i = 0; i < 100000; i++) print s }' >input
 # shellcheck disable=SC3045
-(ulimit -v $limit && exec timeout 60 "$brood" map -n 2 --lines --timeout 1 -- \
+(ulimit -v $limit && exec timeout 60 "$BROOD" map -n 2 --lines --timeout 1 -- \
     awk '/stuck/ { system("sleep 60") } { print; fflush() }') \
     <input >got 2>errors
 status=$?
@@ -140,13 +140,13 @@ test "$(cat errors)" = 'brood: line 1: no line came in time' ||
 for arguments in '-n 0 cat' '-n x cat' '--nosuch cat' '--timeout 0 cat' \
     '--retries' '--lines' ''; do
 	# shellcheck disable=SC2086
-	timeout 20 "$brood" map $arguments </dev/null >got 2>errors
+	timeout 20 "$BROOD" map $arguments </dev/null >got 2>errors
 	status=$?
 	test "$status" -eq 2 || fail "'$arguments': exit status $status"
 	grep -q '^brood: ' errors || fail "'$arguments': says nothing"
 done
-"$brood" map --help | grep -q -e --joblog || fail "--help: no --joblog"
-echo x | timeout 20 "$brood" map --lines -- ./nosuch 2>errors
+"$BROOD" map --help | grep -q -e --joblog || fail "--help: no --joblog"
+echo x | timeout 20 "$BROOD" map --lines -- ./nosuch 2>errors
 status=$?
 test "$status" -eq 3 || fail "no program: exit status $status"
 test "$(cat errors)" = 'brood: ./nosuch: No such file or directory' ||

@@ -5,7 +5,7 @@
 # lost, it is named, and nobody who dies takes or repeats another.
 
 set -u
-brood=$(pwd)/brood
+: "${BROOD:?must name the command}"
 export LC_ALL=C
 ulimit -c 0
 tmp=$(mktemp -d) || exit 1
@@ -28,7 +28,7 @@ lost()
 	for n in $lines; do echo "brood: line $n: $why"; done >want.errors
 	seq 1 300 >input
 	grep -vxF -f want.failed input >want
-	timeout 60 "$brood" map -n 2 --lines --failed failed --joblog log "$@" \
+	timeout 60 "$BROOD" map -n 2 --lines --failed failed --joblog log "$@" \
 	    <input >got 2>errors
 	status=$?
 	test "$status" -eq 1 || fail "$name: exit status $status"
@@ -67,7 +67,7 @@ lost "time out" "30" "no line came in time" --timeout 0.5 -- \
 # The lines that failed, tried again with the same name for --failed: the file
 # is the input, and stays.
 seq 1 3 >failed
-timeout 20 "$brood" map --lines --failed failed -- cat <failed >got 2>errors
+timeout 20 "$BROOD" map --lines --failed failed -- cat <failed >got 2>errors
 status=$?
 test "$status" -eq 3 || fail "--failed is the input: exit status $status"
 seq 1 3 | cmp - failed >&2 || fail "--failed is the input: it was changed"
@@ -77,7 +77,7 @@ test "$(cat errors)" = 'brood: failed: it is the input too' ||
 # A line that is tried again.
 : >tries
 # shellcheck disable=SC2016
-echo 7 | timeout 20 "$brood" map --lines --retries 2 -- sh -c 'read -r line
+echo 7 | timeout 20 "$BROOD" map --lines --retries 2 -- sh -c 'read -r line
 echo x >>tries
 if [ "$(wc -l <tries)" -lt 3 ]; then exit 1; fi
 echo "$line"' >got 2>errors || fail "--retries 2: exit status $?"
@@ -85,7 +85,7 @@ test "$(cat got)" = 7 || fail "--retries 2: $(cat got)"
 test ! -s errors || fail "--retries 2: says $(cat errors)"
 : >tries
 # shellcheck disable=SC2016
-echo 7 | timeout 20 "$brood" map --lines --retries 2 -- \
+echo 7 | timeout 20 "$BROOD" map --lines --retries 2 -- \
     sh -c 'echo x >>tries; read -r line; exit 1' >got 2>errors
 test $? -eq 1 || fail "--retries 2, in vain: no failure"
 test "$(wc -l <errors)" -eq 1 || fail "--retries 2, in vain: not one message"
@@ -94,7 +94,7 @@ test "$(wc -l <errors)" -eq 1 || fail "--retries 2, in vain: not one message"
 seq 1 150000 >input
 mkfifo in || exit 1
 : >got
-timeout 60 "$brood" map -n 2 --lines -- cat <in >got 2>errors &
+timeout 60 "$BROOD" map -n 2 --lines -- cat <in >got 2>errors &
 pid=$!
 exec 3>in
 check_running()
@@ -115,8 +115,7 @@ children()
 	echo "$found"
 }
 
-# Not before a line has come out: what ./brood is before it is the command, a
-# script of libtool's, has children too.
+# Not before a line has come out: then all are started.
 echo first >&3
 while [ ! -s got ]; do check_running; done
 map=$(children "$pid") || exit 1
@@ -137,7 +136,7 @@ wait "$pid" || fail "kill -9: exit status $?: $(cat errors)"
 # A line over the limit.
 awk 'BEGIN { s = "x"; for (i = 0; i < 24; i++) s = s s; print 1; print s "y";
     print 3; print s; printf "%s", s "z" }' >input
-timeout 60 "$brood" map -n 1 --lines -- cat <input >got 2>errors
+timeout 60 "$BROOD" map -n 1 --lines -- cat <input >got 2>errors
 status=$?
 test "$status" -eq 1 || fail "long lines: exit status $status"
 sed -n '1p;3p;4p' input | cmp - got >&2 || fail "long lines: other output"
@@ -146,7 +145,7 @@ brood: line 5: longer than 16777216 bytes\n' | diff - errors >&2 ||
     fail "long lines: other messages"
 
 # Nothing that was started stays.
-seq 1 1000 | timeout 20 "$brood" map -n 2 --lines -- \
+seq 1 1000 | timeout 20 "$BROOD" map -n 2 --lines -- \
     cat - "$tmp/nosuch" >got 2>errors
 if ps -eo args | grep -F "cat - $tmp/nosuch" | grep -qv grep; then
 	fail "a filter was left behind"

@@ -6,7 +6,8 @@
 
 set -u
 : "${ECHO_WORKER:?must name the worker to be tested with}"
-brood=$(pwd)/brood
+: "${BROOD:?must name the command}"
+: "${PYTHON?must name Python 3, or be empty if there is none}"
 echo_worker=$(cd "$(dirname "$ECHO_WORKER")" && pwd)/echo_worker
 export LC_ALL=C
 ulimit -c 0
@@ -24,21 +25,21 @@ fail()
 seq 1 3000 >input
 printf '\n\na\000b' >>input
 { cat input; echo; } >want
-timeout 60 "$brood" map -n 2 -- "$echo_worker" <input >got 2>errors ||
+timeout 60 "$BROOD" map -n 2 -- "$echo_worker" <input >got 2>errors ||
     fail "exit status $?: $(cat errors)"
 cmp want got >&2 || fail "other output"
-timeout 60 "$brood" map -n 2 --unordered -- "$echo_worker" <want >got ||
+timeout 60 "$BROOD" map -n 2 --unordered -- "$echo_worker" <want >got ||
     fail "--unordered: exit status $?"
 sort want >sorted
 sort got | cmp sorted - >&2 || fail "--unordered: other lines"
 
-echo x | timeout 20 "$brood" map -- ./nosuch 2>errors
+echo x | timeout 20 "$BROOD" map -- ./nosuch 2>errors
 status=$?
 test "$status" -eq 3 || fail "no program: exit status $status"
 test "$(cat errors)" = 'brood: ./nosuch: No such file or directory' ||
     fail "no program: says $(cat errors)"
 
-python3 -c 'import socket' 2>/dev/null || exit 77
+test -n "$PYTHON" || exit 77
 cat >worker.py <<'END'
 import os, signal, socket, struct, sys, time
 s = socket.socket(fileno=int(os.environ["BROOD_FD"]))
@@ -78,8 +79,8 @@ while True:
     send(3, head[5], 0, data)
 END
 printf '1\ndie\n2\nno\n3\nhang\n4\n' >input
-timeout 60 "$brood" map -n 2 --timeout 1 --failed failed --joblog log -- \
-    python3 worker.py <input >got 2>errors
+timeout 60 "$BROOD" map -n 2 --timeout 1 --failed failed --joblog log -- \
+    "$PYTHON" -S worker.py <input >got 2>errors
 status=$?
 test "$status" -eq 1 || fail "three faults: exit status $status"
 printf '1\n2\n3\n4\n' | diff - got >&2 || fail "three faults: other output"
@@ -95,7 +96,7 @@ printf '1 done 0\n2 crashed 134\n3 done 0\n4 failed 0\n5 done 0
 6 expired 0\n7 done 0\n' | diff - got >&2 || fail "three faults: --joblog"
 
 printf '1\nonce\n2\n' >input
-timeout 60 "$brood" map -n 2 --retries 1 -- python3 worker.py <input >got ||
+timeout 60 "$BROOD" map -n 2 --retries 1 -- "$PYTHON" -S worker.py <input >got ||
     fail "--retries: exit status $?"
 diff input got >&2 || fail "--retries: other output"
 exit 0

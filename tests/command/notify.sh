@@ -4,5 +4,7 @@
 # brood run and the service manager; see notify.py.
 
 : "${srcdir:?}"
-command -v python3 >/dev/null 2>&1 || exit 77
-PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/command/notify.py"
+: "${BROOD:?must name the command}"
+: "${PYTHON?must name Python 3, or be empty if there is none}"
+test -n "$PYTHON" || exit 77
+exec "$PYTHON" -S -B "$srcdir/tests/command/notify.py"

@@ -4,7 +4,9 @@
 # brood run: its signals, its reports, and what dies; see run.py.
 
 : "${srcdir:?}"
-command -v python3 >/dev/null 2>&1 || exit 77
+: "${BROOD:?must name the command}"
+: "${PYTHON?must name Python 3, or be empty if there is none}"
+test -n "$PYTHON" || exit 77
 # Without jansson the admin methods are missing.
-./brood --help | grep -q '^  scale ' || exit 77
-PYTHONDONTWRITEBYTECODE=1 exec python3 "$srcdir/tests/command/run.py"
+"$BROOD" --help | grep -q '^  scale ' || exit 77
+exec "$PYTHON" -S -B "$srcdir/tests/command/run.py"

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 
-BROOD = os.path.abspath("./brood")
+BROOD = os.path.abspath(os.environ["BROOD"])
 WORKER = os.environ["ECHO_WORKER"]
 PATIENCE = 30  # seconds: for what should take milliseconds
 

@@ -6,10 +6,11 @@
 
 set -u
 : "${srcdir:?must name the directory of the sources}"
+: "${BROOD:?must name the command}"
 export LC_ALL=C TZ=UTC
-python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) ||
-    exit 77
-./brood --help | grep -q '^  status ' || exit 77
+: "${PYTHON?must name Python 3, or be empty if there is none}"
+test -n "$PYTHON" || exit 77
+"$BROOD" --help | grep -q '^  status ' || exit 77
 tmp=$(mktemp -d) || exit 1
 server=
 # Shell, not a function: some shells run an EXIT trap with no status left.
@@ -30,7 +31,7 @@ serve()
 		exec 8>&-
 		wait "$server"
 	fi
-	"$python" "$srcdir/tests/command/canned.py" "$tmp/s" "$1" <"$tmp/in" \
+	"$PYTHON" -S "$srcdir/tests/command/canned.py" "$tmp/s" "$1" <"$tmp/in" \
 	    >"$tmp/ready" &
 	server=$!
 	exec 8>"$tmp/in"
@@ -44,7 +45,7 @@ expect()
 	want=$1
 	shift
 	status=0
-	./brood "$@" >"$tmp/out" 2>"$tmp/errors" || status=$?
+	"$BROOD" "$@" >"$tmp/out" 2>"$tmp/errors" || status=$?
 	test "$status" -eq "$want" ||
 	    fail "$*: status $status, not $want: $(cat "$tmp/errors")"
 	# All but newlines and what can be printed.
@@ -87,7 +88,7 @@ expect 0 status "$tmp/s"
 same status
 
 expect 0 status --json "$tmp/s"
-"$python" - "$tmp/status" "$tmp/out" <<'EOF' || fail "--json is another JSON"
+"$PYTHON" -S - "$tmp/status" "$tmp/out" <<'EOF' || fail "--json is another JSON"
 import json, sys
 a, b = (json.load(open(name)) for name in sys.argv[1:])
 sys.exit(a != b)
@@ -134,7 +135,7 @@ grep -q 'the server closed the connection' "$tmp/errors" ||
     fail "a server that goes is told as: $(cat "$tmp/errors")"
 expect 3 events --json "$tmp/s"
 test "$(wc -l <"$tmp/out")" -eq 2 || fail "events --json: not a line each"
-"$python" -c 'import json, sys
+"$PYTHON" -S -c 'import json, sys
 a, b = ([json.loads(line) for line in open(name)] for name in sys.argv[1:])
 sys.exit(a != b)' "$tmp/events" "$tmp/out" || fail "events --json is other JSON"
 exit 0

@@ -42,7 +42,7 @@ class Top:
         if self.pid == 0:
             os.environ["TERM"] = "xterm"
             resize(0, 24, 120)
-            os.execv("./brood", ["brood", "top", "--delay", "0.05", path])
+            os.execv(os.environ["BROOD"], ["brood", "top", "--delay", "0.05", path])
         self.seen = b""
 
     def expect(self, *wanted):

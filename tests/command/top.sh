@@ -6,6 +6,8 @@
 
 set -u
 : "${srcdir:?must name the directory of the sources}"
-./brood --help | grep -q '^  top ' || exit 77
-command -v python3 >/dev/null || exit 77
-exec python3 "$srcdir/tests/command/top.py" "$srcdir/tests/command/canned.py"
+: "${BROOD:?must name the command}"
+: "${PYTHON?must name Python 3, or be empty if there is none}"
+"$BROOD" --help | grep -q '^  top ' || exit 77
+test -n "$PYTHON" || exit 77
+exec "$PYTHON" -S "$srcdir/tests/command/top.py" "$srcdir/tests/command/canned.py"

@@ -6,8 +6,8 @@
 
 set -u
 : "${srcdir:?must name the directory of the sources}"
-python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) ||
-    exit 77
+: "${PYTHON?must name Python 3, or be empty if there is none}"
+test -n "$PYTHON" || exit 77
 tmp=$(mktemp -d) || exit 1
 server=
 trap 'exec 8>&-; test -z "$server" || wait "$server"; rm -rf "$tmp"' EXIT
@@ -26,7 +26,7 @@ expect()
 	want=$1
 	shift
 	status=0
-	"$python" -S "$srcdir/examples/client.py" "$@" <"$tmp/input" \
+	"$PYTHON" -S "$srcdir/examples/client.py" "$@" <"$tmp/input" \
 	    >"$tmp/out" 2>"$tmp/errors" || status=$?
 	test "$status" -eq "$want" ||
 	    fail "$*: status $status, not $want: $(cat "$tmp/errors")"
@@ -48,7 +48,7 @@ expect 3 "$tmp/s" x
 grep -q "^client.py: $tmp/s: " "$tmp/errors" || fail "the path is not named"
 expect 2
 
-"$python" -S "$srcdir/tests/command/canned.py" "$tmp/s" <"$tmp/in" \
+"$PYTHON" -S "$srcdir/tests/command/canned.py" "$tmp/s" <"$tmp/in" \
     >"$tmp/ready" &
 server=$!
 exec 8>"$tmp/in"

@@ -7,10 +7,8 @@
 
 set -u
 : "${EXAMPLES:?must name the directory of the built examples}"
-# python3 itself may be a shell script that starts Python slowly.  -S: without
-# site-packages, which are slow to look through and not needed here.
-python=$(python3 -c 'import sys; print(sys.executable)' 2>/dev/null) ||
-    exit 77
+: "${PYTHON?must name Python 3, or be empty if there is none}"
+test -n "$PYTHON" || exit 77
 server=$(cd "$EXAMPLES" && pwd)/echo_server
 client=$(cd "$EXAMPLES" && pwd)/echo_client
 export LC_ALL=C
@@ -89,15 +87,15 @@ stop()
 }
 
 # The client in C and a server in Python, compared with Python alone.
-start "$python" -S server.py s
+start "$PYTHON" -S server.py s
 for message in '' x 'exactly sixteen.' "$(seq 1 200)"; do
-	timeout 20 "$python" -S client.py s "$message" >want ||
+	timeout 20 "$PYTHON" -S client.py s "$message" >want ||
 	    fail "Python alone: status $?"
 	timeout 20 "$client" s "$message" >got || fail "C client: status $?"
 	tr -d '\n' <want >want.1; sed 's/\\n//g' got | tr -d '\n' >got.1
 	cmp want.1 got.1 >&2 || fail "the C client of a Python server differs"
 done
-timeout 20 "$python" -S client.py s >want ||
+timeout 20 "$PYTHON" -S client.py s >want ||
     fail "Python alone: status $?"
 timeout 20 "$client" s >got || fail "the C client of a Python server: $?"
 diff want got >&2 || fail "the C client prints otherwise"
@@ -108,7 +106,7 @@ stop KILL
 test -S s || fail "the file of a killed server is gone"
 start "$server" s
 for _ in 1 2 3; do
-	timeout 20 "$python" -S client.py s >got ||
+	timeout 20 "$PYTHON" -S client.py s >got ||
 	    fail "Python client: status $?"
 	diff want got >&2 || fail "a Python client gets another echo"
 	timeout 20 "$client" s >got || fail "C client: status $?"
@@ -144,7 +142,7 @@ EOT
 # Many clients at once, and one that does not receive its echo: no other client
 # has to wait for it.
 start "$server" s
-timeout 30 "$python" -S - >got <<'EOT' || fail "many clients: status $?"
+timeout 30 "$PYTHON" -S - >got <<'EOT' || fail "many clients: status $?"
 import socket
 def client():
     s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -185,7 +183,7 @@ timeout_pid=$!
 exec 3<log
 read -r line <&3 && read -r line <&3
 pid=$timeout_pid
-timeout 30 "$python" -S - <<'EOT' || fail "out of descriptors: status $?"
+timeout 30 "$PYTHON" -S - <<'EOT' || fail "out of descriptors: status $?"
 import socket
 many = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for i in range(20)]
 for s in many:
@@ -223,9 +221,9 @@ if os.getuid() == 0:
     os.setuid(65534)
 os.execv(sys.argv[1], sys.argv[1:])
 EOT
-timeout 20 "$python" -S nobody.py "$client" --help >got 2>&1
+timeout 20 "$PYTHON" -S nobody.py "$client" --help >got 2>&1
 if test $? -eq 2; then
-	timeout 20 "$python" -S nobody.py "$client" "$tmp/s" >got 2>err
+	timeout 20 "$PYTHON" -S nobody.py "$client" "$tmp/s" >got 2>err
 	status=$?
 	test "$status" -eq 1 || fail "no permission: exit status $status"
 	echo "connecting to $tmp/s: Permission denied" | diff - err >&2 ||

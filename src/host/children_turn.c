@@ -322,6 +322,7 @@ brood__children_turn(struct brood_supervisor *sup, int timeout_ms)
 	r = brood__ready_wait(sup->ready, timeout_ms, &event, 1);
 	if (r < 0)
 		return r;
+	brood__control_resume(sup->control);
 	children_free_ended(sup);
 	children_read_control(sup);
 	if (children_join_all(sup) < 0)

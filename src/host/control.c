@@ -29,8 +29,8 @@ enum { CONTROL_MARGIN_MS = 2000 };
 
 enum control_state {
 	CONTROL_OPEN,
-	CONTROL_SHORT,			/* the kernel lacks memory for it: tried
-					   again at every flush, not polled */
+	CONTROL_SHORT,			/* memory was short for it in this turn:
+					   not polled until the next one */
 	CONTROL_LOST,			/* the supervisor is gone */
 };
 
@@ -309,6 +309,13 @@ control_enter(struct brood__control *control, enum control_state state)
 	control->ready = NULL;
 }
 
+void
+brood__control_resume(struct brood__control *control)
+{
+	if (control->state == CONTROL_SHORT)
+		control_enter(control, CONTROL_OPEN);
+}
+
 /* The conversation */
 
 static bool
@@ -326,11 +333,11 @@ brood__control_flush(struct brood__control *control)
 		return 0;
 	r = brood__channel_flush(control->channel, 0);
 	if (r == 0 || r == -EAGAIN)
-		control_enter(control, CONTROL_OPEN);
+		control_poll(control);
 	else
 		control_enter(control, control_is_short(r) ? CONTROL_SHORT :
 		    CONTROL_LOST);
-	return control->state == CONTROL_SHORT ? r : 0;
+	return control->state == CONTROL_SHORT ? -ENOMEM : 0;
 }
 
 int
@@ -379,7 +386,10 @@ brood__control_recv(struct brood__control *control,
 	ret_fds[0] = ret_fds[1] = -1;
 	if (control->state == CONTROL_LOST)
 		return 0;
-	r = brood__channel_recv(control->channel, 0, &msg);
+	r = brood__channel_reserve(control->channel, 1,
+	    sizeof(struct brood__command));
+	if (r == 0)
+		r = brood__channel_recv(control->channel, 0, &msg);
 	if (r > 0)
 		r = control_decode(&msg, ret_notice) < 0 ? -EPROTO : 1;
 	if (r < 0)

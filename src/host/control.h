@@ -57,19 +57,24 @@ int	brood__control_send(struct brood__control *control,
 	    const struct brood__command *command);
 
 /*
- * Send what is queued, and poll for room if some is left.
+ * Send what is queued, and poll for room if some is left.  Called last in a
+ * turn.
  *
- *   -ENOMEM, -ENOBUFS	the kernel is short of memory, and nothing is polled for:
- *		call again in a moment
+ *   -ENOMEM	memory was short in this turn, for this or for a notice, and the
+ *		channel is not polled for: have another turn in a moment
  */
 int	brood__control_flush(struct brood__control *control);
+
+/* Called first in a turn: try again what memory was short for. */
+void	brood__control_resume(struct brood__control *control);
 
 /*
  * Receive a notice, without waiting.  With READY, ret_fds are the caller's: the
  * host's end and the child's; both -1 if they were lost, this process having no
  * descriptor left.
  *
- * 1 with one, 0 if there is none now or ever again.
+ * 1 with one, and then brood__control_send() of one command, the answer, does
+ * not fail for want of memory; 0 if there is none now or ever again.
  */
 int	brood__control_recv(struct brood__control *control,
 	    struct brood__notice *ret_notice, int ret_fds[2]);

@@ -476,6 +476,7 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 	now_ms = brood__now_ms();
 	if (pool->wake_ms <= now_ms)
 		pool->wake_ms = BROOD__NEVER;
+	brood__control_resume(pool->control);
 	for (int i = 0; i < n; i++)
 		if (events[i].token == BROOD__POOL_CONTROL_TOKEN)
 			turn_read_control(pool);

@@ -4,7 +4,8 @@
  * The turn of a pool: that whatever it waits for wakes it, that it does not
  * wake for nothing, and that one turn stays short.
  *
- * sendmsg(2) is replaced here, so that the kernel can be short of memory.
+ * sendmsg(2) and recvmsg(2) are replaced here, so that the kernel can be short
+ * of memory.
  */
 
 #include "base/clock.h"
@@ -26,18 +27,30 @@
 
 BROOD_SUITE(turn);
 
-static bool is_short;			/* of memory: sendmsg() says ENOBUFS */
-static unsigned n_sendmsg;
+static bool is_short;			/* of memory: both say ENOBUFS */
+static unsigned n_tries;		/* to send or receive meanwhile */
 
 ssize_t	__real_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t	__wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t	__real_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t	__wrap_recvmsg(int fd, struct msghdr *msg, int flags);
 
 ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	n_sendmsg++;
 	if (!is_short)
 		return __real_sendmsg(fd, msg, flags);
+	n_tries++;
+	errno = ENOBUFS;
+	return -1;
+}
+
+ssize_t
+__wrap_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	if (!is_short)
+		return __real_recvmsg(fd, msg, flags);
+	n_tries++;
 	errno = ENOBUFS;
 	return -1;
 }
@@ -125,30 +138,52 @@ Test(turn, requests_that_wait_for_the_control_channel_leave_when_it_has_room)
 	fixture_end(pool, counters);
 }
 
-/* The retry is a matter of milliseconds, not of a loop as fast as it goes. */
-Test(turn, kernel_without_memory_for_sockets_does_not_make_the_host_spin)
+/* Retries are a matter of milliseconds, not of a loop as fast as it goes. */
+static void
+wait_while_short(struct brood_pool *pool)
+{
+	int64_t end_ms = brood__now_ms() + 500;
+
+	while (brood__now_ms() < end_ms)
+		cr_assert_geq(brood_pool_wait(pool,
+		    brood__time_left(end_ms, brood__now_ms())), 0);
+	is_short = false;
+	cr_assert_lt(n_tries, 200, "%u tries in half a second", n_tries);
+}
+
+Test(turn, kernel_without_memory_to_send_does_not_make_the_host_spin)
 {
 	struct brood_message msg = { .data = "0", .len = 1 };
 	struct brood_completion done;
 	struct counters *counters;
 	struct brood_pool *pool;
-	int64_t end_ms;
 
 	pool = fixture_pool(&counters, (struct brood_pool_options){
 	    .workers = 1 });
 	cr_assert_gt(drain_echo(pool), 0);
 	is_short = true;
-	n_sendmsg = 0;
 	cr_assert_eq(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL), 0);
-	end_ms = brood__now_ms() + 500;
-	while (brood__now_ms() < end_ms)
-		cr_assert_geq(brood_pool_wait(pool,
-		    brood__time_left(end_ms, brood__now_ms())), 0);
-	is_short = false;
-	cr_assert_lt(n_sendmsg, 200, "%u tries in half a second", n_sendmsg);
+	wait_while_short(pool);
 	cr_assert(drain_next(pool, &done));
 	cr_assert_eq(done.fate, BROOD_DONE);
 	brood_completion_fini(&done);
+	fixture_end(pool, counters);
+}
+
+Test(turn, kernel_without_memory_to_receive_a_notice_does_not_make_the_host_spin)
+{
+	struct counters *counters;
+	struct brood_pool *pool;
+	pid_t pid;
+
+	pool = fixture_pool(&counters, (struct brood_pool_options){
+	    .workers = 1 });
+	pid = drain_echo(pool);
+	cr_assert_gt(pid, 0);
+	is_short = true;
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	wait_while_short(pool);
+	cr_assert_neq(drain_echo(pool), pid);
 	fixture_end(pool, counters);
 }
 

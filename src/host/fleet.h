@@ -132,6 +132,13 @@ void	brood__fleet_lost(struct brood__fleet *fleet);
  */
 unsigned brood__fleet_reconcile(struct brood__fleet *fleet, int64_t now_ms);
 
+/*
+ * A process has ended before it was ready.  If it was to be the first of a
+ * reload, the reload has failed: true, and the old workers are kept.
+ */
+bool	brood__fleet_fail_reload(struct brood__fleet *fleet,
+	    const struct brood__notice *notice);
+
 /* A command could not be sent: it is written again the next time. */
 void	brood__fleet_take_back(struct brood__fleet *fleet,
 	    const struct brood__command *command);

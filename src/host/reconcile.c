@@ -213,6 +213,17 @@ fleet_choose(struct brood__fleet *fleet)
 	return true;
 }
 
+bool
+brood__fleet_fail_reload(struct brood__fleet *fleet,
+    const struct brood__notice *notice)
+{
+	if (notice->is_asked || !brood__fleet_is_reloading(fleet) ||
+	    notice->revision < fleet->last_revision)
+		return false;
+	brood__fleet_keep_old(fleet);
+	return true;
+}
+
 /* Telling the supervisor */
 
 /* When is this unwanted worker's time to finish over? */

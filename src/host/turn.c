@@ -4,8 +4,9 @@
  * The turn of a pool; see turn.h.
  *
  * Notices record what is so.  Decisions are in one place each: which workers
- * are wanted in reconcile.c, when the pool ends in turn_check_drained() and
- * turn_check_stopped(), what is polled for in turn_events().
+ * are wanted, and when a reload has ended or failed, in reconcile.c; when the
+ * pool ends in turn_check_drained() and turn_check_stopped(); what is polled for
+ * in turn_events().
  */
 
 #include "host/turn.h"
@@ -145,11 +146,9 @@ turn_on_end(struct brood_pool *pool, struct brood__notice *notice)
 	brood__fleet_ended(&pool->fleet, notice, brood__now_ms());
 	if (worker != NULL)
 		brood__lists_update(&pool->lists, worker, 0);
-	if (notice->kind != BROOD__NOTICE_NOT_STARTED || notice->is_asked ||
-	    !brood__fleet_is_reloading(&pool->fleet) ||
-	    notice->revision < pool->fleet.last_revision)
+	if (notice->kind != BROOD__NOTICE_NOT_STARTED ||
+	    !brood__fleet_fail_reload(&pool->fleet, notice))
 		return;
-	brood__fleet_keep_old(&pool->fleet);
 	turn_describe("the new workers cannot start", notice, text,
 	    sizeof(text));
 	turn_tell(pool, BROOD_EVENT_NOT_RELOADED, text);

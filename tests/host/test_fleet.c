@@ -429,14 +429,27 @@ Test(fleet, process_forked_before_the_reload_is_replaced_when_it_is_ready)
 	end(&s);
 }
 
-Test(fleet, reload_that_is_given_up_keeps_the_old_and_drops_the_new_slot)
+/* Has the reload failed, now that a process of this revision has not started? */
+static bool
+fails_reload(struct scenario *s, uint32_t revision, bool is_asked)
+{
+	return brood__fleet_fail_reload(&s->fleet, &(struct brood__notice) {
+	    .kind = BROOD__NOTICE_NOT_STARTED, .revision = revision,
+	    .is_asked = is_asked });
+}
+
+Test(fleet, reload_that_fails_keeps_the_old_and_drops_the_new_slot)
 {
 	struct scenario s;
 
 	begin_ready(&s, 2);
+	cr_assert_not(fails_reload(&s, 1, false));	/* there is none */
 	brood__fleet_reload(&s.fleet);
 	(void)reconcile(&s, 0);
-	brood__fleet_keep_old(&s.fleet);	/* a start has failed */
+	cr_assert_not(fails_reload(&s, 1, false));
+	cr_assert_not(fails_reload(&s, 2, true));
+	cr_assert(fails_reload(&s, 2, false));
+	cr_assert_not(fails_reload(&s, 2, false));	/* told once */
 	cr_assert_str_eq(reconcile(&s, 0), "stop 2.0 term");
 	brood__fleet_emptied(&s.fleet, 2);
 	settled(&s);

@@ -6,6 +6,7 @@
  */
 
 #include "base/clock.h"
+#include "base/parent_death.h"
 #include "command/subprocess.h"
 
 #include <errno.h>
@@ -16,10 +17,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-#ifdef HAVE_PRCTL_PDEATHSIG
-#include <sys/prctl.h>
-#endif
 
 enum { SUBPROCESS_NO_EXEC = 127 };	/* exit status, as of the shell */
 
@@ -49,13 +46,11 @@ subprocess_place_fds(const int *fds)
 	return 0;
 }
 
-/* PR_SET_PDEATHSIG says nothing of a parent that has died already. */
+/* Nothing is said of a parent that has died already. */
 static void
 subprocess_tie(pid_t parent)
 {
-#ifdef HAVE_PRCTL_PDEATHSIG
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-#endif
+	(void)brood__parent_death_set(SIGKILL);
 	if (getppid() != parent)
 		_exit(SUBPROCESS_NO_EXEC);
 }

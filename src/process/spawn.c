@@ -11,7 +11,7 @@
 
 #include "base/fd.h"
 #include "base/fork.h"
-#include "process/parent_death.h"
+#include "base/parent_death.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
 

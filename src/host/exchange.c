@@ -4,8 +4,9 @@
  * Requests on their way to workers, and answers on their way back.
  *
  * Owns no request: one is in the queue or in a worker's list, and queue.c
- * completes it.  Must not decide which workers are wanted: a fault or an
- * overdue request is recorded at the worker, and the fleet acts on it.
+ * completes it.  Must not decide which workers are wanted: a fault is recorded
+ * at the worker, that a request is overdue is the state of the request, and the
+ * fleet acts on both.
  */
 
 #include "host/exchange.h"
@@ -158,7 +159,7 @@ brood__exchange_assign(struct brood_pool *pool, int64_t now_ms)
  * answer is known when it comes, and is dropped.
  */
 void
-brood__exchange_drop(struct brood_pool *pool, struct brood__worker *worker,
+brood__exchange_complete(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending, enum brood_fate fate, const char *text)
 {
 	struct brood_completion done = {
@@ -169,7 +170,7 @@ brood__exchange_drop(struct brood_pool *pool, struct brood__worker *worker,
 	};
 
 	brood__queue_complete(&pool->queue, pending, &done, NULL, NULL, 0);
-	pending->state = BROOD__PENDING_DROPPED;
+	pending->state = BROOD__PENDING_COMPLETED;
 }
 
 /* The worker has answered this request for the last time. */
@@ -282,7 +283,7 @@ exchange_part(struct brood_pool *pool, struct brood__worker *worker,
 	else if (!is_progress)
 		r = brood__pending_keep_part(pending, msg->data, msg->len);
 	if (r < 0)
-		brood__exchange_drop(pool, worker, pending, BROOD_FAILED,
+		brood__exchange_complete(pool, worker, pending, BROOD_FAILED,
 		    "no memory for a part of the reply");
 }
 
@@ -304,23 +305,23 @@ exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
 	struct brood__pending *pending = brood__worker_find(worker, msg->id);
 	const char *why;
 
-	switch (brood__reply_judge(pending, msg,
+	switch (brood__reply_classify(pending, msg,
 	    brood__channel_sent(worker->channel), pool->max_payload, &why)) {
-	case BROOD__VERDICT_VIOLATION:
+	case BROOD__REPLY_VIOLATION:
 		exchange_violation(pool, worker, msg, why);
 		return;
-	case BROOD__VERDICT_PART:
+	case BROOD__REPLY_PART:
 		exchange_part(pool, worker, pending, msg);
 		break;
-	case BROOD__VERDICT_DONE:
+	case BROOD__REPLY_DONE:
 		exchange_done(pool, worker, pending, msg);
 		break;
-	case BROOD__VERDICT_FAILED:
+	case BROOD__REPLY_FAILED:
 		if (pending->state != BROOD__PENDING_SENT)
 			break;
 		if (why != NULL)
-			brood__exchange_drop(pool, worker, pending, BROOD_FAILED,
-			    why);
+			brood__exchange_complete(pool, worker, pending,
+			    BROOD_FAILED, why);
 		else
 			exchange_failed(pool, worker, pending, msg);
 		break;
@@ -375,7 +376,8 @@ brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
 {
 	int r = 0, n_reads = 0;
 
-	while (n_reads++ < EXCHANGE_READS && !brood__exchange_is_finished(worker) &&
+	while (n_reads++ < EXCHANGE_READS &&
+	    !brood__exchange_is_finished(worker) &&
 	    brood__exchange_may_read(pool, worker)) {
 		r = brood__channel_fill(worker->channel);
 		if (r <= 0)

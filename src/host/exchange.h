@@ -20,7 +20,7 @@ void	brood__exchange_read(struct brood_pool *pool,
  * Complete a request that a worker has, without an answer.  It stays with the
  * worker, so that the answer is known when it comes, and is dropped.
  */
-void	brood__exchange_drop(struct brood_pool *pool,
+void	brood__exchange_complete(struct brood_pool *pool,
 	    struct brood__worker *worker, struct brood__pending *pending,
 	    enum brood_fate fate, const char *text);
 

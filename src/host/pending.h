@@ -11,7 +11,9 @@
  * If a worker has it at that moment, the request stays in the worker's list, so
  * that the answer is recognized when it comes, and is dropped.
  *
- *	QUEUED <---> SENT ---> DROPPED ---> OVERDUE
+ *	QUEUED <---> SENT ---> COMPLETED	canceled, say
+ *		      |           |
+ *		      +-----------+---> OVERDUE		its deadline passed
  */
 
 #include <brood/pool.h>
@@ -24,11 +26,11 @@ struct brood__worker;
 enum brood__pending_state {
 	BROOD__PENDING_QUEUED,		/* no worker has it */
 	BROOD__PENDING_SENT,		/* a worker has it */
-	BROOD__PENDING_DROPPED,		/* a worker has it, and its completion
+	BROOD__PENDING_COMPLETED,	/* a worker has it, and its completion
 					   was given: canceled, say */
-	BROOD__PENDING_OVERDUE,		/* DROPPED, and its deadline passed: the
-					   worker is stopped as soon as this is
-					   the request that it runs */
+	BROOD__PENDING_OVERDUE,		/* COMPLETED, and its deadline passed:
+					   the worker is stopped as soon as this
+					   is the request that it runs */
 };
 
 struct brood__pending {

@@ -84,7 +84,7 @@ void	brood__queue_restore(struct brood__queue *queue,
  * result.  Without memory for the reply the completion is FAILED and says so.
  *
  * The request stays the caller's: free it by brood__queue_forget(), or, while a
- * worker has it, keep it as DROPPED; its deadline still holds for the worker.
+ * worker has it, keep it as COMPLETED; its deadline still holds for the worker.
  *
  * Takes fds.
  */

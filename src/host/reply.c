@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Judging what workers send; see reply.h.
+ * Classifying what workers send; see reply.h.
  */
 
 #include "host/reply.h"
 
-static enum brood__verdict
+static enum brood__reply_class
 reply_violation(const char *why, const char **ret_why)
 {
 	*ret_why = why;
-	return BROOD__VERDICT_VIOLATION;
+	return BROOD__REPLY_VIOLATION;
 }
 
 /*
@@ -36,8 +36,8 @@ reply_fits(const struct brood__pending *pending,
  * The second case is not only a matter of honesty: a worker that answers
  * requests before it reads them would let what is queued for it grow.
  */
-static enum brood__verdict
-reply_judge_answer(const struct brood__pending *pending,
+static enum brood__reply_class
+reply_classify_answer(const struct brood__pending *pending,
     const struct brood_message *msg, uint64_t sent, size_t max_payload,
     const char **ret_why)
 {
@@ -48,26 +48,26 @@ reply_judge_answer(const struct brood__pending *pending,
 		return reply_violation("it answered before it was asked",
 		    ret_why);
 	if (msg->kind == BROOD_KIND_ERROR)
-		return BROOD__VERDICT_FAILED;
+		return BROOD__REPLY_FAILED;
 	if (!reply_fits(pending, msg, max_payload)) {
 		*ret_why =
 		    "the parts of the reply are over the limit together";
-		return BROOD__VERDICT_FAILED;
+		return BROOD__REPLY_FAILED;
 	}
-	return brood__reply_is_last(msg) ? BROOD__VERDICT_DONE :
-	    BROOD__VERDICT_PART;
+	return brood__reply_is_last(msg) ? BROOD__REPLY_DONE :
+	    BROOD__REPLY_PART;
 }
 
 /* An ERROR with id 0 says why the worker ends the channel: brood-protocol(7). */
-static enum brood__verdict
-reply_judge_complaint(const struct brood_message *msg, const char **ret_why)
+static enum brood__reply_class
+reply_classify_complaint(const struct brood_message *msg, const char **ret_why)
 {
 	return reply_violation(msg->len > 0 ? NULL :
 	    "it sent an error for no request", ret_why);
 }
 
-enum brood__verdict
-brood__reply_judge(const struct brood__pending *pending,
+enum brood__reply_class
+brood__reply_classify(const struct brood__pending *pending,
     const struct brood_message *msg, uint64_t sent, size_t max_payload,
     const char **ret_why)
 {
@@ -75,11 +75,11 @@ brood__reply_judge(const struct brood__pending *pending,
 	switch (msg->kind) {
 	case BROOD_KIND_ERROR:
 		if (msg->id == 0)
-			return reply_judge_complaint(msg, ret_why);
+			return reply_classify_complaint(msg, ret_why);
 		/* FALLTHROUGH */
 	case BROOD_KIND_REPLY:
 	case BROOD_KIND_PROGRESS:
-		return reply_judge_answer(pending, msg, sent, max_payload,
+		return reply_classify_answer(pending, msg, sent, max_payload,
 		    ret_why);
 	case BROOD_KIND_HELLO:
 	case BROOD_KIND_REQUEST:

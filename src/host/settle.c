@@ -39,7 +39,7 @@ brood__settle_expire(struct brood_pool *pool, int64_t now_ms)
 			continue;
 		}
 		if (pending->state == BROOD__PENDING_SENT)
-			brood__exchange_drop(pool, pending->worker, pending,
+			brood__exchange_complete(pool, pending->worker, pending,
 			    BROOD_EXPIRED, text);
 		pending->state = BROOD__PENDING_OVERDUE;
 		pool->fleet.is_stale = true;
@@ -51,7 +51,7 @@ static void
 settle_cancel_sent(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending, const char *text)
 {
-	brood__exchange_drop(pool, worker, pending, BROOD_CANCELED, text);
+	brood__exchange_complete(pool, worker, pending, BROOD_CANCELED, text);
 	/* This fails only for want of memory: then it works for nothing. */
 	(void)brood__worker_cancel(worker, pending);
 	brood__lists_touch(&pool->lists, worker);

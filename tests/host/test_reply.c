@@ -12,7 +12,7 @@ BROOD_SUITE(reply);
 enum { SENT = 1000, MAX = 100 };
 
 /* Judge a message about a request that was sent and may be answered. */
-static enum brood__verdict
+static enum brood__reply_class
 judge(enum brood_kind kind, uint64_t id, const char **ret_why)
 {
 	struct brood__pending pending = {
@@ -22,7 +22,7 @@ judge(enum brood_kind kind, uint64_t id, const char **ret_why)
 	};
 	struct brood_message msg = { .kind = kind, .id = id };
 
-	return brood__reply_judge(id == 7 ? &pending : NULL, &msg, SENT, MAX,
+	return brood__reply_classify(id == 7 ? &pending : NULL, &msg, SENT, MAX,
 	    ret_why);
 }
 
@@ -34,16 +34,16 @@ Test(reply, last_reply_is_the_end_and_others_are_parts)
 	struct brood_message msg = { .kind = BROOD_KIND_REPLY };
 	const char *why;
 
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_DONE);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_DONE);
 	cr_assert(brood__reply_is_last(&msg));
 	msg.more = true;
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_PART);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_PART);
 	cr_assert_not(brood__reply_is_last(&msg));
 	msg = (struct brood_message) { .kind = BROOD_KIND_PROGRESS };
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_PART);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_PART);
 	cr_assert_not(brood__reply_is_last(&msg));
 }
 
@@ -51,7 +51,7 @@ Test(reply, error_of_a_request_is_a_failure_in_the_workers_words)
 {
 	const char *why;
 
-	cr_assert_eq(judge(BROOD_KIND_ERROR, 7, &why), BROOD__VERDICT_FAILED);
+	cr_assert_eq(judge(BROOD_KIND_ERROR, 7, &why), BROOD__REPLY_FAILED);
 	cr_assert_null(why);
 }
 
@@ -64,7 +64,7 @@ Test(reply, answer_to_what_was_not_asked_is_a_violation)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		cr_assert_eq(judge(kinds[i], 8, &why),
-		    BROOD__VERDICT_VIOLATION);
+		    BROOD__REPLY_VIOLATION);
 		cr_assert_str_eq(why, "it answered what it was not asked");
 	}
 }
@@ -77,8 +77,8 @@ Test(reply, answer_before_the_whole_request_was_sent_is_a_violation)
 	struct brood_message msg = { .kind = BROOD_KIND_REPLY };
 	const char *why;
 
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_VIOLATION);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_VIOLATION);
 	cr_assert_str_eq(why, "it answered before it was asked");
 }
 
@@ -93,7 +93,7 @@ Test(reply, every_kind_that_only_a_host_sends_is_a_violation)
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		cr_assert_eq(judge(kinds[i], 7, &why),
-		    BROOD__VERDICT_VIOLATION);
+		    BROOD__REPLY_VIOLATION);
 		cr_assert_not_null(why);
 	}
 }
@@ -105,12 +105,12 @@ Test(reply, error_without_an_id_is_a_violation_in_the_workers_words)
 	};
 	const char *why;
 
-	cr_assert_eq(brood__reply_judge(NULL, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_VIOLATION);
+	cr_assert_eq(brood__reply_classify(NULL, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_VIOLATION);
 	cr_assert_null(why);
 	msg.len = 0;
-	cr_assert_eq(brood__reply_judge(NULL, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_VIOLATION);
+	cr_assert_eq(brood__reply_classify(NULL, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_VIOLATION);
 	cr_assert_not_null(why);
 }
 
@@ -124,15 +124,15 @@ Test(reply, parts_over_the_limit_together_are_a_failure)
 	};
 	const char *why;
 
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_PART);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_PART);
 	msg.len = 41;
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_FAILED);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_FAILED);
 	cr_assert_not_null(why);
 	msg.more = false;
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_FAILED);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_FAILED);
 }
 
 Test(reply, parts_that_are_streamed_or_dropped_have_no_limit_together)
@@ -146,13 +146,13 @@ Test(reply, parts_that_are_streamed_or_dropped_have_no_limit_together)
 	};
 	const char *why;
 
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_PART);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_PART);
 	pending.flags = 0;
-	pending.state = BROOD__PENDING_DROPPED;
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_PART);
+	pending.state = BROOD__PENDING_COMPLETED;
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_PART);
 	msg.more = false;
-	cr_assert_eq(brood__reply_judge(&pending, &msg, SENT, MAX, &why),
-	    BROOD__VERDICT_DONE);
+	cr_assert_eq(brood__reply_classify(&pending, &msg, SENT, MAX, &why),
+	    BROOD__REPLY_DONE);
 }

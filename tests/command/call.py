@@ -78,6 +78,7 @@ def test_every_command_reports_wrong_options_in_the_same_words():
             (("call", "--fd"), b"--fd: its argument is missing"),
             (("ping", "-c", "0"), b"--count 0: too small (1 to 2147483647)"),
             (("top", "-d", "0", "s"), b"--delay 0: at least 0.01 seconds"),
+            (("run", "--timeout", "0"), b"--timeout 0: at least 0.001"),
             (("call", "-t", "x"), b"--timeout x: not a number of seconds"),
             (("run",), b"an argument is missing: brood run -- PROGRAM"),
             (("stop", "a", "b"), b"b: one argument too many")):

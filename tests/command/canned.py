@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: ISC
 """A server that is not brood run: says HELLO and gives canned answers.
 
-canned.py SOCKET FILE...: the connection's nth request of status is answered by
-the nth FILE, the last one again and again.  A request of events gets each line
+canned.py SOCKET FILE...: the connection's nth request of status or scale is
+answered by the nth FILE, the last one again and again.  A request of events gets each line
 of a file as a part, then the connection ends.  A request of method 0 is echoed,
 each line a part of its own, after a PROGRESS; what it holds of "fail" is an
 ERROR.  Prints a line when it listens;
@@ -18,7 +18,7 @@ import sys
 
 HEADER = struct.Struct("<IBBBBQII")
 HELLO, REQUEST, REPLY, ERROR, PROGRESS = range(1, 6)
-STATUS, EVENTS = 0xFFFF0001, 0xFFFF0002
+STATUS, EVENTS, SCALE = 0xFFFF0001, 0xFFFF0002, 0xFFFF0003
 
 
 def exactly(sock, size):
@@ -65,7 +65,7 @@ def serve(sock, files):
         payload = exactly(sock, length)
         if kind != REQUEST:
             continue
-        if code == STATUS:
+        if code in (STATUS, SCALE):
             status(sock, ident, files)
         elif code == EVENTS:
             events(sock, ident, files)

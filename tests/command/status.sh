@@ -114,9 +114,13 @@ grep -qF "$tmp/none" "$tmp/errors" || fail "the path is not named"
 echo '[1]' >"$tmp/odd"
 serve "$tmp/odd"
 expect 1 status "$tmp/s"
+expect 1 scale "$tmp/s" 2
 echo '{"pool":[],"workers":[3,{"slot":"x"}],"name":{}}' >"$tmp/odd"
 expect 0 status "$tmp/s"
 expect 0 status --prometheus "$tmp/s"
+expect 1 scale "$tmp/s" 2
+grep -q 'does not say how many' "$tmp/errors" ||
+    fail "scale without a number is told as: $(cat "$tmp/errors")"
 
 cat >"$tmp/events" <<'EOF'
 {"time":1000,"event":"ready","name":"w\u001b]0;x\u0007","slot":1,"generation":2,"pid":77}

@@ -45,6 +45,9 @@ scale_run(const struct command *command, int argc, char **argv)
 	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
 	remote_call(&remote, BROOD_METHOD_SCALE, request, -1, &reply);
 	answer = fields_parse(&remote, &reply);
+	if (!json_is_number(json_object_get(answer, "workers")))
+		command_die(COMMAND_FAILED, 0,
+		    "%s: the answer does not say how many workers", argv[0]);
 	workers = fields_number(answer, "workers");
 	printf("%.0f worker%s\n", workers, workers == 1 ? "" : "s");
 	json_decref(answer);

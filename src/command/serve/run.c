@@ -98,7 +98,7 @@ run_parse(struct run *run, const struct command *command, int argc,
 		{ .name = "timeout", .argument = "SECONDS",
 		    .help = "the longest that one request may take, its wait "
 		    "for\na worker included; default: no limit",
-		    .seconds_ms = &run->timeout_ms },
+		    .seconds_ms = &run->timeout_ms, .min = 1 },
 		{ .name = "max-requests", .argument = "N",
 		    .help = "replace a worker after about N requests; "
 		    "default: never",

@@ -23,21 +23,6 @@
 
 enum { CHILDREN_RETRY_MS = 100 };	/* after a shortage that passes */
 
-/* Events and messages */
-
-static void
-children_tell(struct brood_supervisor *sup, enum brood_event_kind kind,
-    const char *text)
-{
-	struct brood_event event = {
-		.kind = kind,
-		.delay_ms = -1,
-		.text = text,
-	};
-
-	brood__events_push(&sup->events, &event);
-}
-
 static void
 child_say_goodbye(struct child *child)
 {
@@ -274,7 +259,7 @@ children_lose_supervisor(struct brood_supervisor *sup)
 	}
 	if (sup->state == CHILDREN_RUNNING)
 		sup->state = CHILDREN_BROKEN;
-	children_tell(sup, BROOD_EVENT_BROKEN,
+	brood__events_tell(&sup->events, NULL, BROOD_EVENT_BROKEN,
 	    "the supervisor process has ended");
 }
 
@@ -288,12 +273,13 @@ children_check(struct brood_supervisor *sup)
 		return;
 	if (sup->state == CHILDREN_STOPPING) {
 		sup->state = CHILDREN_STOPPED;
-		children_tell(sup, BROOD_EVENT_STOPPED, "");
+		brood__events_tell(&sup->events, NULL, BROOD_EVENT_STOPPED,
+		    "");
 	} else if (sup->state == CHILDREN_RUNNING &&
 	    children_has_given_up(sup)) {
 		sup->state = CHILDREN_BROKEN;
-		children_tell(sup, BROOD_EVENT_BROKEN, "no child is left, and "
-		    "at least one has been given up");
+		brood__events_tell(&sup->events, NULL, BROOD_EVENT_BROKEN,
+		    "no child is left, and at least one has been given up");
 	}
 }
 

@@ -96,6 +96,14 @@ brood__events_push(struct brood__events *events,
 }
 
 void
+brood__events_tell(struct brood__events *events, const char *name,
+    enum brood_event_kind kind, const char *text)
+{
+	brood__events_push(events, &(struct brood_event) {
+	    .kind = kind, .name = name, .delay_ms = -1, .text = text });
+}
+
+void
 brood__events_push_notice(struct brood__events *events, const char *name,
     const struct brood__notice *notice)
 {

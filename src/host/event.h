@@ -29,6 +29,10 @@ void	brood__events_fini(struct brood__events *events);
 void	brood__events_push(struct brood__events *events,
 	    const struct brood_event *event);
 
+/* An event that is about the whole and no one process.  name may be NULL. */
+void	brood__events_tell(struct brood__events *events, const char *name,
+	    enum brood_event_kind kind, const char *text);
+
 /* The event that a notice stands for, if it does. */
 void	brood__events_push_notice(struct brood__events *events,
 	    const char *name, const struct brood__notice *notice);

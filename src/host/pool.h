@@ -8,6 +8,7 @@
  *
  *	pool, pool_stats	the interface
  *	turn			the steps of one turn, in order
+ *	lifecycle		how a pool stops or breaks
  *	settle			completions that no worker's answer brings
  *	exchange		requests to workers and answers from them
  *	queue			what is owed to the program

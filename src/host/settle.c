@@ -210,8 +210,8 @@ settle_all(struct brood_pool *pool, struct brood__worker *worker,
 	}
 }
 
-void
-brood__settle_worker(struct brood_pool *pool, struct brood__worker *worker)
+static void
+settle_worker(struct brood_pool *pool, struct brood__worker *worker)
 {
 	bool is_lost = brood__control_is_lost(pool->control);
 
@@ -226,11 +226,20 @@ brood__settle_worker(struct brood_pool *pool, struct brood__worker *worker)
 	    brood__channel_sent(worker->channel) :
 	    brood__worker_consumed(worker));
 	if (is_lost) {
-		/* Where no signal tells it that its parent died, this does. */
+		/* It may be sending what nobody will read. */
 		(void)shutdown(brood_channel_fd(worker->channel), SHUT_RDWR);
 		brood__lists_set_lost(&pool->lists, worker);
 	} else {
 		brood__lists_remove(&pool->lists, worker);
 		(void)brood__worker_free(worker);
 	}
+}
+
+void
+brood__settle_ended(struct brood_pool *pool)
+{
+	struct brood__worker *worker, *next;
+
+	TAILQ_FOREACH_SAFE(worker, &pool->lists.ended, in_list, next)
+		settle_worker(pool, worker);
 }

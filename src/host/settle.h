@@ -23,15 +23,14 @@ int	brood__settle_cancel(struct brood_pool *pool, uint64_t id,
 void	brood__settle_cancel_all(struct brood_pool *pool, const char *text);
 
 /*
- * Read the last answers of a worker that has ended, a bounded amount; when all
- * are read, settle its requests: those that it provably did not begin go back
- * to the queue, the others complete.
+ * Read the last answers of each worker that has ended, a bounded amount; when
+ * all are read, settle its requests: those that it provably did not begin go
+ * back to the queue, the others complete.
  *
  * Frees the worker.  But if the supervisor process is gone, nothing is proved,
  * and the worker, without requests, is kept until the pool is freed.
  */
-void	brood__settle_worker(struct brood_pool *pool,
-	    struct brood__worker *worker);
+void	brood__settle_ended(struct brood_pool *pool);
 
 /*
  * Cancel the request of brood_pool_call() if it cannot go on before parts of

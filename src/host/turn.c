@@ -5,8 +5,7 @@
  *
  * Notices record what is so.  Decisions are in one place each: which workers
  * are wanted, and when a reload has ended or failed, in reconcile.c; when the
- * pool ends in turn_check_drained() and turn_check_stopped(); what is polled for
- * in turn_events().
+ * pool itself ends in lifecycle.c; what is polled for in turn_events().
  */
 
 #include "host/turn.h"
@@ -14,6 +13,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "host/exchange.h"
+#include "host/lifecycle.h"
 #include "host/settle.h"
 #include "wire/channel.h"
 
@@ -27,9 +27,6 @@ enum {
 	TURN_RETRY_MS = 10,		/* after a shortage that passes */
 };
 
-static const char turn_stopping[] = "the pool is stopping";
-static const char turn_lost[] = "the supervisor process has ended";
-
 void
 brood__pool_wake(struct brood_pool *pool, int in_ms)
 {
@@ -37,21 +34,6 @@ brood__pool_wake(struct brood_pool *pool, int in_ms)
 
 	if (at_ms < pool->wake_ms)
 		pool->wake_ms = at_ms;
-}
-
-/* An event that is about the pool and no one worker. */
-static void
-turn_tell(struct brood_pool *pool, enum brood_event_kind kind,
-    const char *text)
-{
-	struct brood_event event = {
-		.kind = kind,
-		.name = pool->name,
-		.delay_ms = -1,
-		.text = text,
-	};
-
-	brood__events_push(&pool->events, &event);
 }
 
 static void
@@ -151,7 +133,8 @@ turn_on_end(struct brood_pool *pool, struct brood__notice *notice)
 		return;
 	turn_describe("the new workers cannot start", notice, text,
 	    sizeof(text));
-	turn_tell(pool, BROOD_EVENT_NOT_RELOADED, text);
+	brood__events_tell(&pool->events, pool->name, BROOD_EVENT_NOT_RELOADED,
+	    text);
 }
 
 static void
@@ -199,15 +182,6 @@ turn_read_control(struct brood_pool *pool)
 /* 3: workers */
 
 static void
-turn_settle(struct brood_pool *pool)
-{
-	struct brood__worker *worker, *next;
-
-	TAILQ_FOREACH_SAFE(worker, &pool->lists.ended, in_list, next)
-		brood__settle_worker(pool, worker);
-}
-
-static void
 turn_read_workers(struct brood_pool *pool,
     const struct brood__ready_event *events, int n_events)
 {
@@ -222,94 +196,10 @@ turn_read_workers(struct brood_pool *pool,
 		    brood__worker_token(worker) == events[i].token)
 			brood__exchange_read(pool, worker);
 	}
-	turn_settle(pool);
-}
-
-/* The end of the pool */
-
-static void
-turn_begin_stopping(struct brood_pool *pool)
-{
-	pool->state = BROOD__POOL_STOPPING;
-	brood__queue_close(&pool->queue, BROOD_CANCELED, turn_stopping);
-	brood__settle_cancel_all(pool, turn_stopping);
-	if (brood__fleet_is_reloading(&pool->fleet)) {
-		brood__fleet_keep_old(&pool->fleet);
-		turn_tell(pool, BROOD_EVENT_NOT_RELOADED, turn_stopping);
-	}
-	pool->fleet.retire_ms = 0;
-	(void)brood__fleet_resize(&pool->fleet, 0);
-}
-
-/* DRAINING -> STOPPING, before the fleet is reconciled. */
-static void
-turn_check_drained(struct brood_pool *pool, int64_t now_ms)
-{
-	bool is_idle = pool->queue.n_waiting == 0 && pool->n_in_flight == 0;
-
-	if (pool->state == BROOD__POOL_DRAINING &&
-	    (is_idle || now_ms >= pool->drain_ms))
-		turn_begin_stopping(pool);
-}
-
-/* STOPPING -> STOPPED, after it. */
-static void
-turn_check_stopped(struct brood_pool *pool)
-{
-	if (pool->state != BROOD__POOL_STOPPING ||
-	    !brood__fleet_is_empty(&pool->fleet))
-		return;
-	pool->state = BROOD__POOL_STOPPED;
-	turn_tell(pool, BROOD_EVENT_STOPPED, "");
+	brood__settle_ended(pool);
 }
 
 /* 5: the fleet */
-
-/* A pool without any worker, for good, says so on every request. */
-static void
-turn_break(struct brood_pool *pool, const char *text)
-{
-	if (brood__queue_is_closed(&pool->queue))
-		return;
-	brood__queue_close(&pool->queue, BROOD_CRASHED, text);
-	turn_tell(pool, BROOD_EVENT_BROKEN, text);
-}
-
-/*
- * The supervisor process is gone.  The kernel kills the workers where it can;
- * elsewhere they end when they are settled.  That is now, because the program
- * may have nothing more to call the pool for.
- */
-static void
-turn_lose_supervisor(struct brood_pool *pool, int64_t now_ms)
-{
-	turn_break(pool, turn_lost);
-	for (unsigned i = 0; i < pool->fleet.n_slots; i++) {
-		struct brood__worker *worker = pool->fleet.slots[i].worker;
-
-		if (worker == NULL)
-			continue;
-		(void)strlcpy(worker->why, turn_lost, sizeof(worker->why));
-		brood__worker_set_last_byte(worker);
-		brood__worker_watch(worker, pool->ready,
-		    BROOD__WORKER_UNWATCHED);
-		pool->n_ended++;
-		brood__worker_enter(worker, BROOD__WORKER_ENDED, now_ms);
-		brood__lists_update(&pool->lists, worker, 0);
-	}
-	brood__fleet_lost(&pool->fleet);
-	pool->fleet.is_stale = false;
-	turn_settle(pool);
-}
-
-/* Is the loss of the supervisor still to be acted on? */
-static bool
-turn_has_lost_supervisor(const struct brood_pool *pool)
-{
-	return brood__control_is_lost(pool->control) &&
-	    (!brood__queue_is_closed(&pool->queue) ||
-	    !brood__fleet_is_empty(&pool->fleet));
-}
 
 /*
  * Send one command.  GOODBYE goes to the worker itself too, but only after the
@@ -334,23 +224,12 @@ turn_obey(struct brood_pool *pool, const struct brood__command *command)
 }
 
 static void
-turn_check_broken(struct brood_pool *pool)
-{
-	if (pool->state >= BROOD__POOL_STOPPING)
-		return;
-	if (brood__fleet_is_broken(&pool->fleet))
-		turn_break(pool, pool->failure);
-	else
-		brood__queue_open(&pool->queue);
-}
-
-static void
 turn_reconcile(struct brood_pool *pool, int64_t now_ms)
 {
 	unsigned news;
 
 	if (brood__control_is_lost(pool->control)) {
-		turn_lose_supervisor(pool, now_ms);
+		brood__lifecycle_lose_supervisor(pool, now_ms);
 		return;
 	}
 	if (!pool->fleet.is_stale && now_ms < pool->fleet.due_ms)
@@ -359,8 +238,9 @@ turn_reconcile(struct brood_pool *pool, int64_t now_ms)
 	for (unsigned i = 0; i < pool->fleet.n_commands; i++)
 		turn_obey(pool, &pool->fleet.commands[i]);
 	if (news & BROOD__FLEET_RELOADED)
-		turn_tell(pool, BROOD_EVENT_RELOADED, "");
-	turn_check_broken(pool);
+		brood__events_tell(&pool->events, pool->name,
+		    BROOD_EVENT_RELOADED, "");
+	brood__lifecycle_check_broken(pool);
 }
 
 /* 7 and 8: flush, and what to wait for */
@@ -423,7 +303,7 @@ turn_flush(struct brood_pool *pool)
 	if (brood__lists_open_gates(&pool->lists,
 	    brood__control_sent(pool->control)) && pool->queue.n_waiting > 0)
 		brood__pool_wake(pool, 0);
-	if (turn_has_lost_supervisor(pool))
+	if (brood__lifecycle_is_losing(pool))
 		pool->fleet.is_stale = true;
 	TAILQ_FOREACH_SAFE(worker, &pool->lists.touched, in_touched, next) {
 		if (turn_flush_worker(pool, worker) == 0)
@@ -454,9 +334,9 @@ turn_act(struct brood_pool *pool)
 {
 	int64_t now_ms = brood__now_ms();
 
-	turn_check_drained(pool, now_ms);
+	brood__lifecycle_check_drained(pool, now_ms);
 	turn_reconcile(pool, now_ms);
-	turn_check_stopped(pool);
+	brood__lifecycle_check_stopped(pool);
 	brood__exchange_assign(pool, now_ms);
 	turn_flush(pool);
 	return brood__ready_alarm_by(pool->ready, turn_next_due(pool));

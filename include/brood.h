@@ -14,6 +14,7 @@
 #include <brood/pool.h>
 #include <brood/socket.h>
 #include <brood/supervisor.h>
+#include <brood/version.h>
 #include <brood/worker.h>
 
 #endif

@@ -86,6 +86,13 @@ struct brood_event {
 					   this one */
 };
 
+/*
+ * Words for a kind of event, such as "not started"; "unknown" for any other
+ * number.  A string in static memory.
+ */
+const char *
+	brood_event_kind_name(enum brood_event_kind kind);
+
 #ifdef __cplusplus
 }
 #endif

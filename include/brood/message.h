@@ -124,6 +124,13 @@ struct brood_message {
 					   replies with this id follow */
 };
 
+/*
+ * Words for an enum brood_error, such as "no such method", for messages and
+ * logs; "unknown" for any other number.  A string in static memory.
+ */
+const char *
+	brood_error_name(uint32_t error);
+
 #ifdef __cplusplus
 }
 #endif

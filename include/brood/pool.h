@@ -463,6 +463,16 @@ int	brood_completion_take_fd(struct brood_completion *done, size_t i);
  */
 void	brood_completion_fini(struct brood_completion *done);
 
+/*
+ * Words for a fate, such as "crashed", and for whether a request ran: "not run",
+ * "may have run", "ran"; "unknown" for any other number.  Strings in static
+ * memory.
+ */
+const char *
+	brood_fate_name(enum brood_fate fate);
+const char *
+	brood_ran_name(enum brood_ran ran);
+
 #ifdef __cplusplus
 }
 #endif

@@ -6,6 +6,8 @@
 
 #include "command/command.h"
 
+#include <brood/version.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,7 +49,7 @@ main_help(void)
 static noreturn void
 main_version(void)
 {
-	printf("brood %s\n", PACKAGE_VERSION);
+	printf("brood %s\n", brood_version());
 	command_close_stdout();
 	exit(COMMAND_OK);
 }

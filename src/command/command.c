@@ -49,27 +49,6 @@ command_die(enum command_status status, int error, const char *format, ...)
 	exit(status);
 }
 
-const char *
-command_error_name(uint32_t code)
-{
-	static const char *const names[] = {
-		[BROOD_ERROR_FAILED] = "failed",
-		[BROOD_ERROR_NO_METHOD] = "no such method",
-		[BROOD_ERROR_TOO_LARGE] = "too large",
-		[BROOD_ERROR_NO_CAPACITY] = "no capacity",
-		[BROOD_ERROR_EXPIRED] = "expired",
-		[BROOD_ERROR_CANCELED] = "canceled",
-		[BROOD_ERROR_CRASHED] = "crashed",
-		[BROOD_ERROR_STOPPING] = "stopping",
-		[BROOD_ERROR_VERSION] = "version",
-		[BROOD_ERROR_PROTOCOL] = "protocol",
-	};
-
-	if (code < sizeof(names) / sizeof(names[0]) && names[code] != NULL)
-		return names[code];
-	return "unknown";
-}
-
 noreturn void
 command_misuse(const struct command *command, const char *format, ...)
 {

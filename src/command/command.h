@@ -67,10 +67,6 @@ noreturn void
 void	command_warn(int error, const char *format, ...)
 	    __attribute__((__format__(__printf__, 2, 3)));
 
-/* What the protocol calls the code of an ERROR frame. */
-const char *
-	command_error_name(uint32_t code);
-
 /*
  * The command line is wrong: print the message and how to get help, and exit.
  */

@@ -102,7 +102,7 @@ decode_print_header(const struct decode *d, const struct brood__frame *frame)
 	printf(" nfds=%u id=%" PRIu64 " code=%" PRIu32, frame->nfds,
 	    frame->id, frame->code);
 	if (frame->kind == BROOD_KIND_ERROR)
-		printf(" (%s)", command_error_name(frame->code));
+		printf(" (%s)", brood_error_name(frame->code));
 	printf(" timeout=%" PRIu32 " length=%" PRIu32, frame->timeout_ms,
 	    frame->length);
 }

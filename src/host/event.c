@@ -7,6 +7,7 @@
  * are the program's to look at until it asks for the next.
  */
 
+#include "base/export.h"
 #include "base/text.h"
 #include "host/event.h"
 
@@ -158,4 +159,28 @@ brood__events_next(struct brood__events *events, struct brood_event *ret_event)
 	ret_event->n_lost = events->n_lost;
 	events->n_lost = 0;
 	return 1;
+}
+
+BROOD_PUBLIC const char *
+brood_event_kind_name(enum brood_event_kind kind)
+{
+	switch (kind) {
+	case BROOD_EVENT_READY:
+		return "ready";
+	case BROOD_EVENT_ENDED:
+		return "ended";
+	case BROOD_EVENT_NOT_STARTED:
+		return "not started";
+	case BROOD_EVENT_GIVEN_UP:
+		return "given up";
+	case BROOD_EVENT_BROKEN:
+		return "broken";
+	case BROOD_EVENT_STOPPED:
+		return "stopped";
+	case BROOD_EVENT_RELOADED:
+		return "reloaded";
+	case BROOD_EVENT_NOT_RELOADED:
+		return "not reloaded";
+	}
+	return "unknown";
 }

@@ -188,3 +188,41 @@ brood_completion_fini(struct brood_completion *done)
 	memset(done, 0, sizeof(*done));
 	done->text = "";
 }
+
+BROOD_PUBLIC const char *
+brood_fate_name(enum brood_fate fate)
+{
+	switch (fate) {
+	case BROOD_DONE:
+		return "done";
+	case BROOD_FAILED:
+		return "failed";
+	case BROOD_CRASHED:
+		return "crashed";
+	case BROOD_EXPIRED:
+		return "expired";
+	case BROOD_CANCELED:
+		return "canceled";
+	case BROOD_REFUSED:
+		return "refused";
+	case BROOD_PART:
+		return "part";
+	case BROOD_PROGRESS:
+		return "progress";
+	}
+	return "unknown";
+}
+
+BROOD_PUBLIC const char *
+brood_ran_name(enum brood_ran ran)
+{
+	switch (ran) {
+	case BROOD_NOT_RUN:
+		return "not run";
+	case BROOD_MAY_HAVE_RUN:
+		return "may have run";
+	case BROOD_RAN:
+		return "ran";
+	}
+	return "unknown";
+}

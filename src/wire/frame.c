@@ -11,6 +11,7 @@
  * given.  On error nothing is written but what frame.h names.
  */
 
+#include "base/export.h"
 #include "base/text.h"
 #include "wire/frame.h"
 
@@ -142,4 +143,27 @@ brood__hello_decode(const uint8_t *bytes, size_t len,
 	(void)brood__text_copy(ret_hello->name, sizeof(ret_hello->name),
 	    bytes + OFFSET_NAME, len - OFFSET_NAME);
 	return 0;
+}
+
+/* Error codes */
+
+BROOD_PUBLIC const char *
+brood_error_name(uint32_t error)
+{
+	static const char *const names[] = {
+		[BROOD_ERROR_FAILED] = "failed",
+		[BROOD_ERROR_NO_METHOD] = "no such method",
+		[BROOD_ERROR_TOO_LARGE] = "too large",
+		[BROOD_ERROR_NO_CAPACITY] = "no capacity",
+		[BROOD_ERROR_EXPIRED] = "expired",
+		[BROOD_ERROR_CANCELED] = "canceled",
+		[BROOD_ERROR_CRASHED] = "crashed",
+		[BROOD_ERROR_STOPPING] = "stopping",
+		[BROOD_ERROR_VERSION] = "version",
+		[BROOD_ERROR_PROTOCOL] = "protocol",
+	};
+
+	if (error < sizeof(names) / sizeof(names[0]) && names[error] != NULL)
+		return names[error];
+	return "unknown";
 }

@@ -12,6 +12,24 @@
 
 BROOD_SUITE(event);
 
+Test(event, every_kind_has_a_name_of_its_own)
+{
+	const char *name, *last = "";
+
+	cr_assert_str_eq(brood_event_kind_name(BROOD_EVENT_NOT_STARTED),
+	    "not started");
+	for (int i = BROOD_EVENT_READY; i <= BROOD_EVENT_NOT_RELOADED; i++) {
+		name = brood_event_kind_name((enum brood_event_kind)i);
+		cr_assert_str_neq(name, "unknown");
+		cr_assert_str_neq(name, last);
+		last = name;
+	}
+	cr_assert_str_eq(brood_event_kind_name((enum brood_event_kind)0),
+	    "unknown");
+	cr_assert_str_eq(brood_event_kind_name(BROOD_EVENT_NOT_RELOADED + 1),
+	    "unknown");
+}
+
 Test(event, a_tail_of_stderr_goes_on_behind_a_nul)
 {
 	static const char tail[] = "1\0two\x1b[1m\n\tthree\xff";

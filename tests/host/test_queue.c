@@ -12,6 +12,19 @@
 
 BROOD_SUITE(queue);
 
+Test(queue, every_fate_has_a_name)
+{
+	for (int i = BROOD_DONE; i <= BROOD_PROGRESS; i++)
+		cr_assert_str_neq(brood_fate_name((enum brood_fate)i),
+		    "unknown");
+	cr_assert_str_eq(brood_fate_name(BROOD_CRASHED), "crashed");
+	cr_assert_str_eq(brood_fate_name((enum brood_fate)0), "unknown");
+	cr_assert_str_eq(brood_ran_name(BROOD_NOT_RUN), "not run");
+	cr_assert_str_eq(brood_ran_name(BROOD_MAY_HAVE_RUN), "may have run");
+	cr_assert_str_eq(brood_ran_name(BROOD_RAN), "ran");
+	cr_assert_str_eq(brood_ran_name((enum brood_ran)0), "unknown");
+}
+
 static struct brood__pending *
 add(struct brood__queue *queue, int64_t deadline_ms)
 {

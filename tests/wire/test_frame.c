@@ -15,6 +15,18 @@
 
 BROOD_SUITE(frame);
 
+Test(frame, every_error_code_has_a_name)
+{
+	for (uint32_t i = BROOD_ERROR_FAILED; i <= BROOD_ERROR_PROTOCOL; i++)
+		cr_assert_str_neq(brood_error_name(i), "unknown");
+	cr_assert_str_eq(brood_error_name(BROOD_ERROR_NO_METHOD),
+	    "no such method");
+	cr_assert_str_eq(brood_error_name(0), "unknown");
+	cr_assert_str_eq(brood_error_name(BROOD_ERROR_PROTOCOL + 1),
+	    "unknown");
+	cr_assert_str_eq(brood_error_name(UINT32_MAX), "unknown");
+}
+
 #define N_DAMAGED	300000
 
 struct golden {

@@ -57,16 +57,6 @@ joblog_open(struct joblog *log, const char *table, const char *failed)
 		    "Status\n", log->table);
 }
 
-/* What becomes of a line; a PART or PROGRESS is never its end. */
-static const char *const joblog_fates[] = {
-	[BROOD_DONE] = "done",
-	[BROOD_FAILED] = "failed",
-	[BROOD_CRASHED] = "crashed",
-	[BROOD_EXPIRED] = "expired",
-	[BROOD_CANCELED] = "canceled",
-	[BROOD_REFUSED] = "refused",
-};
-
 /* As the shell counts: a signal is 128 and its number. */
 static int
 joblog_status(int status)
@@ -85,7 +75,7 @@ joblog_write(struct joblog *log, const struct joblog_line *line)
 	    line->start_us / 1000000,
 	    (int)(line->start_us % 1000000 / 1000),
 	    line->runtime_us / 1000000, (int)(line->runtime_us % 1000000),
-	    line->n_in, line->n_out, joblog_fates[line->fate],
+	    line->n_in, line->n_out, brood_fate_name(line->fate),
 	    joblog_status(line->status));
 }
 

@@ -107,7 +107,7 @@ remote_error_name(const struct remote *remote, uint32_t code)
 		return "another version";
 	if (code == BROOD_ERROR_PROTOCOL)
 		return "protocol error";
-	return command_error_name(code);
+	return brood_error_name(code);
 }
 
 /* Neither the name nor the text is printed if the other one contains it. */

@@ -12,6 +12,8 @@
 
 #include "base/clock.h"
 
+#include <brood/version.h>
+
 #include <sys/wait.h>
 
 #include <errno.h>
@@ -196,7 +198,7 @@ admin_status(const struct server *server)
 	return json_pack("{s:o,s:i,s:s,s:I,s:f,s:o,s:o,s:o,"
 	    "s:{s:i,s:I,s:I},s:o}",
 	    "name", admin_string(server->pool_options->name),
-	    "pid", (int)getpid(), "version", PACKAGE_VERSION,
+	    "pid", (int)getpid(), "version", brood_version(),
 	    "started", (json_int_t)server->started, "uptime",
 	    (double)(brood__now_ms() - server->started_ms) / 1000.0,
 	    "socket", admin_string(server->path),
@@ -225,11 +227,17 @@ admin_new_event(const char *kind, const char *name, json_t *text)
 static json_t *
 admin_event_object(const struct brood_event *event)
 {
+	char kind[32];
 	bool has_ended = event->kind == BROOD_EVENT_ENDED ||
 	    event->kind == BROOD_EVENT_NOT_STARTED;
-	json_t *object = admin_new_event(report_event_name(event->kind),
-	    event->name, admin_string(event->text));
-	json_t *more = json_pack("{s:i,s:I,s:i,s:b,s:f,s:o,s:i,s:o,s:o,s:o}",
+	json_t *object, *more;
+
+	/* "not_started": one word, as programs like it. */
+	(void)strlcpy(kind, brood_event_kind_name(event->kind), sizeof(kind));
+	for (char *blank = kind; (blank = strchr(blank, ' ')) != NULL;)
+		*blank = '_';
+	object = admin_new_event(kind, event->name, admin_string(event->text));
+	more = json_pack("{s:i,s:I,s:i,s:b,s:f,s:o,s:i,s:o,s:o,s:o}",
 	    "slot", (int)event->slot,
 	    "generation", (json_int_t)event->generation,
 	    "pid", (int)event->pid, "asked", (int)event->is_asked, "delay",

@@ -13,30 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-const char *
-report_event_name(enum brood_event_kind kind)
-{
-	switch (kind) {
-	case BROOD_EVENT_READY:
-		return "ready";
-	case BROOD_EVENT_ENDED:
-		return "ended";
-	case BROOD_EVENT_NOT_STARTED:
-		return "not_started";
-	case BROOD_EVENT_GIVEN_UP:
-		return "given_up";
-	case BROOD_EVENT_BROKEN:
-		return "broken";
-	case BROOD_EVENT_STOPPED:
-		return "stopped";
-	case BROOD_EVENT_RELOADED:
-		return "reloaded";
-	case BROOD_EVENT_NOT_RELOADED:
-		return "not_reloaded";
-	}
-	return "unknown";
-}
-
 static bool
 report_is_of_pool(enum brood_event_kind kind)
 {
@@ -56,8 +32,7 @@ report_write(FILE *out, const struct brood_event *event)
 	if (!report_is_of_pool(event->kind) && event->pid > 0)
 		fprintf(out, "[%d]", (int)event->pid);
 	fputs(": ", out);
-	for (const char *p = report_event_name(event->kind); *p != '\0'; p++)
-		fputc(*p == '_' ? ' ' : *p, out);
+	fputs(brood_event_kind_name(event->kind), out);
 	if (is_failed && event->step[0] != '\0' && event->text[0] != '\0')
 		fprintf(out, ": %s", event->step);
 	if (event->text[0] != '\0')
@@ -79,7 +54,7 @@ report_event(const struct brood_event *event)
 		command_warn(0, "%lu events came too fast to be told",
 		    event->n_lost);
 	if (out == NULL) {
-		command_warn(errno, "%s", report_event_name(event->kind));
+		command_warn(errno, "%s", brood_event_kind_name(event->kind));
 		return;
 	}
 	report_write(out, event);

@@ -8,10 +8,6 @@
 
 #include <brood/event.h>
 
-/* "not_started": one word, as programs like it. */
-const char *
-	report_event_name(enum brood_event_kind kind);
-
 /* "brood: worker 0[PID]: ended: killed by signal 9 (Killed)" */
 void	report_event(const struct brood_event *event);
 

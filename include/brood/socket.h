@@ -57,7 +57,7 @@ struct brood_credentials {
  * If the path is a socket file that no process answers on, as a killed server
  * leaves one behind, it is replaced.  Nothing else is ever replaced.  If two
  * servers start at the same moment, one of them gets the path: it holds a lock
- * on the file "PATH.lock" as long as it lives.
+ * on the file "PATH.lock" as long as it listens.
  *
  * The mode and the owner of the socket file are set before anyone can connect.
  * options may be NULL: then every option has its default.

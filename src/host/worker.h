@@ -63,10 +63,11 @@ struct brood__worker {
 	int kept_fd;			/* the worker's end; see above */
 	short events;			/* polled for; WORKER_UNWATCHED: not in
 					   the readiness set */
-	uint64_t gate;			/* bytes of the control channel that the
-					   supervisor's kernel buffer must have
-					   before anything is sent to this
-					   worker; 0: USED was not said yet */
+	uint64_t gate;			/* the end of USED, or of STOP, in the
+					   stream to the supervisor: nothing is
+					   sent to this worker before the kernel
+					   has taken that; 0: USED was not
+					   queued yet */
 	uint64_t last_byte;		/* ENDED: the end of what it sent, as a
 					   position in the stream from it */
 

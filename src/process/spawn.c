@@ -60,6 +60,19 @@ spawn_fail(const struct spawn_plan *plan, const char *step, int error,
 	_exit(SPAWN_FAILED);
 }
 
+/* If the file is there, what is missing is what its first line names. */
+_Noreturn static void
+spawn_fail_exec(const struct spawn_plan *plan, const char *path, int error)
+{
+	char what[sizeof(((struct brood__report *)NULL)->text)];
+
+	(void)strlcpy(what, path, sizeof(what));
+	if (error == ENOENT && strchr(path, '/') != NULL &&
+	    access(path, F_OK) == 0)
+		(void)strlcat(what, ": its interpreter", sizeof(what));
+	spawn_fail(plan, "exec", error, what);
+}
+
 /*
  * See to it that a supervised child dies with its parent.  The kernel says
  * nothing of a parent that has died before it was asked: then getppid() is
@@ -181,7 +194,7 @@ spawn_exec(struct spawn_plan *plan, const sigset_t *mask)
 	memcpy(&argv, &spawn->argv, sizeof(argv));
 	environ = plan->env;
 	(void)execvp(argv[0], argv);
-	spawn_fail(plan, "exec", errno, argv[0]);
+	spawn_fail_exec(plan, argv[0], errno);
 }
 
 static int

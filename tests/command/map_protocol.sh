@@ -38,6 +38,29 @@ status=$?
 test "$status" -eq 3 || fail "no program: exit status $status"
 test "$(cat errors)" = 'brood: ./nosuch: No such file or directory' ||
     fail "no program: says $(cat errors)"
+printf '#!/nosuch\n' >script
+chmod +x script
+echo x | timeout 20 "$BROOD" map -- ./script 2>errors
+test "$(cat errors)" = \
+    'brood: ./script: its interpreter: No such file or directory' ||
+    fail "no interpreter: says $(cat errors)"
+
+# A program that is no worker is found out at its first end, and told the way.
+echo x | timeout 20 "$BROOD" map -- cat >got 2>errors
+test $? -eq 3 || fail "no worker: exit status other than 3"
+test "$(wc -l <errors)" -eq 1 || fail "no worker: says $(cat errors)"
+grep -q '^brood: cat: exited with status 0 .* say --lines$' errors ||
+    fail "no worker: says $(cat errors)"
+
+if test -c /dev/full; then
+	for option in --joblog --failed; do
+		echo x | timeout 20 "$BROOD" map --lines $option /dev/full -- \
+		    sed 's/x/x\nx/' >got 2>errors
+		test $? -eq 3 || fail "$option /dev/full: status other than 3"
+		grep -q '^brood: /dev/full: No space left on device$' errors ||
+		    fail "$option /dev/full: says $(cat errors)"
+	done
+fi
 
 test -n "$PYTHON" || exit 77
 cat >worker.py <<'END'

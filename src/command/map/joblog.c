@@ -29,20 +29,20 @@ joblog_is_input(int fd)
 	    file.st_ino == input.st_ino;
 }
 
-static FILE *
+static struct joblog_file
 joblog_create(const char *path)
 {
-	FILE *file;
+	struct joblog_file file = { .path = path };
 	int fd;
 
 	if (path == NULL)
-		return NULL;
+		return file;
 	fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
 	if (fd >= 0 && joblog_is_input(fd))
 		command_die(COMMAND_UNUSABLE, 0, "%s: it is the input too",
 		    path);
 	if (fd < 0 || (ftruncate(fd, 0) < 0 && errno != EINVAL) ||
-	    (file = fdopen(fd, "w")) == NULL)
+	    (file.stream = fdopen(fd, "w")) == NULL)
 		command_die(COMMAND_UNUSABLE, errno, "%s", path);
 	return file;
 }
@@ -52,9 +52,9 @@ joblog_open(struct joblog *log, const char *table, const char *failed)
 {
 	log->table = joblog_create(table);
 	log->failed = joblog_create(failed);
-	if (log->table != NULL)
+	if (log->table.stream != NULL)
 		(void)fputs("Seq\tStart\tRuntime\tBytesIn\tBytesOut\tFate\t"
-		    "Status\n", log->table);
+		    "Status\n", log->table.stream);
 }
 
 /* As the shell counts: a signal is 128 and its number. */
@@ -68,9 +68,9 @@ joblog_status(int status)
 void
 joblog_write(struct joblog *log, const struct joblog_line *line)
 {
-	if (log->table == NULL)
+	if (log->table.stream == NULL)
 		return;
-	(void)fprintf(log->table, "%" PRIu64 "\t%" PRId64 ".%03d\t%" PRId64
+	(void)fprintf(log->table.stream, "%" PRIu64 "\t%" PRId64 ".%03d\t%" PRId64
 	    ".%06d\t%zu\t%zu\t%s\t%d\n", line->number,
 	    line->start_us / 1000000,
 	    (int)(line->start_us % 1000000 / 1000),
@@ -82,37 +82,45 @@ joblog_write(struct joblog *log, const struct joblog_line *line)
 void
 joblog_fail(struct joblog *log, const char *data, size_t len)
 {
-	if (log->failed != NULL)
-		(void)fwrite(data, 1, len, log->failed);
+	if (log->failed.stream != NULL)
+		(void)fwrite(data, 1, len, log->failed.stream);
+}
+
+/* The first error is kept: a later call of stdio may have no errno for it. */
+static void
+joblog_flush_one(struct joblog_file *file)
+{
+	if (file->stream == NULL)
+		return;
+	errno = 0;
+	if ((fflush(file->stream) != 0 || ferror(file->stream)) &&
+	    file->error == 0)
+		file->error = errno != 0 ? errno : EIO;
 }
 
 void
 joblog_flush(struct joblog *log)
 {
-	if (log->table != NULL)
-		(void)fflush(log->table);
-	if (log->failed != NULL)
-		(void)fflush(log->failed);
+	joblog_flush_one(&log->table);
+	joblog_flush_one(&log->failed);
 }
 
-static int
-joblog_close_one(FILE *file)
+static void
+joblog_close_one(struct joblog_file *file)
 {
-	bool is_bad;
-
-	if (file == NULL)
-		return 0;
-	is_bad = ferror(file) != 0;
-	if (fclose(file) != 0)
-		return -errno;
-	return is_bad ? -EIO : 0;
+	if (file->stream == NULL)
+		return;
+	joblog_flush_one(file);
+	if (fclose(file->stream) != 0 && file->error == 0)
+		file->error = errno;
+	file->stream = NULL;
+	if (file->error != 0)
+		command_die(COMMAND_UNUSABLE, file->error, "%s", file->path);
 }
 
-int
+void
 joblog_close(struct joblog *log)
 {
-	int r = joblog_close_one(log->table);
-	int failed = joblog_close_one(log->failed);
-
-	return r < 0 ? r : failed;
+	joblog_close_one(&log->table);
+	joblog_close_one(&log->failed);
 }

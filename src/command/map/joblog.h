@@ -10,9 +10,15 @@
 #include <brood.h>
 #include <stdio.h>
 
+struct joblog_file {
+	FILE		*stream;	/* NULL: not asked for */
+	const char	*path;
+	int		 error;		/* the first errno of writing it */
+};
+
 struct joblog {
-	FILE		*table;		/* --joblog; NULL: not asked for */
-	FILE		*failed;	/* --failed; NULL: not asked for */
+	struct joblog_file table;	/* --joblog */
+	struct joblog_file failed;	/* --failed */
 };
 
 struct joblog_line {
@@ -39,7 +45,7 @@ void	joblog_fail(struct joblog *log, const char *data, size_t len);
 /* Write out what stdio has kept, so that others can read it. */
 void	joblog_flush(struct joblog *log);
 
-/* 0, or the negative errno of what could not be written. */
-int	joblog_close(struct joblog *log);
+/* A file that could not be written ends the command. */
+void	joblog_close(struct joblog *log);
 
 #endif

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -110,25 +111,41 @@ map_print(struct mapper *mapper)
 
 /* The loop */
 
+static noreturn void
+map_die_of(struct mapper *mapper, const struct brood_event *event)
+{
+	mapper_die(mapper, 0, mapper->has_lines ? "%s: %s" :
+	    "%s: %s.  It must be a worker, brood-protocol(7); for a program "
+	    "that reads lines, say --lines", mapper->program, event->text);
+}
+
 /*
- * A program that cannot be run ends the command at once, because the next
- * attempts of the pool would fail in the same way.  Not if a worker has started
- * before: then the failure may be a short one.
+ * The first start has failed.  If the next attempts of the pool would fail in
+ * the same way, end at once: the program cannot be run, or it has done what it
+ * does and is no worker.
  */
+static void
+map_not_started(struct mapper *mapper, const struct brood_event *event)
+{
+	if (event->error != 0 && strcmp(event->step, "exec") == 0)
+		mapper_die(mapper, 0, "%s", event->text);
+	if (event->error != 0 && strcmp(event->step, "setup") == 0)
+		mapper_die(mapper, event->error, "%s", mapper->program);
+	if (!mapper->has_lines && event->pid > 0 && WIFEXITED(event->status) &&
+	    WEXITSTATUS(event->status) == 0)
+		map_die_of(mapper, event);
+}
+
 static void
 map_event(struct mapper *mapper, const struct brood_event *event,
     bool *is_started)
 {
-	bool is_exec = strcmp(event->step, "exec") == 0 ||
-	    strcmp(event->step, "setup") == 0;
-
 	if (event->kind == BROOD_EVENT_READY)
 		*is_started = true;
-	if (event->kind == BROOD_EVENT_NOT_STARTED && is_exec &&
-	    event->error != 0 && !*is_started)
-		mapper_die(mapper, event->error, "%s", mapper->program);
+	if (event->kind == BROOD_EVENT_NOT_STARTED && !*is_started)
+		map_not_started(mapper, event);
 	if (event->kind == BROOD_EVENT_BROKEN)
-		mapper_die(mapper, 0, "%s: %s", mapper->program, event->text);
+		map_die_of(mapper, event);
 }
 
 /*
@@ -221,14 +238,10 @@ map_start(struct mapper *mapper, const struct map_options *options,
 static int
 map_finish(struct mapper *mapper)
 {
-	int r;
-
 	mapper->pool = brood_pool_free(mapper->pool);
 	progress_clear(&mapper->progress);
 	progress_end(&mapper->progress, &mapper->count);
-	r = joblog_close(&mapper->log);
-	if (r < 0)
-		command_die(COMMAND_UNUSABLE, -r, "--joblog or --failed");
+	joblog_close(&mapper->log);
 	input_fini(&mapper->input);
 	window_fini(&mapper->window);
 	command_close_stdout();

@@ -207,7 +207,7 @@ mapper_log(struct mapper *mapper, const struct chunk *chunk,
 	const char *in = chunk->data;
 	size_t out_len = verdict->out_len;
 
-	if (mapper->log.table == NULL)
+	if (mapper->log.table.stream == NULL)
 		return;
 	for (size_t i = 0; i < chunk->n_lines; i++) {
 		size_t left = chunk->len - (size_t)(in - chunk->data);

@@ -69,7 +69,8 @@ main(int argc, char **argv)
 	if (argc < 2)
 		command_die(COMMAND_USAGE, 0,
 		    "a command is missing: see brood --help");
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0)
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0)
 		main_help();
 	if (strcmp(argv[1], "--version") == 0)
 		main_version();

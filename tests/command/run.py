@@ -26,6 +26,19 @@ def test_signals_make_it_one_worker_more_or_fewer():
         run.stop()
 
 
+def test_program_that_cannot_be_run_is_told_once_at_once():
+    with tempfile.TemporaryDirectory() as directory:
+        path = os.path.join(directory, "s")
+        for program, words in (("./missing", b"No such file or directory"),
+                               (directory, b"Permission denied")):
+            result = brood("run", "-n", "3", "-l", path, "--", program)
+            check(result.returncode == 3, program, result)
+            check(b"brood: %s: %s" % (program.encode(), words)
+                  in result.stderr, program, result)
+            check(result.stderr.count(words) == 1, program, result)
+            check(not os.path.exists(path), program)
+
+
 def test_kill_of_a_worker_costs_the_request_that_it_ran():
     with Run("-n", "1") as run, Client(run.path) as client:
         client.request(1, PAUSE, b"")
@@ -109,9 +122,9 @@ def test_second_server_on_the_socket_is_refused():
 
 
 def test_program_that_cannot_start_ends_it():
-    with Run("-n", "1", worker=["/nonexistent"], ready=0) as run:
-        run.wait_for("not started: exec: /nonexistent: No such file")
-        run.wait_for("broken: .*/nonexistent")
+    with Run("-n", "1", worker=["sh", "-c", "exit 7"], ready=0) as run:
+        run.wait_for("not started: boot: exited with status 7")
+        run.wait_for("broken: .*status 7")
         check(run.wait() == 3)
 
 
@@ -179,10 +192,10 @@ def test_events_command_prints_nothing_but_events():
         run.kill(signal.SIGTERM)
         output, errors = events.communicate(timeout=PATIENCE)
         lines = output.decode().splitlines()
-        check(" stopped worker " in lines[-1], lines)
+        check(lines[-1].endswith(" stopped worker"), lines)
         for line in lines:
-            check(re.match(r"[-\d]{10} [:\d]{8} [a-z_]+ worker "
-                           r"slot \d+ generation \d+", line), lines)
+            check(re.match(r"[-\d]{10} [:\d]{8} (stopped worker$|[a-z_]+ "
+                           r"worker slot \d+ generation \d+)", line), lines)
         check(b"closed the connection" in errors, errors)
         check(events.returncode == 3, events.returncode)
         check(run.wait() == 0)

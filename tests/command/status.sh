@@ -115,8 +115,11 @@ echo '[1]' >"$tmp/odd"
 serve "$tmp/odd"
 expect 1 status "$tmp/s"
 expect 1 scale "$tmp/s" 2
-echo '{"pool":[],"workers":[3,{"slot":"x"}],"name":{}}' >"$tmp/odd"
+echo '{"pool":[],"workers":[3,{"slot":"x","pid":null,"state":"starting"}],
+"name":{}}' >"$tmp/odd"
 expect 0 status "$tmp/s"
+grep -q '^   0    0        - starting ' "$tmp/out" ||
+    fail "a slot without a process: $(cat "$tmp/out")"
 expect 0 status --prometheus "$tmp/s"
 expect 1 scale "$tmp/s" 2
 grep -q 'does not say how many' "$tmp/errors" ||
@@ -125,6 +128,8 @@ grep -q 'does not say how many' "$tmp/errors" ||
 cat >"$tmp/events" <<'EOF'
 {"time":1000,"event":"ready","name":"w\u001b]0;x\u0007","slot":1,"generation":2,"pid":77}
 {"time":1001.5,"event":"ended","name":"w","slot":1,"generation":2,"pid":77,"status":9,"text":"killed\nby 9","stderr":"one\u001b[31m\ntwo\n"}
+{"time":1002,"event":"ended","name":"w","slot":1,"generation":3,"pid":78,"asked":true,"text":"exited"}
+{"time":1003,"event":"reloaded","name":"w","text":""}
 EOF
 serve "$tmp/events"
 cat >"$tmp/want" <<'EOF'
@@ -132,13 +137,15 @@ cat >"$tmp/want" <<'EOF'
 1970-01-01 00:16:41 ended w slot 1 generation 2 pid 77: killed?by 9
     one?[31m
     two
+1970-01-01 00:16:42 ended w slot 1 generation 3 pid 78: exited (asked to)
+1970-01-01 00:16:43 reloaded w
 EOF
 expect 3 events "$tmp/s"
 same events
 grep -q 'the server closed the connection' "$tmp/errors" ||
     fail "a server that goes is told as: $(cat "$tmp/errors")"
 expect 3 events --json "$tmp/s"
-test "$(wc -l <"$tmp/out")" -eq 2 || fail "events --json: not a line each"
+test "$(wc -l <"$tmp/out")" -eq 4 || fail "events --json: not a line each"
 "$PYTHON" -S -c 'import json, sys
 a, b = ([json.loads(line) for line in open(name)] for name in sys.argv[1:])
 sys.exit(a != b)' "$tmp/events" "$tmp/out" || fail "events --json is other JSON"

@@ -56,11 +56,15 @@ events_print(const json_t *event)
 	char *text = fields_text(event, "text");
 
 	events_print_time(event);
-	printf(" %s %s slot %.0f generation %.0f", kind, name,
-	    fields_number(event, "slot"), fields_number(event, "generation"));
+	printf(" %s %s", kind, name);
+	if (json_object_get(event, "slot") != NULL)
+		printf(" slot %.0f generation %.0f",
+		    fields_number(event, "slot"),
+		    fields_number(event, "generation"));
 	if (fields_number(event, "pid") != 0)
 		printf(" pid %.0f", fields_number(event, "pid"));
-	printf("%s%s\n", *text != '\0' ? ": " : "", text);
+	printf("%s%s%s\n", *text != '\0' ? ": " : "", text,
+	    json_is_true(json_object_get(event, "asked")) ? " (asked to)" : "");
 	events_print_stderr(event);
 	free(kind);
 	free(name);

@@ -104,18 +104,21 @@ metrics_write_worker(FILE *out, const json_t *worker, double cpu)
 {
 	char *state = fields_text(worker, "state");
 	double request = fields_number(worker, "request");
-	char id[32] = "-", age[32] = "-";
+	double pid = fields_number(worker, "pid");
+	char id[32] = "-", age[32] = "-", process[32] = "-";
 
+	if (pid != 0)
+		(void)snprintf(process, sizeof(process), "%.0f", pid);
 	if (request != 0) {
 		(void)snprintf(id, sizeof(id), "%.0f", request);
 		(void)snprintf(age, sizeof(age), "%.1f",
 		    fields_number(worker, "age"));
 	}
-	fprintf(out, "%4.0f %4.0f %8.0f %-10s %9.0f %8.0f %10s %7s %8.1f "
+	fprintf(out, "%4.0f %4.0f %8s %-10s %9.0f %8.0f %10s %7s %8.1f "
 	    "%9.1f\n",
 	    fields_number(worker, "slot"),
 	    fields_number(worker, "generation"),
-	    fields_number(worker, "pid"), state,
+	    process, state,
 	    fields_number(worker, "served"),
 	    fields_number(worker, "failures"), id, age, cpu,
 	    fields_number(worker, "rss") / (1 << 20));

@@ -164,6 +164,13 @@ admin_worker_state(enum brood_worker_state state)
 	return "unknown";
 }
 
+/* null: no process, so that nobody signals process 0, which is a group. */
+static json_t *
+admin_pid(pid_t pid)
+{
+	return pid > 0 ? json_integer(pid) : json_null();
+}
+
 static json_t *
 admin_worker(const struct brood_worker_info *info)
 {
@@ -171,10 +178,11 @@ admin_worker(const struct brood_worker_info *info)
 
 	if (info->pid > 0)
 		(void)procstat_read(info->pid, &stat);
-	return json_pack("{s:i,s:I,s:s,s:i,s:I,s:I,s:I,s:f,s:f,s:I}",
+	return json_pack("{s:i,s:I,s:s,s:o,s:I,s:I,s:I,s:f,s:f,s:I}",
 	    "slot", (int)info->slot,
 	    "generation", (json_int_t)info->generation,
-	    "state", admin_worker_state(info->state), "pid", (int)info->pid,
+	    "state", admin_worker_state(info->state),
+	    "pid", admin_pid(info->pid),
 	    "served", (json_int_t)info->served,
 	    "failures", (json_int_t)info->failures,
 	    "request", (json_int_t)info->id, "age", info->age_ms / 1000.0,
@@ -237,10 +245,12 @@ admin_event_object(const struct brood_event *event)
 	for (char *blank = kind; (blank = strchr(blank, ' ')) != NULL;)
 		*blank = '_';
 	object = admin_new_event(kind, event->name, admin_string(event->text));
-	more = json_pack("{s:i,s:I,s:i,s:b,s:f,s:o,s:i,s:o,s:o,s:o}",
+	if (report_is_of_pool(event->kind))
+		return object;
+	more = json_pack("{s:i,s:I,s:o,s:b,s:f,s:o,s:i,s:o,s:o,s:o}",
 	    "slot", (int)event->slot,
 	    "generation", (json_int_t)event->generation,
-	    "pid", (int)event->pid, "asked", (int)event->is_asked, "delay",
+	    "pid", admin_pid(event->pid), "asked", (int)event->is_asked, "delay",
 	    event->delay_ms < 0 ? -1.0 : event->delay_ms / 1000.0,
 	    "step", admin_string(event->step), "error", event->error,
 	    "stderr", admin_string(event->stderr_tail),

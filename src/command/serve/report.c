@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static bool
+bool
 report_is_of_pool(enum brood_event_kind kind)
 {
 	return kind == BROOD_EVENT_BROKEN || kind == BROOD_EVENT_STOPPED ||

@@ -285,11 +285,33 @@ run_tell_state(struct run *run)
 	}
 }
 
+/*
+ * A program that cannot be executed will not do better at the next attempts.
+ * Not once a worker has started: then it may be about to be replaced by a newer
+ * one.  Every worker fails so; it is told once.
+ */
+static bool
+run_is_missing(const struct run *run, const struct brood_event *event)
+{
+	return event->kind == BROOD_EVENT_NOT_STARTED &&
+	    strcmp(event->step, "exec") == 0 && event->error != 0 &&
+	    (run->server->state == SERVER_STARTING ||
+	    run->status == COMMAND_UNUSABLE);
+}
+
 static void
 run_event(struct run *run, const struct brood_event *event)
 {
 	struct brood_pool_stats stats;
 
+	if (run_is_missing(run, event)) {
+		if (run->status != COMMAND_UNUSABLE) {
+			command_warn(0, "%s", event->text);
+			run->status = COMMAND_UNUSABLE;
+			server_stop(run->server, 0);
+		}
+		return;
+	}
 	report_event(event);
 	loop_event(run->server, event);
 	if (event->kind == BROOD_EVENT_BROKEN &&

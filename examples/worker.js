@@ -20,6 +20,10 @@ const [HELLO, REQUEST, REPLY, ERROR, , CANCEL, GOODBYE, PING, PONG, LINK] =
 	[1, 2, 3, 4, 5, 6, 7, 8, 9, 10];
 const FAILED = 1, TOO_LARGE = 3, VERSION = 9, PROTOCOL = 10;
 const LIMIT = 16 << 20, HEADER = 24;
+if (process.env.BROOD_FD === undefined) {
+	console.error('worker.js: brood starts it: brood map -- ./worker.js');
+	process.exit(1);
+}
 const fd = Number(process.env.BROOD_FD);
 delete process.env.BROOD_FD;
 

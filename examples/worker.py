@@ -103,6 +103,8 @@ def serve(sock):
             raise Refusal(PROTOCOL, "a worker takes no frame of this kind")
 
 
+if "BROOD_FD" not in os.environ:
+    sys.exit("worker.py: brood starts it: brood map -- ./worker.py")
 sock = socket.socket(fileno=int(os.environ.pop("BROOD_FD")))
 try:
     sys.exit(serve(sock))

@@ -45,6 +45,8 @@ grep -q "^brood: $tmp/none: No such file" "$tmp/errors" ||
 status=0
 "$BROOD" conformance --only 'no claim' -- cat >"$tmp/out" 2>&1 || status=$?
 test "$status" -eq 2 || fail "no claim: status $status, not 2"
+grep -q '^  the first frame is HELLO' "$tmp/out" ||
+    fail "no claim: the claims are not shown: $(cat "$tmp/out")"
 
 # A program that is no worker at all ends it at once.
 status=0
@@ -56,6 +58,10 @@ grep -q '^Bail out!' "$tmp/out" || fail "cat is asked for more"
 test -n "$PYTHON" || exit 77
 worker=$srcdir/examples/worker.py
 passes "$PYTHON" -S "$worker"
+"$PYTHON" -S "$worker" 2>"$tmp/errors" && fail "starts by hand"
+test "$(cat "$tmp/errors")" = \
+    'worker.py: brood starts it: brood map -- ./worker.py' ||
+    fail "started by hand it says: $(cat "$tmp/errors")"
 
 # broken CLAIM DIAGNOSTIC OLD NEW [OLD NEW]...: worker.py with each text OLD
 # replaced fails the case of CLAIM, for that reason.
@@ -77,7 +83,7 @@ broken()
 	"$BROOD" conformance --timeout "${timeout:-60}" --only "$claim" -- \
 	    "$PYTHON" -S "$tmp/worker.py" >"$tmp/out" 2>"$tmp/errors" || status=$?
 	test "$status" -eq 1 || fail "$claim: passes: $(cat "$tmp/out")"
-	grep -A 1 "^not ok .*$claim" "$tmp/out" | grep -q "^# .*$why" ||
+	grep -i -A 1 "^not ok .*$claim" "$tmp/out" | grep -q "^# .*$why" ||
 	    fail "$claim: fails for another reason: $(cat "$tmp/out")"
 }
 
@@ -94,7 +100,7 @@ broken 'echoes 65536' 'is not what was sent' 'return data
 broken 'a byte more' 'signal 6' 'raise Refusal(TOO_LARGE' 'os.abort()
         raise Refusal(TOO_LARGE'
 broken 'a byte more' 'it answered' 'length > LIMIT' 'length > 2 * LIMIT'
-broken 'PING with its payload' 'another payload' \
+broken 'ping with its payload' 'another payload' \
     'PONG, ident, payload=payload' 'PONG, ident'
 broken 'in order' 'kind 3, id 1,' 'send(sock, REPLY, ident, payload=reply)' \
     'send(sock, REPLY, ident, payload=reply); send(sock, REPLY, ident)'

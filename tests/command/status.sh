@@ -118,6 +118,7 @@ expect 1 scale "$tmp/s" 2
 echo '{"pool":[],"workers":[3,{"slot":"x","pid":null,"state":"starting"}],
 "name":{}}' >"$tmp/odd"
 expect 0 status "$tmp/s"
+grep -q 'up 0 s$' "$tmp/out" || fail "no socket: $(cat "$tmp/out")"
 grep -q '^   0    0        - starting ' "$tmp/out" ||
     fail "a slot without a process: $(cat "$tmp/out")"
 expect 0 status --prometheus "$tmp/s"

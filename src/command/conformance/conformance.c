@@ -42,7 +42,8 @@ conformance_case(struct target *target, const struct conformance_case *c)
 static bool
 conformance_is_wanted(size_t i, const char *only)
 {
-	return only == NULL || strstr(conformance_cases[i].claim, only) != NULL;
+	return only == NULL ||
+	    strcasestr(conformance_cases[i].claim, only) != NULL;
 }
 
 static size_t
@@ -104,9 +105,13 @@ conformance_run(const struct command *command, int argc, char **argv)
 	int r;
 
 	argv = options_parse(command, options, argc, argv);
-	if (conformance_count(only) == 0)
+	if (conformance_count(only) == 0) {
+		fputs("The claims are:\n", stderr);
+		for (size_t i = 0; i < n_conformance_cases; i++)
+			fprintf(stderr, "  %s\n", conformance_cases[i].claim);
 		command_misuse(command, "--only %s: no claim has these words",
 		    only);
+	}
 	target.argv = (const char *const *)argv;
 	r = conformance_cases_run(&target, only);
 	command_close_stdout();

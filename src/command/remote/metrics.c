@@ -32,9 +32,10 @@ metrics_write_head(FILE *out, const json_t *status)
 	char *version = fields_text(status, "version");
 	char *path = fields_text(status, "socket");
 
-	fprintf(out, "%s: brood %s, pid %.0f, up %.0f s, %s\n", name, version,
+	/* The path of a socket that was inherited is not known. */
+	fprintf(out, "%s: brood %s, pid %.0f, up %.0f s%s%s\n", name, version,
 	    fields_number(status, "pid"), fields_number(status, "uptime"),
-	    path);
+	    *path != '\0' ? ", " : "", path);
 	free(name);
 	free(version);
 	free(path);

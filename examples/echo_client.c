@@ -77,7 +77,7 @@ main(int argc, char **argv)
 	if (argc > 2)
 		message = argv[2];
 
-	if (brood_connect(path, -1, &fd, text) < 0) {
+	if (brood_socket_connect(path, -1, &fd, text) < 0) {
 		fprintf(stderr, "connecting to %s\n", text);
 		return 1;
 	}

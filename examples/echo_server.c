@@ -125,7 +125,7 @@ server_accept(struct server *server)
 	int r;
 
 	*client = (struct client){ .fd = -1 };
-	r = brood_accept(server->listener, 0, &client->fd, &who);
+	r = brood_listener_accept(server->listener, 0, &client->fd, &who);
 	if (r < 0 && server->n_clients == 0)
 		errx(1, "accept: %s", strerror(-r));
 	if (r < 0)
@@ -193,7 +193,7 @@ mode_parse(const char *text)
 int
 main(int argc, char **argv)
 {
-	struct brood_listen_options options = { 0 };
+	struct brood_listener_options options = { 0 };
 	char text[BROOD_SOCKET_TEXT];
 	static struct server server = { .n_most = CLIENTS };
 	const char *path;
@@ -213,7 +213,7 @@ main(int argc, char **argv)
 
 	mask = signals_prepare();
 	fprintf(stderr, "starting up on %s\n", path);
-	if (brood_listen(&server.listener, path, &options, text) < 0)
+	if (brood_listener_new(&server.listener, path, &options, text) < 0)
 		errx(1, "%s", text);
 	fputs("waiting for a connection\n", stderr);
 	while (!is_over)

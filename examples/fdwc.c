@@ -100,7 +100,8 @@ count(struct brood_request *request, void *arg)
 	while ((n = read(fd, buf, sizeof(buf))) > 0)
 		counts_add(&counts, &in_word, buf, (size_t)n);
 	error = n < 0 ? errno : 0;
-	return brood_reply(request, (uint32_t)error, &counts, sizeof(counts));
+	return brood_request_reply(request, (uint32_t)error, &counts,
+	    sizeof(counts));
 }
 
 /* The rest runs in the parent.  First: one file. */

@@ -25,7 +25,7 @@ upcase(struct brood_request *request, void *arg)
 		return -EMSGSIZE;
 	for (size_t i = 0; i < len; i++)
 		out[i] = (char)toupper(in[i]);
-	return brood_reply(request, 0, out, len);
+	return brood_request_reply(request, 0, out, len);
 }
 
 int

@@ -167,8 +167,8 @@ enum brood_fate {
 	 * Only with BROOD_STREAM, and not completions: more will follow for the
 	 * same id.
 	 */
-	BROOD_PART,		/* what the worker gave brood_reply_more() */
-	BROOD_PROGRESS,		/* what the worker gave brood_progress() */
+	BROOD_PART,		/* of brood_request_reply_more() */
+	BROOD_PROGRESS,		/* of brood_request_progress() */
 };
 
 /* Whether the handler ran for a request. */

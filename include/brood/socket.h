@@ -32,7 +32,7 @@ extern "C" {
 struct brood_listener;
 
 /* How to listen.  A field that is 0, or false, has its default. */
-struct brood_listen_options {
+struct brood_listener_options {
 	bool	 has_mode;	/* mode is set; else it is 0600 */
 	mode_t	 mode;		/* of the socket file, at most 0777.  To
 				   connect, a process needs write permission */
@@ -66,8 +66,9 @@ struct brood_credentials {
  *   -EEXIST	the path exists and is not a socket
  *   -EINVAL	the mode is over 0777, or the backlog is negative
  */
-int	brood_listen(struct brood_listener **ret_listener, const char *path,
-	    const struct brood_listen_options *options, char *text);
+int	brood_listener_new(struct brood_listener **ret_listener,
+	    const char *path, const struct brood_listener_options *options,
+	    char *text);
 
 /*
  * Use a listening socket that the service manager opened and passed on to this
@@ -78,16 +79,16 @@ int	brood_listen(struct brood_listener **ret_listener, const char *path,
  * Takes the descriptor, but only on success.  Use each number once.
  *
  * The O_NONBLOCK flag of the socket stays as it is.  If it is not set, and
- * several processes accept from this socket, brood_accept() can wait longer
- * than its timeout: it does so when another process has accepted the connection
- * first.
+ * several processes accept from this socket, brood_listener_accept() can wait
+ * longer than its timeout: it does so when another process has accepted the
+ * connection first.
  *
  *   -ENOENT	there are no more than i sockets, or they are for another
  *		process
  *   -EBADF	the descriptor is not open
  *   -ENOTSOCK, -EPROTOTYPE	it is not a listening UNIX stream socket
  */
-int	brood_listen_inherit(struct brood_listener **ret_listener, unsigned i,
+int	brood_listener_inherit(struct brood_listener **ret_listener, unsigned i,
 	    const char **ret_name);
 
 /*
@@ -108,8 +109,8 @@ int	brood_listener_fd(const struct brood_listener *listener);
 
 /*
  * Accept a connection, waiting up to timeout_ms for one.
- * brood_accept_channel() makes a channel of it.  The credentials of the client
- * are stored in ret_credentials, which may be NULL.
+ * brood_listener_accept_channel() makes a channel of it.  The credentials of
+ * the client are stored in ret_credentials, which may be NULL.
  *
  * Gives the descriptor, or the channel.
  *
@@ -118,16 +119,16 @@ int	brood_listener_fd(const struct brood_listener *listener);
  *   -EMFILE, -ENFILE	no descriptor is left.  The client goes on waiting:
  *		close something, then try again
  */
-int	brood_accept(struct brood_listener *listener, int timeout_ms,
+int	brood_listener_accept(struct brood_listener *listener, int timeout_ms,
 	    int *ret_fd, struct brood_credentials *ret_credentials);
-int	brood_accept_channel(struct brood_listener *listener, int timeout_ms,
-	    const struct brood_channel_options *options,
+int	brood_listener_accept_channel(struct brood_listener *listener,
+	    int timeout_ms, const struct brood_channel_options *options,
 	    struct brood_channel **ret_channel,
 	    struct brood_credentials *ret_credentials);
 
 /*
  * Connect to a listener, waiting up to timeout_ms while its backlog is full.
- * Does not wait for a listener that is not there.  brood_connect_channel()
+ * Does not wait for a listener that is not there.  brood_channel_connect()
  * makes a channel of the connection.
  *
  * Gives the descriptor, or the channel.
@@ -136,9 +137,9 @@ int	brood_accept_channel(struct brood_listener *listener, int timeout_ms,
  *   -ECONNREFUSED	the path exists, but no process listens there
  *   -ETIMEDOUT	the backlog was full until the time was over
  */
-int	brood_connect(const char *path, int timeout_ms, int *ret_fd,
+int	brood_socket_connect(const char *path, int timeout_ms, int *ret_fd,
 	    char *text);
-int	brood_connect_channel(const char *path, int timeout_ms,
+int	brood_channel_connect(const char *path, int timeout_ms,
 	    const struct brood_channel_options *options,
 	    struct brood_channel **ret_channel, char *text);
 
@@ -160,8 +161,8 @@ struct brood_peer;
 
 /*
  * Make a peer with this name.  A name is 1 to 64 bytes without '/'.  The rules
- * for a path that exists already, and the errors, are those of brood_listen();
- * the mode of the socket file is 0600.
+ * for a path that exists already, and the errors, are those of
+ * brood_listener_new(); the mode of the socket file is 0600.
  *
  *   -EINVAL	the name is not allowed, prefix has a '/', or dir is empty
  */

@@ -9,10 +9,10 @@
  * when it is about to run it.  So, if a worker dies, the host can tell which
  * requests were never started.
  *
- * A handler ends a request by calling one of brood_reply(),
- * brood_reply_with_fds() and brood_fail(), once; a second call returns
- * -EALREADY.  If the handler returns without having done so, the request has
- * failed: with the errno, if the handler returned a negative one.
+ * A handler ends a request by calling one of brood_request_reply(),
+ * brood_request_reply_with_fds() and brood_request_fail(), once; a second call
+ * returns -EALREADY.  If the handler returns without having done so, the
+ * request has failed: with the errno, if the handler returned a negative one.
  *
  * The functions that send wait, without limit, until the kernel has taken the
  * message.  That can take as long as the host does not read.
@@ -85,8 +85,8 @@ int	brood_request_time_left(const struct brood_request *request);
 
 /*
  * Ask whether the request was canceled.  A handler that runs for long may ask
- * now and then, and answer brood_fail(request, ECANCELED, NULL).  Costs one
- * system call.
+ * now and then, and answer brood_request_fail(request, ECANCELED, NULL).  Costs
+ * one system call.
  */
 bool	brood_request_is_canceled(struct brood_request *request);
 
@@ -97,11 +97,11 @@ bool	brood_request_is_canceled(struct brood_request *request);
  * Borrows data.
  *
  *   -EMSGSIZE	the answer is longer than the host accepts.  The request is not
- *		ended: answer with less, in parts, or with brood_fail()
+ *		ended: answer with less, in parts, or with brood_request_fail()
  *   -EPIPE	the host is gone
  *   -EALREADY	the request was ended before
  */
-int	brood_reply(struct brood_request *request, uint32_t status,
+int	brood_request_reply(struct brood_request *request, uint32_t status,
 	    const void *data, size_t len);
 
 /*
@@ -109,30 +109,31 @@ int	brood_reply(struct brood_request *request, uint32_t status,
  * with fds_from_worker: otherwise it takes the descriptors for a breach of the
  * protocol and kills the worker.
  *
- * Borrows data and fds.  The errors are those of brood_reply(), and:
+ * Borrows data and fds.  The errors are those of brood_request_reply(), and:
  *
  *   -EINVAL	there are more than BROOD_MAX_FDS descriptors
  */
-int	brood_reply_with_fds(struct brood_request *request, uint32_t status,
-	    const void *data, size_t len, const int *fds, size_t n_fds);
+int	brood_request_reply_with_fds(struct brood_request *request,
+	    uint32_t status, const void *data, size_t len, const int *fds,
+	    size_t n_fds);
 
 /*
  * Send a part of the answer.  After any number of parts the handler ends the
- * request with brood_reply(), whose data is the last part, or with
- * brood_fail().
+ * request with brood_request_reply(), whose data is the last part, or with
+ * brood_request_fail().
  *
- * Borrows data.  The errors are those of brood_reply().
+ * Borrows data.  The errors are those of brood_request_reply().
  */
-int	brood_reply_more(struct brood_request *request, const void *data,
-	    size_t len);
+int	brood_request_reply_more(struct brood_request *request,
+	    const void *data, size_t len);
 
 /*
  * Tell how far the request has come, in a form that the program and the worker
  * agree on.  May be called any number of times before the request is ended.
  *
- * Borrows data.  The errors are those of brood_reply().
+ * Borrows data.  The errors are those of brood_request_reply().
  */
-int	brood_progress(struct brood_request *request, const void *data,
+int	brood_request_progress(struct brood_request *request, const void *data,
 	    size_t len);
 
 /*
@@ -146,9 +147,10 @@ int	brood_progress(struct brood_request *request, const void *data,
  *	ECANCELED		BROOD_ERROR_CANCELED
  *	any other, and 0	BROOD_ERROR_FAILED
  *
- * Borrows text.  The errors are those of brood_reply().
+ * Borrows text.  The errors are those of brood_request_reply().
  */
-int	brood_fail(struct brood_request *request, int error, const char *text);
+int	brood_request_fail(struct brood_request *request, int error,
+	    const char *text);
 
 /*
  * Be a worker: the main loop of a program that a pool starts by argv.  It makes

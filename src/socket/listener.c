@@ -41,10 +41,10 @@ struct brood_listener {
 /* Listening */
 
 static int
-socket_read_options(const struct brood_listen_options *options,
+socket_read_options(const struct brood_listener_options *options,
     struct brood__claim_access *ret_access, int *ret_backlog)
 {
-	static const struct brood_listen_options defaults;
+	static const struct brood_listener_options defaults;
 
 	if (options == NULL)
 		options = &defaults;
@@ -65,7 +65,7 @@ socket_read_options(const struct brood_listen_options *options,
  */
 static int
 socket_listen(struct brood_listener *listener, const char *path,
-    const struct brood_listen_options *options, char *text)
+    const struct brood_listener_options *options, char *text)
 {
 	struct brood__claim_access access;
 	int backlog, r;
@@ -91,8 +91,8 @@ socket_listen(struct brood_listener *listener, const char *path,
 }
 
 BROOD_PUBLIC int
-brood_listen(struct brood_listener **ret_listener, const char *path,
-    const struct brood_listen_options *options, char *text)
+brood_listener_new(struct brood_listener **ret_listener, const char *path,
+    const struct brood_listener_options *options, char *text)
 {
 	struct brood_listener *listener;
 	int r;
@@ -158,7 +158,7 @@ socket_inherited_name(unsigned i)
 }
 
 BROOD_PUBLIC int
-brood_listen_inherit(struct brood_listener **ret_listener, unsigned i,
+brood_listener_inherit(struct brood_listener **ret_listener, unsigned i,
     const char **ret_name)
 {
 	struct brood_listener *listener;
@@ -225,8 +225,8 @@ socket_accept_once(int listener_fd)
 }
 
 BROOD_PUBLIC int
-brood_accept(struct brood_listener *listener, int timeout_ms, int *ret_fd,
-    struct brood_credentials *ret_credentials)
+brood_listener_accept(struct brood_listener *listener, int timeout_ms,
+    int *ret_fd, struct brood_credentials *ret_credentials)
 {
 	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
 	int fd, r;
@@ -266,14 +266,14 @@ socket_make_channel(int fd, const struct brood_channel_options *options,
 }
 
 BROOD_PUBLIC int
-brood_accept_channel(struct brood_listener *listener, int timeout_ms,
+brood_listener_accept_channel(struct brood_listener *listener, int timeout_ms,
     const struct brood_channel_options *options,
     struct brood_channel **ret_channel,
     struct brood_credentials *ret_credentials)
 {
 	int fd, r;
 
-	r = brood_accept(listener, timeout_ms, &fd, ret_credentials);
+	r = brood_listener_accept(listener, timeout_ms, &fd, ret_credentials);
 	if (r <= 0)
 		return r;
 	r = socket_make_channel(fd, options, ret_channel);
@@ -339,7 +339,7 @@ socket_connect_until(int fd, const struct brood__address *address,
 }
 
 BROOD_PUBLIC int
-brood_connect(const char *path, int timeout_ms, int *ret_fd, char *text)
+brood_socket_connect(const char *path, int timeout_ms, int *ret_fd, char *text)
 {
 	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
 	struct brood__address address;
@@ -361,13 +361,13 @@ brood_connect(const char *path, int timeout_ms, int *ret_fd, char *text)
 }
 
 BROOD_PUBLIC int
-brood_connect_channel(const char *path, int timeout_ms,
+brood_channel_connect(const char *path, int timeout_ms,
     const struct brood_channel_options *options,
     struct brood_channel **ret_channel, char *text)
 {
 	int fd, r;
 
-	r = brood_connect(path, timeout_ms, &fd, text);
+	r = brood_socket_connect(path, timeout_ms, &fd, text);
 	if (r < 0)
 		return r;
 	r = socket_make_channel(fd, options, ret_channel);

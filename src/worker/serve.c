@@ -108,7 +108,7 @@ request_send(struct brood_request *req, struct brood_message *msg)
 }
 
 BROOD_PUBLIC int
-brood_reply_with_fds(struct brood_request *req, uint32_t status,
+brood_request_reply_with_fds(struct brood_request *req, uint32_t status,
     const void *data, size_t len, const int *fds, size_t n_fds)
 {
 	struct brood_message msg = {
@@ -124,14 +124,15 @@ brood_reply_with_fds(struct brood_request *req, uint32_t status,
 }
 
 BROOD_PUBLIC int
-brood_reply(struct brood_request *req, uint32_t status, const void *data,
-    size_t len)
+brood_request_reply(struct brood_request *req, uint32_t status,
+    const void *data, size_t len)
 {
-	return brood_reply_with_fds(req, status, data, len, NULL, 0);
+	return brood_request_reply_with_fds(req, status, data, len, NULL, 0);
 }
 
 BROOD_PUBLIC int
-brood_reply_more(struct brood_request *req, const void *data, size_t len)
+brood_request_reply_more(struct brood_request *req, const void *data,
+    size_t len)
 {
 	struct brood_message msg = {
 		.kind = BROOD_KIND_REPLY,
@@ -144,7 +145,7 @@ brood_reply_more(struct brood_request *req, const void *data, size_t len)
 }
 
 BROOD_PUBLIC int
-brood_progress(struct brood_request *req, const void *data, size_t len)
+brood_request_progress(struct brood_request *req, const void *data, size_t len)
 {
 	struct brood_message msg = {
 		.kind = BROOD_KIND_PROGRESS,
@@ -174,7 +175,7 @@ request_error(int error)
 }
 
 BROOD_PUBLIC int
-brood_fail(struct brood_request *req, int error, const char *text)
+brood_request_fail(struct brood_request *req, int error, const char *text)
 {
 	bool has_text = text != NULL && text[0] != '\0';
 	struct brood_message msg = {
@@ -214,8 +215,9 @@ worker_handle(struct brood_channel *channel, const struct brood_message *msg,
 	if (req.is_answered)
 		return 0;
 	if (r < 0)
-		return brood_fail(&req, -r, NULL);
-	return brood_fail(&req, 0, "the handler returned without a reply");
+		return brood_request_fail(&req, -r, NULL);
+	return brood_request_fail(&req, 0,
+	    "the handler returned without a reply");
 }
 
 static int

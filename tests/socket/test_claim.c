@@ -32,7 +32,7 @@ static int
 listen_at(const char *name)
 {
 	struct brood_listener *listener = NULL;
-	int r = brood_listen(&listener, tmpdir_path(name), NULL, NULL);
+	int r = brood_listener_new(&listener, tmpdir_path(name), NULL, NULL);
 
 	brood_listener_free(listener);
 	return r;
@@ -43,7 +43,7 @@ answers(const char *name)
 {
 	int fd;
 
-	if (brood_connect(tmpdir_path(name), 0, &fd, NULL) < 0)
+	if (brood_socket_connect(tmpdir_path(name), 0, &fd, NULL) < 0)
 		return false;
 	(void)close(fd);
 	return true;
@@ -61,8 +61,9 @@ Test(claim, live_listener_keeps_its_path)
 	struct brood_listener *first = NULL, *second = NULL;
 	char text[BROOD_SOCKET_TEXT] = "";
 
-	cr_assert_eq(brood_listen(&first, tmpdir_path("s"), NULL, NULL), 0);
-	cr_assert_eq(brood_listen(&second, tmpdir_path("s"), NULL, text),
+	cr_assert_eq(brood_listener_new(&first, tmpdir_path("s"), NULL, NULL),
+	    0);
+	cr_assert_eq(brood_listener_new(&second, tmpdir_path("s"), NULL, text),
 	    -EADDRINUSE);
 	cr_assert_null(second);
 	cr_assert_not_null(strstr(text, tmpdir_path("s")), "%s", text);
@@ -99,7 +100,8 @@ Test(claim, listener_whose_lock_was_cleaned_away_keeps_its_path)
 {
 	struct brood_listener *first = NULL;
 
-	cr_assert_eq(brood_listen(&first, tmpdir_path("s"), NULL, NULL), 0);
+	cr_assert_eq(brood_listener_new(&first, tmpdir_path("s"), NULL, NULL),
+	    0);
 	tmpdir_remove("s.lock");
 	cr_assert_eq(listen_at("s"), -EADDRINUSE);
 	cr_assert(answers("s"));
@@ -133,7 +135,7 @@ Test(claim, what_is_no_socket_stays_untouched)
 	cr_assert_eq(symlink("stale", tmpdir_path("to-stale")), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		cr_assert_eq(lstat(tmpdir_path(names[i]), &before), 0);
-		cr_assert_eq(brood_listen(&listener, tmpdir_path(names[i]),
+		cr_assert_eq(brood_listener_new(&listener, tmpdir_path(names[i]),
 		    NULL, text), -EEXIST, "%s", names[i]);
 		cr_expect_not_null(strstr(text, tmpdir_path(names[i])));
 		cr_assert_eq(lstat(tmpdir_path(names[i]), &after), 0);
@@ -162,7 +164,8 @@ Test(claim, another_that_took_the_place_is_not_removed)
 	struct brood_listener *first = NULL;
 	int other;
 
-	cr_assert_eq(brood_listen(&first, tmpdir_path("s"), NULL, NULL), 0);
+	cr_assert_eq(brood_listener_new(&first, tmpdir_path("s"), NULL, NULL),
+	    0);
 	tmpdir_remove("s");
 	tmpdir_remove("s.lock");
 	other = tmpdir_bind("s", SOCK_STREAM);
@@ -182,7 +185,7 @@ Test(claim, relative_path_is_removed_from_another_directory)
 	int home = open(".", O_RDONLY | O_DIRECTORY);
 
 	cr_assert_eq(chdir(tmpdir_dir()), 0);
-	cr_assert_eq(brood_listen(&listener, "s", NULL, NULL), 0);
+	cr_assert_eq(brood_listener_new(&listener, "s", NULL, NULL), 0);
 	cr_assert_eq(fchdir(home), 0);
 	cr_assert(answers("s"));
 	brood_listener_free(listener);
@@ -201,7 +204,8 @@ Test(claim, forked_copy_removes_nothing)
 {
 	struct brood_listener *listener = NULL;
 
-	cr_assert_eq(brood_listen(&listener, tmpdir_path("s"), NULL, NULL), 0);
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("s"), NULL,
+	    NULL), 0);
 	support_in_child(free_copy, listener);
 	cr_assert(answers("s"));
 	cr_assert_eq(listen_at("s"), -EADDRINUSE);
@@ -213,14 +217,14 @@ Test(claim, no_directory_is_enoent_with_the_path)
 	struct brood_listener *listener = NULL;
 	char text[BROOD_SOCKET_TEXT] = "";
 
-	cr_assert_eq(brood_listen(&listener, tmpdir_path("no/s"), NULL, text),
-	    -ENOENT);
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("no/s"), NULL,
+	    text), -ENOENT);
 	cr_expect_not_null(strstr(text, tmpdir_path("no/s")), "%s", text);
 	(void)close(open(tmpdir_path("file"), O_CREAT | O_WRONLY, 0600));
-	cr_assert_eq(brood_listen(&listener, tmpdir_path("file/s"), NULL,
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("file/s"), NULL,
 	    text), -ENOTDIR);
 	cr_expect_not_null(strstr(text, tmpdir_path("file/s")), "%s", text);
-	cr_assert_eq(brood_listen(&listener, "", NULL, text), -ENOENT);
+	cr_assert_eq(brood_listener_new(&listener, "", NULL, text), -ENOENT);
 	cr_assert_null(listener);
 	tmpdir_remove("file");
 }
@@ -234,7 +238,7 @@ listen_forbidden(void *arg)
 	(void)arg;
 	if (!tmpdir_become_nobody())
 		return 1;
-	if (brood_listen(&listener, tmpdir_path("dir/s"), NULL, text) !=
+	if (brood_listener_new(&listener, tmpdir_path("dir/s"), NULL, text) !=
 	    -EACCES)
 		return 2;
 	return strstr(text, tmpdir_path("dir/s")) != NULL ? 0 : 3;
@@ -267,7 +271,7 @@ race_start(void *arg)
 	(void)close(race->end[1]);
 	if (read(race->gate[0], &byte, 1) != 0)
 		return 1;
-	r = brood_listen(&listener, tmpdir_path("s"), NULL, NULL);
+	r = brood_listener_new(&listener, tmpdir_path("s"), NULL, NULL);
 	if (r != 0 && r != -EADDRINUSE)
 		return 2;
 	if (write(race->said[1], r == 0 ? "1" : "0", 1) != 1)
@@ -334,7 +338,7 @@ come_and_go(void *arg)
 	int r;
 
 	for (int i = 0; i < VISITS; i++) {
-		r = brood_listen(&listener, tmpdir_path("s"), NULL, NULL);
+		r = brood_listener_new(&listener, tmpdir_path("s"), NULL, NULL);
 		if (r == -EADDRINUSE)
 			continue;
 		if (r != 0)
@@ -368,7 +372,7 @@ listen_until_killed(void *arg)
 {
 	struct brood_listener *listener;
 
-	if (brood_listen(&listener, tmpdir_path("s"), NULL, NULL) < 0)
+	if (brood_listener_new(&listener, tmpdir_path("s"), NULL, NULL) < 0)
 		return 1;
 	if (write(*(int *)arg, "x", 1) != 1)
 		return 2;

@@ -21,9 +21,9 @@ accept_in_copy(void *arg)
 	struct brood_channel *channel;
 	int fd;
 
-	if (brood_accept(arg, 1000, &fd, NULL) != -ECHILD)
+	if (brood_listener_accept(arg, 1000, &fd, NULL) != -ECHILD)
 		return 1;
-	return brood_accept_channel(arg, 1000, NULL, &channel, NULL) !=
+	return brood_listener_accept_channel(arg, 1000, NULL, &channel, NULL) !=
 	    -ECHILD;
 }
 
@@ -32,10 +32,12 @@ Test(forked_copy, accepts_nothing)
 	struct brood_listener *listener;
 	int client, fd;
 
-	cr_assert_eq(brood_listen(&listener, tmpdir_path("s"), NULL, NULL), 0);
-	cr_assert_eq(brood_connect(tmpdir_path("s"), 1000, &client, NULL), 0);
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("s"), NULL,
+	    NULL), 0);
+	cr_assert_eq(brood_socket_connect(tmpdir_path("s"), 1000, &client,
+	    NULL), 0);
 	support_in_child(accept_in_copy, listener);
-	cr_assert_eq(brood_accept(listener, 0, &fd, NULL), 1);
+	cr_assert_eq(brood_listener_accept(listener, 0, &fd, NULL), 1);
 	(void)close(fd);
 	(void)close(client);
 	brood_listener_free(listener);

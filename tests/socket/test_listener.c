@@ -32,12 +32,12 @@ TMPDIR_SUITE(listener);
 static struct brood_listener *
 listener_new(const char *name, int backlog)
 {
-	struct brood_listen_options options = { .backlog = backlog };
+	struct brood_listener_options options = { .backlog = backlog };
 	struct brood_listener *listener = NULL;
 	char text[BROOD_SOCKET_TEXT] = "";
 	int r;
 
-	r = brood_listen(&listener, tmpdir_path(name), &options, text);
+	r = brood_listener_new(&listener, tmpdir_path(name), &options, text);
 	cr_assert_eq(r, 0, "%s", text);
 	return listener;
 }
@@ -48,7 +48,7 @@ connect_to(const char *name)
 	char text[BROOD_SOCKET_TEXT] = "";
 	int fd = -1, r;
 
-	r = brood_connect(tmpdir_path(name), 10000, &fd, text);
+	r = brood_socket_connect(tmpdir_path(name), 10000, &fd, text);
 	cr_assert_eq(r, 0, "%s", text);
 	return fd;
 }
@@ -80,7 +80,7 @@ Test(listener, both_ends_are_plain_connected_descriptors)
 	int client = connect_to("s"), server = -1;
 	char byte = 0;
 
-	cr_assert_eq(brood_accept(listener, 10000, &server, NULL), 1);
+	cr_assert_eq(brood_listener_accept(listener, 10000, &server, NULL), 1);
 	cr_assert_eq(send(client, "x", 1, MSG_NOSIGNAL), 1);
 	cr_assert_eq(recv(server, &byte, 1, 0), 1);
 	cr_assert_eq(byte, 'x');
@@ -101,10 +101,10 @@ Test(listener, channels_carry_a_message_between_unrelated_processes)
 	struct brood_channel *client = NULL, *server = NULL;
 	struct brood_message msg = { .data = "hi", .len = 2 };
 
-	cr_assert_eq(brood_connect_channel(tmpdir_path("s"), 10000, NULL,
+	cr_assert_eq(brood_channel_connect(tmpdir_path("s"), 10000, NULL,
 	    &client, NULL), 0);
-	cr_assert_eq(brood_accept_channel(listener, 10000, NULL, &server,
-	    NULL), 1);
+	cr_assert_eq(brood_listener_accept_channel(listener, 10000, NULL,
+	    &server, NULL), 1);
 	cr_assert_eq(brood_channel_send(client, &msg), 0);
 	cr_assert_eq(brood_channel_recv(server, 10000, &msg), 1);
 	cr_assert_eq(msg.len, 2);
@@ -122,14 +122,14 @@ Test(listener, channel_with_bad_options_closes_its_connection)
 	char text[BROOD_SOCKET_TEXT] = "";
 	int client;
 
-	cr_assert_eq(brood_connect_channel(tmpdir_path("s"), 10000, &bad,
+	cr_assert_eq(brood_channel_connect(tmpdir_path("s"), 10000, &bad,
 	    &channel, text), -EINVAL);
 	cr_assert_not_null(strstr(text, tmpdir_path("s")));
 	client = connect_to("s");
-	cr_assert_eq(brood_accept_channel(listener, 10000, &bad, &channel,
-	    NULL), -EINVAL);
-	cr_assert_eq(brood_accept_channel(listener, 10000, &bad, &channel,
-	    NULL), -EINVAL);
+	cr_assert_eq(brood_listener_accept_channel(listener, 10000, &bad,
+	    &channel, NULL), -EINVAL);
+	cr_assert_eq(brood_listener_accept_channel(listener, 10000, &bad,
+	    &channel, NULL), -EINVAL);
 	cr_assert_null(channel);
 	(void)close(client);
 	brood_listener_free(listener);
@@ -141,8 +141,8 @@ Test(listener, accept_waits_as_long_as_it_is_told)
 	long begin = now_ms();
 	int fd = -1;
 
-	cr_assert_eq(brood_accept(listener, 0, &fd, NULL), 0);
-	cr_assert_eq(brood_accept(listener, 50, &fd, NULL), 0);
+	cr_assert_eq(brood_listener_accept(listener, 0, &fd, NULL), 0);
+	cr_assert_eq(brood_listener_accept(listener, 50, &fd, NULL), 0);
 	cr_assert_geq(now_ms() - begin, 50);
 	cr_assert_eq(fd, -1);
 	brood_listener_free(listener);
@@ -161,7 +161,7 @@ Test(listener, accept_keeps_its_time_when_another_was_faster)
 	cr_assert_geq(taken, 0);
 	cr_assert_eq(accept(pfd.fd, NULL, NULL), -1);
 	cr_assert_eq(errno, EAGAIN);
-	cr_assert_eq(brood_accept(listener, 20, &fd, NULL), 0);
+	cr_assert_eq(brood_listener_accept(listener, 20, &fd, NULL), 0);
 	(void)close(client);
 	(void)close(taken);
 	brood_listener_free(listener);
@@ -200,16 +200,16 @@ Test(listener, signals_neither_shorten_nor_lengthen_a_wait)
 	long begin = now_ms();
 
 	signals_begin();
-	cr_assert_eq(brood_connect(tmpdir_path("s"), 100, &fd, NULL),
+	cr_assert_eq(brood_socket_connect(tmpdir_path("s"), 100, &fd, NULL),
 	    -ETIMEDOUT);
 	cr_assert_geq(now_ms() - begin, 100);
 	cr_assert_lt(now_ms() - begin, 5000);
 	(void)close(a);
 	(void)close(b);
-	cr_assert_eq(brood_accept(listener, 0, &a, NULL), 1);
-	cr_assert_eq(brood_accept(listener, 0, &b, NULL), 1);
+	cr_assert_eq(brood_listener_accept(listener, 0, &a, NULL), 1);
+	cr_assert_eq(brood_listener_accept(listener, 0, &b, NULL), 1);
 	begin = now_ms();
-	cr_assert_eq(brood_accept(listener, 100, &fd, NULL), 0);
+	cr_assert_eq(brood_listener_accept(listener, 100, &fd, NULL), 0);
 	cr_assert_geq(now_ms() - begin, 100);
 	cr_assert_lt(now_ms() - begin, 5000);
 	signals_end();
@@ -225,9 +225,9 @@ Test(listener, connect_to_a_full_backlog_ends_in_time)
 	char text[BROOD_SOCKET_TEXT] = "";
 	long begin = now_ms();
 
-	cr_assert_eq(brood_connect(tmpdir_path("s"), 0, &fd, text),
+	cr_assert_eq(brood_socket_connect(tmpdir_path("s"), 0, &fd, text),
 	    -ETIMEDOUT);
-	cr_assert_eq(brood_connect(tmpdir_path("s"), 50, &fd, text),
+	cr_assert_eq(brood_socket_connect(tmpdir_path("s"), 50, &fd, text),
 	    -ETIMEDOUT);
 	cr_assert_geq(now_ms() - begin, 40);
 	cr_assert_eq(fd, -1);
@@ -250,7 +250,7 @@ connect_late(void *arg)
 
 	if (write(late->ready, "x", 1) != 1)
 		return 1;
-	return brood_connect(late->path, -1, &fd, NULL) == 0 ? 0 : 2;
+	return brood_socket_connect(late->path, -1, &fd, NULL) == 0 ? 0 : 2;
 }
 
 Test(listener, connect_gets_through_when_the_backlog_has_room)
@@ -266,7 +266,8 @@ Test(listener, connect_gets_through_when_the_backlog_has_room)
 	pid = support_fork(connect_late, &late);
 	cr_assert_eq(read(ready[0], &byte, 1), 1);
 	for (int i = 0; i < 3; i++) {
-		cr_assert_eq(brood_accept(listener, 10000, &fd, NULL), 1);
+		cr_assert_eq(brood_listener_accept(listener, 10000, &fd, NULL),
+		    1);
 		(void)close(fd);
 	}
 	cr_assert_eq(support_join(pid), 0);
@@ -284,12 +285,12 @@ Test(listener, connection_waits_no_shorter_for_its_sends_afterwards)
 	struct timeval tv = { 1, 1 };
 	socklen_t len = sizeof(tv);
 
-	cr_assert_eq(brood_connect(tmpdir_path("s"), 500, &fd, NULL), 0);
+	cr_assert_eq(brood_socket_connect(tmpdir_path("s"), 500, &fd, NULL), 0);
 	cr_assert_eq(getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, &len), 0);
 	cr_assert_eq(tv.tv_sec, 0);
 	cr_assert_eq(tv.tv_usec, 0);
 	(void)close(fd);
-	cr_assert_eq(brood_connect(tmpdir_path("s"), 0, &fd, NULL), 0);
+	cr_assert_eq(brood_socket_connect(tmpdir_path("s"), 0, &fd, NULL), 0);
 	cr_assert(is_blocking(fd));
 	(void)close(fd);
 	brood_listener_free(listener);
@@ -300,22 +301,25 @@ Test(listener, connect_says_which_path_and_why)
 	char text[BROOD_SOCKET_TEXT] = "", longest[400];
 	int fd = -1;
 
-	cr_assert_eq(brood_connect(tmpdir_path("no"), 0, &fd, text), -ENOENT);
+	cr_assert_eq(brood_socket_connect(tmpdir_path("no"), 0, &fd, text),
+	    -ENOENT);
 	cr_expect_not_null(strstr(text, tmpdir_path("no")), "%s", text);
 	cr_expect_not_null(strstr(text, strerror(ENOENT)), "%s", text);
 	tmpdir_leave_stale("stale", SOCK_STREAM);
-	cr_assert_eq(brood_connect(tmpdir_path("stale"), 0, &fd, text),
+	cr_assert_eq(brood_socket_connect(tmpdir_path("stale"), 0, &fd, text),
 	    -ECONNREFUSED);
 	cr_expect_not_null(strstr(text, tmpdir_path("stale")), "%s", text);
-	cr_assert_eq(brood_connect(tmpdir_path("stale/x"), 0, &fd, text),
+	cr_assert_eq(brood_socket_connect(tmpdir_path("stale/x"), 0, &fd, text),
 	    -ENOTDIR);
-	cr_assert_eq(brood_connect("", 0, &fd, text), -ENOENT);
+	cr_assert_eq(brood_socket_connect("", 0, &fd, text), -ENOENT);
 	memset(longest, 'x', sizeof(longest) - 1);
 	longest[sizeof(longest) - 1] = '\0';
-	cr_assert_eq(brood_connect(longest, 0, &fd, text), -ENAMETOOLONG);
+	cr_assert_eq(brood_socket_connect(longest, 0, &fd, text),
+	    -ENAMETOOLONG);
 	cr_expect_eq(strncmp(text, longest, 100), 0, "%s", text);
 	cr_expect_not_null(strstr(text, "too long"), "%s", text);
-	cr_assert_eq(brood_connect(longest, 0, &fd, NULL), -ENAMETOOLONG);
+	cr_assert_eq(brood_socket_connect(longest, 0, &fd, NULL),
+	    -ENAMETOOLONG);
 	cr_assert_eq(fd, -1);
 	tmpdir_remove("stale");
 }
@@ -330,15 +334,15 @@ Test(listener, path_of_107_bytes_works_and_one_more_does_not)
 	memset(name, 'n', len);
 	name[len] = '\0';
 	cr_assert_eq(strlen(tmpdir_path(name)), 107);
-	cr_assert_eq(brood_listen(&listener, tmpdir_path(name), NULL, text), 0,
-	    "%s", text);
-	cr_assert_eq(brood_connect(tmpdir_path(name), 0, &fd, text), 0);
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path(name), NULL,
+	    text), 0, "%s", text);
+	cr_assert_eq(brood_socket_connect(tmpdir_path(name), 0, &fd, text), 0);
 	(void)close(fd);
 	brood_listener_free(listener);
 	listener = NULL;
 	memcpy(name + len, "n", 2);
-	cr_assert_eq(brood_listen(&listener, tmpdir_path(name), NULL, text),
-	    -ENAMETOOLONG);
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path(name), NULL,
+	    text), -ENAMETOOLONG);
 	cr_assert_null(listener);
 	cr_expect_not_null(strstr(text, tmpdir_path(name)), "%s", text);
 }
@@ -351,7 +355,7 @@ be_refused(void *arg)
 
 	if (!tmpdir_become_nobody())
 		return 1;
-	if (brood_connect(arg, 0, &fd, text) != -EACCES)
+	if (brood_socket_connect(arg, 0, &fd, text) != -EACCES)
 		return 2;
 	if (strstr(text, arg) == NULL || strstr(text, "denied") == NULL)
 		return 3;
@@ -377,7 +381,7 @@ connect_and_leave(void *arg)
 {
 	int fd;
 
-	return brood_connect(arg, 10000, &fd, NULL) == 0 ? 0 : 1;
+	return brood_socket_connect(arg, 10000, &fd, NULL) == 0 ? 0 : 1;
 }
 
 Test(listener, credentials_are_those_of_a_client_even_if_it_has_left)
@@ -391,7 +395,7 @@ Test(listener, credentials_are_those_of_a_client_even_if_it_has_left)
 	(void)snprintf(path, sizeof(path), "%s", tmpdir_path("s"));
 	pid = support_fork(connect_and_leave, path);
 	cr_assert_eq(support_join(pid), 0);
-	cr_assert_eq(brood_accept(listener, 10000, &fd, &cred), 1);
+	cr_assert_eq(brood_listener_accept(listener, 10000, &fd, &cred), 1);
 	cr_expect_eq(cred.uid, geteuid());
 	cr_expect_eq(cred.gid, getegid());
 #ifdef HAVE_SO_PEERCRED
@@ -432,8 +436,8 @@ accept_without_room(void *arg)
 	int fd, client, other;
 
 	(void)arg;
-	if (brood_listen(&listener, tmpdir_path("s"), NULL, NULL) < 0 ||
-	    brood_connect(tmpdir_path("s"), 1000, &client, NULL) < 0 ||
+	if (brood_listener_new(&listener, tmpdir_path("s"), NULL, NULL) < 0 ||
+	    brood_socket_connect(tmpdir_path("s"), 1000, &client, NULL) < 0 ||
 	    getrlimit(RLIMIT_NOFILE, &all) < 0)
 		return 1;
 	other = dup(0);
@@ -442,11 +446,11 @@ accept_without_room(void *arg)
 	(void)close(other);
 	if (setrlimit(RLIMIT_NOFILE, &none) < 0)
 		return 2;
-	if (brood_accept(listener, 0, &fd, NULL) != -EMFILE)
+	if (brood_listener_accept(listener, 0, &fd, NULL) != -EMFILE)
 		return 3;
 	if (setrlimit(RLIMIT_NOFILE, &all) < 0)
 		return 4;
-	if (brood_accept(listener, 0, &fd, NULL) != 1)
+	if (brood_listener_accept(listener, 0, &fd, NULL) != 1)
 		return 5;
 	(void)brood_listener_free(listener);
 	return 0;
@@ -501,17 +505,17 @@ take_both(void *arg)
 	if (!inherit_begin(given, getpid()))
 		return 1;
 	for (unsigned i = 0; i < 2; i++)
-		if (brood_listen_inherit(&listener[i], i, &name[i]) != 0)
+		if (brood_listener_inherit(&listener[i], i, &name[i]) != 0)
 			return 2;
 	if (brood_listener_fd(listener[1]) != 4 || !is_cloexec(4))
 		return 3;
 	if (strcmp(name[0], given->names == NULL ? "" : "web") != 0 ||
 	    strcmp(name[1], given->names == NULL ? "" : "admin.socket") != 0)
 		return 4;
-	if (brood_listen_inherit(&none, 2, NULL) != -ENOENT)
+	if (brood_listener_inherit(&none, 2, NULL) != -ENOENT)
 		return 5;
-	if (brood_connect(tmpdir_path("b"), 1000, &client, NULL) != 0 ||
-	    brood_accept(listener[1], 1000, &fd, NULL) != 1)
+	if (brood_socket_connect(tmpdir_path("b"), 1000, &client, NULL) != 0 ||
+	    brood_listener_accept(listener[1], 1000, &fd, NULL) != 1)
 		return 6;
 	for (unsigned i = 0; i < 2; i++)
 		(void)brood_listener_free(listener[i]);
@@ -523,16 +527,16 @@ take_none(void *arg)
 {
 	struct brood_listener *listener;
 
-	if (brood_listen_inherit(&listener, 0, NULL) != -ENOENT)
+	if (brood_listener_inherit(&listener, 0, NULL) != -ENOENT)
 		return 1;
 	if (!inherit_begin(arg, getppid()) ||
-	    brood_listen_inherit(&listener, 0, NULL) != -ENOENT)
+	    brood_listener_inherit(&listener, 0, NULL) != -ENOENT)
 		return 2;
 	if (!inherit_begin(arg, getpid()) ||
 	    setenv("LISTEN_FDS", "many", 1) < 0 ||
-	    brood_listen_inherit(&listener, 0, NULL) != -ENOENT)
+	    brood_listener_inherit(&listener, 0, NULL) != -ENOENT)
 		return 3;
-	return brood_listen_inherit(&listener, 0xffffffff, NULL) == -ENOENT ?
+	return brood_listener_inherit(&listener, 0xffffffff, NULL) == -ENOENT ?
 	    0 : 4;
 }
 
@@ -546,15 +550,15 @@ take_wrong(void *arg)
 	given.fds[1] = open("/dev/null", O_RDONLY);
 	if (!inherit_begin(&given, getpid()))
 		return 1;
-	if (brood_listen_inherit(&listener, 0, NULL) != -EPROTOTYPE ||
-	    brood_listen_inherit(&listener, 1, NULL) != -ENOTSOCK)
+	if (brood_listener_inherit(&listener, 0, NULL) != -EPROTOTYPE ||
+	    brood_listener_inherit(&listener, 1, NULL) != -ENOTSOCK)
 		return 2;
 	given.fds[0] = socket(AF_UNIX, SOCK_STREAM, 0);
 	given.fds[1] = socket(AF_INET, SOCK_STREAM, 0);
 	if (listen(given.fds[1], 1) < 0 || !inherit_begin(&given, getpid()))
 		return 3;
-	if (brood_listen_inherit(&listener, 0, NULL) != -EPROTOTYPE ||
-	    brood_listen_inherit(&listener, 1, NULL) != -EPROTOTYPE)
+	if (brood_listener_inherit(&listener, 0, NULL) != -EPROTOTYPE ||
+	    brood_listener_inherit(&listener, 1, NULL) != -EPROTOTYPE)
 		return 4;
 	return 0;
 }

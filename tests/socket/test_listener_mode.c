@@ -76,14 +76,14 @@ static int
 listen_with_mode(void *arg)
 {
 	const struct modes *modes = arg;
-	struct brood_listen_options options = { .has_mode = true,
+	struct brood_listener_options options = { .has_mode = true,
 	    .mode = modes->mode };
 	struct brood_listener *listener;
 	int r;
 
 	watch("s");
 	(void)umask(modes->umask);
-	r = brood_listen(&listener, watched.path, &options, NULL);
+	r = brood_listener_new(&listener, watched.path, &options, NULL);
 	if (r < 0)
 		return 1;
 	if (!S_ISSOCK(watched.at_bind.st_mode) ||
@@ -118,7 +118,7 @@ listen_by_default(void *arg)
 	(void)arg;
 	watch("s");
 	(void)umask(0);
-	if (brood_listen(&listener, watched.path, NULL, NULL) < 0)
+	if (brood_listener_new(&listener, watched.path, NULL, NULL) < 0)
 		return 1;
 	if ((watched.at_bind.st_mode & 0777) != 0600 ||
 	    tmpdir_mode("s") != 0600 || tmpdir_mode("s.lock") != 0600)
@@ -147,30 +147,30 @@ Test(listener_mode, peer_is_never_open_to_others)
 
 Test(listener_mode, mode_that_is_none_is_einval)
 {
-	struct brood_listen_options options = { .has_mode = true,
+	struct brood_listener_options options = { .has_mode = true,
 	    .mode = 04600 };
 	struct brood_listener *listener = NULL;
 
-	cr_assert_eq(brood_listen(&listener, tmpdir_path("s"), &options, NULL),
-	    -EINVAL);
-	options = (struct brood_listen_options){ .backlog = -1 };
-	cr_assert_eq(brood_listen(&listener, tmpdir_path("s"), &options, NULL),
-	    -EINVAL);
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("s"), &options,
+	    NULL), -EINVAL);
+	options = (struct brood_listener_options){ .backlog = -1 };
+	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("s"), &options,
+	    NULL), -EINVAL);
 	cr_assert_null(listener);
 }
 
 /* Root can give the file to another user. Others can only keep it, or fail. */
 Test(listener_mode, owner_and_group_are_set_before_anyone_can_connect)
 {
-	struct brood_listen_options options = { .has_owner = true,
+	struct brood_listener_options options = { .has_owner = true,
 	    .has_group = true, .has_mode = true, .mode = 0660,
 	    .uid = geteuid() == 0 ? 12345 : geteuid(),
 	    .gid = geteuid() == 0 ? 23456 : getegid() };
 	struct brood_listener *listener = NULL;
 
 	watch("s");
-	cr_assert_eq(brood_listen(&listener, watched.path, &options, NULL),
-	    0);
+	cr_assert_eq(brood_listener_new(&listener, watched.path, &options,
+	    NULL), 0);
 	cr_assert_eq(watched.at_listen.st_uid, options.uid);
 	cr_assert_eq(watched.at_listen.st_gid, options.gid);
 	cr_assert_eq(watched.at_listen.st_mode & 07777, 0660);
@@ -181,14 +181,14 @@ Test(listener_mode, owner_and_group_are_set_before_anyone_can_connect)
 static int
 give_away(void *arg)
 {
-	struct brood_listen_options options = { .has_owner = true, .uid = 1 };
+	struct brood_listener_options options = { .has_owner = true, .uid = 1 };
 	struct brood_listener *listener;
 	char text[BROOD_SOCKET_TEXT] = "";
 
 	(void)arg;
 	if (!tmpdir_become_nobody())
 		return 1;
-	if (brood_listen(&listener, tmpdir_path("s"), &options, text) !=
+	if (brood_listener_new(&listener, tmpdir_path("s"), &options, text) !=
 	    -EPERM)
 		return 2;
 	if (strstr(text, tmpdir_path("s")) == NULL ||
@@ -209,7 +209,7 @@ Test(listener_mode, listen_that_fails_leaves_nothing)
 
 	watch("s");
 	watched.listen_error = ENOBUFS;
-	cr_assert_eq(brood_listen(&listener, watched.path, NULL, text),
+	cr_assert_eq(brood_listener_new(&listener, watched.path, NULL, text),
 	    -ENOBUFS);
 	watched.listen_error = 0;
 	cr_assert_not_null(strstr(text, watched.path));

@@ -91,7 +91,7 @@ method_ignore_term(void)
 static int
 method_echo(struct brood_request *request)
 {
-	return brood_reply(request, 0, brood_request_data(request),
+	return brood_request_reply(request, 0, brood_request_data(request),
 	    brood_request_len(request));
 }
 
@@ -113,7 +113,7 @@ method_await_cancel(struct brood_request *request, struct counters *counters)
 	method_enter(request, counters);
 	while (!brood_request_is_canceled(request))
 		(void)poll(NULL, 0, 2);
-	return brood_fail(request, ECANCELED, NULL);
+	return brood_request_fail(request, ECANCELED, NULL);
 }
 
 static int
@@ -132,11 +132,11 @@ method_answer_twice(struct brood_request *request, struct counters *counters)
 {
 	int r;
 
-	r = brood_reply(request, 0, "first", 5);
+	r = brood_request_reply(request, 0, "first", 5);
 	atomic_store(&counters->results[0], r);
-	r = brood_reply(request, 0, "second", 6);
+	r = brood_request_reply(request, 0, "second", 6);
 	atomic_store(&counters->results[1], r);
-	r = brood_fail(request, EIO, "third");
+	r = brood_request_fail(request, EIO, "third");
 	atomic_store(&counters->results[2], r);
 	return 0;
 }
@@ -146,15 +146,15 @@ method_stream(struct brood_request *request)
 {
 	int r;
 
-	r = brood_progress(request, "0", 1);
+	r = brood_request_progress(request, "0", 1);
 	if (r == 0)
-		r = brood_reply_more(request, "a", 1);
+		r = brood_request_reply_more(request, "a", 1);
 	if (r == 0)
-		r = brood_progress(request, "1", 1);
+		r = brood_request_progress(request, "1", 1);
 	if (r == 0)
-		r = brood_reply_more(request, "b", 1);
+		r = brood_request_reply_more(request, "b", 1);
 	if (r == 0)
-		r = brood_reply(request, 7, "c", 1);
+		r = brood_request_reply(request, 7, "c", 1);
 	return r;
 }
 
@@ -172,9 +172,9 @@ method_parts(struct brood_request *request)
 		return -ENOMEM;
 	memset(part, 'p', size);
 	for (unsigned long i = 0; i < n && r == 0; i++)
-		r = brood_reply_more(request, part, size);
+		r = brood_request_reply_more(request, part, size);
 	free(part);
-	return r < 0 ? r : brood_reply(request, 0, NULL, 0);
+	return r < 0 ? r : brood_request_reply(request, 0, NULL, 0);
 }
 
 static int
@@ -188,10 +188,10 @@ method_big_reply(struct brood_request *request)
 	data = calloc(1, size);
 	if (data == NULL)
 		return -ENOMEM;
-	r = brood_reply(request, 0, data, size);
+	r = brood_request_reply(request, 0, data, size);
 	free(data);
 	if (r == -EMSGSIZE)
-		return brood_fail(request, 0, "the reply was too big");
+		return brood_request_fail(request, 0, "the reply was too big");
 	return r;
 }
 
@@ -222,7 +222,7 @@ method_read_fds(struct brood_request *request)
 		len = method_append(fd, buf, len, sizeof(buf));
 		(void)brood__fd_close(fd);
 	}
-	return brood_reply(request, 0, buf, len);
+	return brood_request_reply(request, 0, buf, len);
 }
 
 static int
@@ -238,7 +238,7 @@ method_give_fds(struct brood_request *request)
 		return -EIO;
 	(void)brood__fd_close(pipe_fds[1]);
 	fds[0] = fds[1] = fds[2] = pipe_fds[0];
-	r = brood_reply_with_fds(request, 0, "here", 4, fds, 3);
+	r = brood_request_reply_with_fds(request, 0, "here", 4, fds, 3);
 	(void)brood__fd_close(pipe_fds[0]);
 	return r;
 }
@@ -251,7 +251,7 @@ method_read_kept(struct brood_request *request)
 
 	n = read(atoi(method_text(request, buf, sizeof(buf))), buf,
 	    sizeof(buf));
-	return n < 0 ? -errno : brood_reply(request, 0, buf, (size_t)n);
+	return n < 0 ? -errno : brood_request_reply(request, 0, buf, (size_t)n);
 }
 
 static int
@@ -261,7 +261,7 @@ method_time_left(struct brood_request *request)
 	int n;
 
 	n = snprintf(buf, sizeof(buf), "%d", brood_request_time_left(request));
-	return brood_reply(request, 0, buf, (size_t)n);
+	return brood_request_reply(request, 0, buf, (size_t)n);
 }
 
 static int
@@ -271,8 +271,8 @@ method_getenv(struct brood_request *request)
 	const char *value = getenv(method_text(request, buf, sizeof(buf)));
 
 	if (value == NULL)
-		return brood_fail(request, ENOENT, "no such variable");
-	return brood_reply(request, 0, value, strlen(value));
+		return brood_request_fail(request, ENOENT, "no such variable");
+	return brood_request_reply(request, 0, value, strlen(value));
 }
 
 static int
@@ -282,7 +282,7 @@ method_getcwd(struct brood_request *request)
 
 	if (getcwd(buf, sizeof(buf)) == NULL)
 		return -errno;
-	return brood_reply(request, 0, buf, strlen(buf));
+	return brood_request_reply(request, 0, buf, strlen(buf));
 }
 
 /* The methods that do not return, or return without an answer. */
@@ -321,7 +321,7 @@ methods_misbehave(struct brood_request *request, struct counters *counters)
 	case METHOD_RETURN_ENOENT:
 		return -ENOENT;
 	default:
-		return brood_fail(request, ENOSYS, "no such method");
+		return brood_request_fail(request, ENOSYS, "no such method");
 	}
 }
 
@@ -350,10 +350,10 @@ methods_handle(struct brood_request *request, void *arg)
 		r = method_print(request);
 		return r < 0 ? r : method_echo(request);
 	case METHOD_FAIL_EACCES:
-		return brood_fail(request, EACCES,
+		return brood_request_fail(request, EACCES,
 		    method_text(request, text, sizeof(text)));
 	case METHOD_FAIL:
-		return brood_fail(request, 0,
+		return brood_request_fail(request, 0,
 		    method_text(request, text, sizeof(text)));
 	case METHOD_ANSWER_TWICE:
 		return method_answer_twice(request, counters);

@@ -30,8 +30,8 @@ enum method {
 	METHOD_PRINT_ABORT,	/* print the payload to stderr, SIGABRT */
 	METHOD_SILENT,		/* return 0 without an answer */
 	METHOD_RETURN_ENOENT,	/* return -ENOENT without an answer */
-	METHOD_FAIL_EACCES,	/* brood_fail(): EACCES, payload as text */
-	METHOD_FAIL,		/* brood_fail(): no errno, payload as text */
+	METHOD_FAIL_EACCES,	/* fails with EACCES, payload as text */
+	METHOD_FAIL,		/* fails without an errno, payload as text */
 	METHOD_ANSWER_TWICE,	/* reply, reply, fail; all return values go
 				   to counters->results */
 	METHOD_STREAM,		/* progress "0", part "a", progress "1",

@@ -26,7 +26,8 @@ upcase(struct brood_request *request, void *arg)
 		memcpy(text, brood_request_data(request), len);
 	for (size_t i = 0; i < len; i++)
 		text[i] = (char)toupper((unsigned char)text[i]);
-	r = brood_reply(request, brood_request_code(request), text, len);
+	r = brood_request_reply(request, brood_request_code(request), text,
+	    len);
 	free(text);
 	return r;
 }

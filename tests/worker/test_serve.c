@@ -29,7 +29,7 @@ static int
 echo(struct brood_request *request, void *arg)
 {
 	(void)arg;
-	return brood_reply(request, brood_request_code(request),
+	return brood_request_reply(request, brood_request_code(request),
 	    brood_request_data(request), brood_request_len(request));
 }
 
@@ -37,7 +37,7 @@ echo(struct brood_request *request, void *arg)
 static int
 echo_at_the_gate(struct brood_request *request, void *arg)
 {
-	int r = brood_progress(request, NULL, 0);
+	int r = brood_request_progress(request, NULL, 0);
 
 	if (r < 0 || host_wait_at_gate() == 0)
 		return r < 0 ? r : -EPIPE;
@@ -302,7 +302,7 @@ tell_environment(struct brood_request *request, void *arg)
 	const char *value = getenv("BROOD_FD");
 
 	(void)arg;
-	return brood_reply(request, value != NULL, NULL, 0);
+	return brood_request_reply(request, value != NULL, NULL, 0);
 }
 
 Test(serve, handler_does_not_find_brood_fd)

@@ -55,7 +55,7 @@ look_for_cancel(struct brood_request *request, void *arg)
 
 	(void)arg;
 	for (;;) {
-		if (brood_progress(request,
+		if (brood_request_progress(request,
 		    brood_request_is_canceled(request) ? "y" : "n", 1) != 0)
 			return -EPIPE;
 		byte = host_wait_at_gate();
@@ -64,7 +64,7 @@ look_for_cancel(struct brood_request *request, void *arg)
 		if (byte == 'f')
 			host_seen()->value[0] = ask_in_a_copy(request);
 	}
-	return brood_fail(request, ECANCELED, NULL);
+	return brood_request_fail(request, ECANCELED, NULL);
 }
 
 static void

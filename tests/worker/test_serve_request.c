@@ -66,7 +66,7 @@ describe(struct brood_request *request, void *arg)
 	seen->value[3] = brood_request_time_left(request);
 	seen->value[4] = brood_request_is_canceled(request);
 	seen->value[5] = brood_request_take_fd(request, 0);
-	return brood_reply(request, 0x80000001, NULL, 0);
+	return brood_request_reply(request, 0x80000001, NULL, 0);
 }
 
 Test(serve_request, handler_finds_what_was_sent)
@@ -95,11 +95,11 @@ answer_often(struct brood_request *request, void *arg)
 	struct host_seen *seen = host_seen();
 
 	(void)arg;
-	seen->value[0] = brood_reply(request, 0, "once", 4);
-	seen->value[1] = brood_reply(request, 0, "twice", 5);
-	seen->value[2] = brood_reply_with_fds(request, 0, "thrice", 6,
+	seen->value[0] = brood_request_reply(request, 0, "once", 4);
+	seen->value[1] = brood_request_reply(request, 0, "twice", 5);
+	seen->value[2] = brood_request_reply_with_fds(request, 0, "thrice", 6,
 	    NULL, 0);
-	seen->value[3] = brood_fail(request, EIO, "no");
+	seen->value[3] = brood_request_fail(request, EIO, "no");
 	return -EIO;
 }
 
@@ -125,12 +125,13 @@ answer_from_a_copy(struct brood_request *request, void *arg)
 
 	(void)arg;
 	if (pid == 0)
-		_exit(brood_reply(request, 0, "copy", 4) == -ECHILD &&
-		    brood_progress(request, "copy", 4) == -ECHILD &&
-		    brood_fail(request, EIO, "copy") == -ECHILD ? 0 : 1);
+		_exit(brood_request_reply(request, 0, "copy", 4) == -ECHILD &&
+		    brood_request_progress(request, "copy", 4) == -ECHILD &&
+		    brood_request_fail(request, EIO, "copy") == -ECHILD ?
+		    0 : 1);
 	if (pid < 0 || waitpid(pid, &status, 0) != pid || status != 0)
 		return -EIO;
-	return brood_reply(request, 0, "own", 3);
+	return brood_request_reply(request, 0, "own", 3);
 }
 
 Test(serve_request, answers_of_a_forked_copy_are_refused)
@@ -146,8 +147,9 @@ static int
 fail_then_answer(struct brood_request *request, void *arg)
 {
 	(void)arg;
-	host_seen()->value[0] = brood_fail(request, ENOENT, "cannot open it");
-	host_seen()->value[1] = brood_reply(request, 0, "fine", 4);
+	host_seen()->value[0] = brood_request_fail(request, ENOENT,
+	    "cannot open it");
+	host_seen()->value[1] = brood_request_reply(request, 0, "fine", 4);
 	return 0;
 }
 
@@ -175,7 +177,7 @@ fail_partly(struct brood_request *request, void *arg)
 	const char *how = brood_request_data(request);
 
 	(void)arg;
-	return brood_fail(request, *how == 't' ? 0 : ENOSPC,
+	return brood_request_fail(request, *how == 't' ? 0 : ENOSPC,
 	    *how == 'e' ? NULL : "only text");
 }
 
@@ -223,10 +225,10 @@ answer_too_long(struct brood_request *request, void *arg)
 	static const char bytes[1001];
 
 	(void)arg;
-	host_seen()->value[0] = brood_reply(request, 0, bytes, 1001);
+	host_seen()->value[0] = brood_request_reply(request, 0, bytes, 1001);
 	if (brood_request_len(request) == 0)
-		return brood_fail(request, EMSGSIZE, "too much");
-	return brood_reply(request, 0, bytes, 1000);
+		return brood_request_fail(request, EMSGSIZE, "too much");
+	return brood_request_reply(request, 0, bytes, 1000);
 }
 
 Test(serve_request, answer_over_the_hosts_limit_leaves_the_request_open)
@@ -248,13 +250,13 @@ static int
 answer_in_parts(struct brood_request *request, void *arg)
 {
 	(void)arg;
-	if (brood_progress(request, "10%", 3) != 0 ||
-	    brood_reply_more(request, "one ", 4) != 0 ||
-	    brood_progress(request, "50%", 3) != 0 ||
-	    brood_reply_more(request, "", 0) != 0 ||
-	    brood_reply_more(request, "two ", 4) != 0)
+	if (brood_request_progress(request, "10%", 3) != 0 ||
+	    brood_request_reply_more(request, "one ", 4) != 0 ||
+	    brood_request_progress(request, "50%", 3) != 0 ||
+	    brood_request_reply_more(request, "", 0) != 0 ||
+	    brood_request_reply_more(request, "two ", 4) != 0)
 		return -EIO;
-	return brood_reply(request, 3, "three", 5);
+	return brood_request_reply(request, 3, "three", 5);
 }
 
 Test(serve_request, parts_and_progress_come_in_order_before_the_answer)
@@ -293,7 +295,7 @@ watch_the_clock(struct brood_request *request, void *arg)
 	seen->value[0] = brood_request_time_left(request);
 	poll(NULL, 0, 30);
 	seen->value[1] = brood_request_time_left(request);
-	return brood_reply(request, 0, NULL, 0);
+	return brood_request_reply(request, 0, NULL, 0);
 }
 
 static void
@@ -342,7 +344,7 @@ static int
 count_fds(struct brood_request *request, void *arg)
 {
 	(void)arg;
-	return brood_reply(request, (uint32_t)n_open_fds(), NULL, 0);
+	return brood_request_reply(request, (uint32_t)n_open_fds(), NULL, 0);
 }
 
 Test(serve_request, untaken_descriptors_are_closed_after_each_request)
@@ -378,7 +380,7 @@ take_and_return(struct brood_request *request, void *arg)
 	seen->value[1] = brood_request_take_fd(request, 1);
 	seen->value[2] = brood_request_take_fd(request, 2);
 	seen->value[3] = fcntl(fds[1], F_GETFD);
-	return brood_reply_with_fds(request, 0, "both", 4, fds, 2);
+	return brood_request_reply_with_fds(request, 0, "both", 4, fds, 2);
 }
 
 Test(serve_request, descriptors_are_taken_once_and_go_back_in_an_answer)
@@ -408,9 +410,10 @@ static int
 answer_too_late(struct brood_request *request, void *arg)
 {
 	(void)arg;
-	if (brood_progress(request, NULL, 0) != 0 || host_wait_at_gate() != 0)
+	if (brood_request_progress(request, NULL, 0) != 0 ||
+	    host_wait_at_gate() != 0)
 		return -EIO;
-	host_seen()->value[0] = brood_reply(request, 0, "late", 4);
+	host_seen()->value[0] = brood_request_reply(request, 0, "late", 4);
 	return 0;
 }
 

@@ -208,7 +208,8 @@ lines_reply(struct brood_request *request, struct lines_report *report)
 	r = filter_append(filter, report, sizeof(*report));
 	if (r < 0)
 		return r;
-	r = brood_reply(request, 0, filter->out.bytes + filter->out.start,
+	r = brood_request_reply(request, 0,
+	    filter->out.bytes + filter->out.start,
 	    brood__buffer_len(&filter->out));
 	filter_forget(filter);
 	return r;

@@ -59,7 +59,7 @@ remote_open(struct remote *remote, const char *path, int timeout_ms)
 	int r;
 
 	*remote = (struct remote) { .path = path };
-	r = brood_connect_channel(path, timeout_ms, &options,
+	r = brood_channel_connect(path, timeout_ms, &options,
 	    &remote->channel, text);
 	if (r < 0)
 		command_die(r == -ETIMEDOUT ? COMMAND_TIMEOUT :

@@ -132,7 +132,7 @@ loop_accept(struct server *server)
 	/* A first request may be to stop: then the listener is gone. */
 	for (int i = 0; i < LOOP_ACCEPTS && server->listener != NULL &&
 	    server->n_connections < server->max_connections; i++) {
-		r = brood_accept_channel(server->listener, 0, &options,
+		r = brood_listener_accept_channel(server->listener, 0, &options,
 		    &channel, &who);
 		if (r < 0)
 			server->accept_ms = brood__now_ms() + LOOP_ACCEPT_MS;

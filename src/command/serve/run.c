@@ -32,7 +32,7 @@ enum { RUN_MIN_QUEUE = 64 };
 
 struct run {
 	const char *path;		/* NULL: not named, or inherited */
-	struct brood_listen_options listen;
+	struct brood_listener_options listen;
 	struct brood_pool_options pool_options;
 	struct brood_listener *listener;
 	struct brood_pool *pool;
@@ -136,13 +136,14 @@ run_listen(struct run *run)
 	int r = -ENOENT;
 
 	if (run->path == NULL)
-		r = brood_listen_inherit(&run->listener, 0, NULL);
+		r = brood_listener_inherit(&run->listener, 0, NULL);
 	if (r < 0 && r != -ENOENT)
 		command_die(COMMAND_UNUSABLE, -r, "LISTEN_FDS");
 	if (r == -ENOENT) {
 		if (run->path == NULL)
 			run->path = "./brood.sock";
-		r = brood_listen(&run->listener, run->path, &run->listen, text);
+		r = brood_listener_new(&run->listener, run->path, &run->listen,
+		    text);
 		if (r < 0)
 			command_die(COMMAND_UNUSABLE, 0, "%s", text);
 	}

@@ -9,10 +9,12 @@ set -eu
 : "${srcdir:?must name the directory of the sources}"
 : "${libdir:?must name the directory of the libraries}"
 : "${bindir:?must name the directory of the commands}"
+: "${includedir:?must name the directory of the headers}"
 : "${PYTHON?must name Python 3, or be empty if there is none}"
 unset LD_LIBRARY_PATH MAKEFLAGS MFLAGS MAKELEVEL
 root=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX")
 server=
+build=$(pwd)
 trap 'test -z "$server" || kill "$server"; rm -rf "$root"' EXIT
 
 $MAKE install DESTDIR="$root" >"$root"/install.log 2>&1 ||
@@ -48,7 +50,20 @@ seq 1 200000 >numbers
 "$brood" map --lines -n 2 -- cat <numbers >got
 cmp got numbers
 "$brood" conformance --help | grep -q PROGRAM
-test -n "$PYTHON" || exit 0
+uninstalled()
+{
+	$MAKE -C "$build" uninstall DESTDIR="$root" >"$root"/uninstall.log 2>&1
+	test ! -e "$root$includedir"/brood
+	left=$(find "$root$libdir" "$root$bindir" "$root$includedir" \
+	    ! -type d)
+	test -z "$left" || { echo "left behind: $left"; exit 1; }
+}
+
+if test -z "$PYTHON"
+then
+	uninstalled
+	exit 0
+fi
 
 mkfifo log
 "$brood" run -n 2 -l socket -- "$PYTHON" -S "$worker" 2>log &
@@ -66,3 +81,4 @@ test "$("$brood" call socket again)" = again
 wait "$server"
 server=
 test ! -e socket
+uninstalled

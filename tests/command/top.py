@@ -38,11 +38,16 @@ def resize(fd, rows, columns):
 
 class Top:
     def __init__(self, path):
-        self.pid, self.fd = pty.fork()
+        try:
+            self.pid, self.fd = pty.fork()
+        except OSError as error:
+            print("no terminal can be made here: %s" % error)
+            sys.exit(77)
         if self.pid == 0:
             os.environ["TERM"] = "xterm"
             resize(0, 24, 120)
-            os.execv(os.environ["BROOD"], ["brood", "top", "--delay", "0.05", path])
+            os.execv(os.environ["BROOD"],
+                     ["brood", "top", "--delay", "0.05", path])
         self.seen = b""
 
     def expect(self, *wanted):

@@ -8,9 +8,11 @@
 
 #include <brood/version.h>
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* brood --help lists them in this order. */
 static const struct command *const commands[] = {
@@ -63,9 +65,24 @@ main_run(const struct command *command, int argc, char **argv)
 	return status;
 }
 
+/*
+ * The number of a standard descriptor that is closed would be given to the next
+ * file or socket, and what is printed would go there.  What takes its place is
+ * open in the wrong direction, so that its use is an error.
+ */
+static void
+main_fill_stdio(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			(void)open("/dev/null", fd == STDIN_FILENO ?
+			    O_WRONLY : O_RDONLY);
+}
+
 int
 main(int argc, char **argv)
 {
+	main_fill_stdio();
 	if (argc < 2)
 		command_die(COMMAND_USAGE, 0,
 		    "a command is missing: see brood --help");

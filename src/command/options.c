@@ -95,7 +95,8 @@ option_set_number(const struct option_spec *option, const char *value,
 
 	number = strtonum(value, option->min, option->max, &error);
 	if (error != NULL) {
-		(void)snprintf(text, OPTION_TEXT, "%s (%u to %u)", error,
+		(void)snprintf(text, OPTION_TEXT, "%s (%u to %u)",
+		    strcmp(error, "invalid") == 0 ? "not a number" : error,
 		    option->min, option->max);
 		return text;
 	}

@@ -77,6 +77,8 @@ def test_every_command_reports_wrong_options_in_the_same_words():
             (("ping", "--count"), b"--count: its argument is missing"),
             (("call", "--fd"), b"--fd: its argument is missing"),
             (("ping", "-c", "0"), b"--count 0: too small (1 to 2147483647)"),
+            (("ping", "-c", "abc"),
+             b"--count abc: not a number (1 to 2147483647)"),
             (("top", "-d", "0", "s"), b"--delay 0: at least 0.01 seconds"),
             (("run", "--timeout", "0"), b"--timeout 0: at least 0.001"),
             (("call", "-t", "x"), b"--timeout x: not a number of seconds"),
@@ -98,6 +100,19 @@ def test_wrong_use_is_told():
         check(result.stderr.startswith(b"brood: "), result)
     result = brood("call", "s", "-", input=bytes((16 << 20) + 1))
     check(result.returncode == 1 and b"16777216" in result.stderr, result)
+
+
+def test_closed_output_is_an_error():
+    with Run("-n", "1") as run:
+        for arguments in (("call", run.path, "x"), ("ping", "-c", "1"),
+                          ("--version",)):
+            result = subprocess.run([BROOD, *arguments], timeout=PATIENCE,
+                                    stderr=subprocess.PIPE,
+                                    preexec_fn=lambda: os.close(1))
+            check(result.returncode == 3, arguments, result)
+            check(b"standard output: Bad file" in result.stderr, result)
+        check(brood("call", run.path, "x").stdout == b"x")
+        run.stop()
 
 
 main(globals())

@@ -146,6 +146,16 @@ for arguments in '-n 0 cat' '-n x cat' '--nosuch cat' '--timeout 0 cat' \
 	grep -q '^brood: ' errors || fail "'$arguments': says nothing"
 done
 "$BROOD" map --help | grep -q -e --joblog || fail "--help: no --joblog"
+# What prints by itself is no filter, also when the numbers of lines fit.
+for run in 1 2 3 4 5 6 7 8; do
+	seq 3 | timeout 20 "$BROOD" map --lines -- echo hi >got 2>errors
+	status=$?
+	test "$status" -eq 1 || fail "echo: run $run: exit status $status"
+	test ! -s got || fail "echo: run $run: prints $(cat got)"
+	grep -q 'line 3: .*without reading its input' errors ||
+	    fail "echo: run $run: says $(cat errors)"
+done
+
 echo x | timeout 20 "$BROOD" map --lines -- ./nosuch 2>errors
 status=$?
 test "$status" -eq 3 || fail "no program: exit status $status"

@@ -19,6 +19,7 @@
 #include "command/map/filter.h"
 #include "command/subprocess.h"
 
+#include <sys/ioctl.h>
 #include <sys/wait.h>
 
 #include <poll.h>
@@ -31,6 +32,17 @@ enum {
 };
 
 /* Start and end */
+
+/* Where the kernel does not tell, the filter has read everything. */
+static void
+filter_count_unread(struct filter *filter)
+{
+	int n = 0;
+
+	filter->n_unread = 0;
+	if (ioctl(filter->kept_fd, FIONREAD, &n) == 0)
+		filter->n_unread = (size_t)n;
+}
 
 int
 filter_start(struct filter *filter, const char *const *argv)
@@ -46,9 +58,9 @@ filter_start(struct filter *filter, const char *const *argv)
 	else
 		r = subprocess_start(&filter->child, argv,
 		    (int[SUBPROCESS_N_FDS]) { in[0], out[1], -1, -1 });
-	(void)brood__fd_close(in[0]);
 	(void)brood__fd_close(out[1]);
 	filter->in_fd = in[1];
+	filter->kept_fd = in[0];
 	filter->out_fd = out[0];
 	if (r < 0)
 		filter_stop(filter);
@@ -61,6 +73,9 @@ filter_stop(struct filter *filter)
 	if (filter->child != NULL)
 		filter->status = subprocess_stop(filter->child);
 	filter->child = NULL;
+	if (filter->kept_fd >= 0)
+		filter_count_unread(filter);
+	filter->kept_fd = brood__fd_close(filter->kept_fd);
 	filter->in_fd = brood__fd_close(filter->in_fd);
 	filter->out_fd = brood__fd_close(filter->out_fd);
 }
@@ -289,6 +304,19 @@ filter_judge_time(struct filter *filter)
 	return 0;
 }
 
+/*
+ * A program that prints by itself, as echo(1) does, is no filter, whatever
+ * number of lines it prints.
+ */
+static enum filter_result
+filter_check_input(struct filter *filter, enum filter_result result)
+{
+	if (filter->kept_fd >= 0)
+		filter_count_unread(filter);
+	return result == FILTER_DONE && filter->n_written > 0 &&
+	    filter->n_unread >= filter->n_written ? FILTER_UNREAD : result;
+}
+
 enum filter_result
 filter_run(struct filter *filter, const struct filter_task *task)
 {
@@ -308,10 +336,11 @@ filter_run(struct filter *filter, const struct filter_task *task)
 		if (r < 0)
 			return filter_full(filter);
 		if (r == 0)
-			return filter_finish(filter);
+			return filter_check_input(filter,
+			    filter_finish(filter));
 		result = filter_judge_time(filter);
 		if (result != 0)
 			break;
 	}
-	return (enum filter_result)result;
+	return filter_check_input(filter, (enum filter_result)result);
 }

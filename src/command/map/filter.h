@@ -27,6 +27,8 @@ struct filter_task {
 struct filter {
 	struct brood_child *child;	/* NULL: it does not run */
 	int		 in_fd;		/* -1: its input was closed */
+	int		 kept_fd;	/* the other end of that pipe, to ask how
+					   much the filter has left unread */
 	int		 out_fd;
 	int64_t		 start_ms;
 	int		 status;	/* of wait(2), when child is NULL */
@@ -36,7 +38,9 @@ struct filter {
 	struct brood__buffer out;	/* what the filter printed */
 	size_t		 lines_len;	/* bytes of whole lines in out ... */
 	size_t		 n_lines;	/* ... and the number of those lines */
-	size_t		 n_written;	/* bytes of the task */
+	size_t		 n_written;	/* bytes of the task ... */
+	size_t		 n_unread;	/* ... and of those that it left, at the
+					   end of the task */
 	int64_t		 active_ms;	/* when it last read or printed */
 	int64_t		 line_ms;	/* when its last line was whole */
 	bool		 was_silent;	/* so its input was closed */
@@ -48,6 +52,7 @@ enum filter_result {
 	FILTER_FEWER,		/* it ended well before that: nobody can tell
 				   for which lines it printed nothing */
 	FILTER_MORE,		/* it printed more lines than it was given */
+	FILTER_UNREAD,		/* it printed enough, but has read nothing */
 	FILTER_TIMEOUT,		/* no line came in time */
 	FILTER_TOO_LONG,	/* one line is longer than max_out */
 	FILTER_PART,		/* some lines fill max_out: nothing is wrong,

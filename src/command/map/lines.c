@@ -202,7 +202,8 @@ lines_reply(struct brood_request *request, struct lines_report *report)
 
 	report->n_printed = (uint32_t)filter->n_lines;
 	report->status = filter->status;
-	if (report->result == FILTER_FEWER || report->result == FILTER_MORE)
+	if (report->result == FILTER_FEWER || report->result == FILTER_MORE ||
+	    report->result == FILTER_UNREAD)
 		filter_forget(filter);
 	report->n_done = (uint32_t)filter->n_lines;
 	r = filter_append(filter, report, sizeof(*report));

@@ -92,6 +92,10 @@ verdict_of_report(struct verdict *verdict, const struct lines_report *report,
 		verdict_say(verdict, "printed %u lines for %zu",
 		    report->n_printed, n_lines);
 		break;
+	case FILTER_UNREAD:
+		verdict_say(verdict, "printed %u lines without reading its "
+		    "input", report->n_printed);
+		break;
 	case FILTER_TIMEOUT:
 		verdict->fate = BROOD_EXPIRED;
 		verdict_say(verdict, "no line came in time");

@@ -24,7 +24,7 @@
 /* The token of the timer.  The tokens of owners are much smaller. */
 #define TOKEN_ALARM	UINT64_MAX
 
-/* One wait gives no more than this, whatever its owner has room for. */
+/* The most events of one wait, however many the caller has room for. */
 #define N_EVENTS	64
 
 struct brood__ready {

@@ -172,7 +172,7 @@ decode_hello(struct decode *d, uint32_t length)
 	return 0;
 }
 
-/* One frame: 0 if more may follow, -1 at the end, else an exit status. */
+/* Print a frame: 0 if more may follow, -1 at the end, else an exit status. */
 static int
 decode_frame(struct decode *d)
 {

@@ -154,10 +154,6 @@ brood__exchange_assign(struct brood_pool *pool, int64_t now_ms)
 
 /* Completing */
 
-/*
- * Complete a request that a worker has.  It stays with the worker, so that the
- * answer is known when it comes, and is dropped.
- */
 void
 brood__exchange_complete(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending, enum brood_fate fate, const char *text)
@@ -362,22 +358,13 @@ exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
 	return r < 0 ? r : 0;
 }
 
-/* Of one that has ended, no more is read than it had sent when it ended. */
-bool
-brood__exchange_is_finished(const struct brood__worker *worker)
-{
-	return worker->fault == BROOD__FAULT_BROKEN ||
-	    (worker->state == BROOD__WORKER_ENDED &&
-	    brood__worker_is_read(worker));
-}
-
 void
 brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
 {
 	int r = 0, n_reads = 0;
 
 	while (n_reads++ < EXCHANGE_READS &&
-	    !brood__exchange_is_finished(worker) &&
+	    !brood__worker_is_finished(worker) &&
 	    brood__exchange_may_read(pool, worker)) {
 		r = brood__channel_fill(worker->channel);
 		if (r <= 0)

@@ -24,12 +24,6 @@ void	brood__exchange_complete(struct brood_pool *pool,
 	    struct brood__worker *worker, struct brood__pending *pending,
 	    enum brood_fate fate, const char *text);
 
-/*
- * Has all been read of this worker that ever will be?  Of one that has ended,
- * no more is read than it had sent when it ended.
- */
-bool	brood__exchange_is_finished(const struct brood__worker *worker);
-
 /* May its answers be read, or have too many parts to be taken first? */
 bool	brood__exchange_may_read(const struct brood_pool *pool,
 	    const struct brood__worker *worker);

@@ -52,7 +52,7 @@ settle_cancel_sent(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending, const char *text)
 {
 	brood__exchange_complete(pool, worker, pending, BROOD_CANCELED, text);
-	/* This fails only for want of memory: then it works for nothing. */
+	/* Without memory for CANCEL the worker works on, for nothing. */
 	(void)brood__worker_cancel(worker, pending);
 	brood__lists_touch(&pool->lists, worker);
 }
@@ -216,7 +216,7 @@ settle_worker(struct brood_pool *pool, struct brood__worker *worker)
 	bool is_lost = brood__control_is_lost(pool->control);
 
 	brood__exchange_read(pool, worker);
-	if (!brood__exchange_is_finished(worker)) {
+	if (!brood__worker_is_finished(worker)) {
 		/* Else brood_pool_take() wakes the pool when it may go on. */
 		if (brood__exchange_may_read(pool, worker))
 			brood__pool_wake(pool, 0);
@@ -226,7 +226,7 @@ settle_worker(struct brood_pool *pool, struct brood__worker *worker)
 	    brood__channel_sent(worker->channel) :
 	    brood__worker_consumed(worker));
 	if (is_lost) {
-		/* It may be sending what nobody will read. */
+		/* Or the worker waits for ever to send what nobody reads. */
 		(void)shutdown(brood_channel_fd(worker->channel), SHUT_RDWR);
 		brood__lists_set_lost(&pool->lists, worker);
 	} else {

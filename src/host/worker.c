@@ -222,10 +222,11 @@ brood__worker_set_last_byte(struct brood__worker *worker)
 }
 
 bool
-brood__worker_is_read(const struct brood__worker *worker)
+brood__worker_is_finished(const struct brood__worker *worker)
 {
 	return worker->fault == BROOD__FAULT_BROKEN ||
-	    brood__channel_received(worker->channel) >= worker->last_byte;
+	    (worker->state == BROOD__WORKER_ENDED &&
+	    brood__channel_received(worker->channel) >= worker->last_byte);
 }
 
 uint64_t

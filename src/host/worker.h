@@ -166,8 +166,11 @@ void	brood__worker_remove(struct brood__worker *worker,
  */
 void	brood__worker_set_last_byte(struct brood__worker *worker);
 
-/* ENDED: has everything been read up to last_byte? */
-bool	brood__worker_is_read(const struct brood__worker *worker);
+/*
+ * Has all been read that ever will be?  Of a worker that has ended, no more is
+ * read than it had sent when it ended; of one that broke the protocol, nothing.
+ */
+bool	brood__worker_is_finished(const struct brood__worker *worker);
 
 /*
  * After its death: how far it has read the stream of requests, as a position to

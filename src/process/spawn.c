@@ -53,7 +53,7 @@ spawn_fail(const struct spawn_plan *plan, const char *step, int error,
 
 	(void)strlcpy(report.step, step, sizeof(report.step));
 	(void)strlcpy(report.text, what, sizeof(report.text));
-	/* It is less than PIPE_BUF, so the pipe takes all of it at once. */
+	/* A pipe takes less than PIPE_BUF all at once, as the report is. */
 	do {
 		n = write(plan->report_fd, &report, sizeof(report));
 	} while (n < 0 && errno == EINTR);

@@ -32,7 +32,7 @@ enum brood__slot_progress {
 	BROOD__PROGRESS_OFFERED,	/* READY was sent to the host */
 };
 
-/* Whose fault is it if the process ends now? */
+/* Who is to blame if the process ends now. */
 enum brood__slot_blame {
 	BROOD__BLAME_OWN_END,	/* the slot's, unless it was told to end */
 	BROOD__BLAME_FAULT,	/* the slot's, though it was told to end: the

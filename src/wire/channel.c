@@ -225,47 +225,46 @@ channel_check_msg(const struct brood_channel *ch,
 	return msg->len > ch->max_send ? -EMSGSIZE : 0;
 }
 
+/* May this message be sent, and can anything still be sent? */
+static int
+channel_check_send(const struct brood_channel *ch,
+    const struct brood_message *msg)
+{
+	int r = channel_check_msg(ch, msg);
+
+	return r < 0 ? r : ch->send_error;
+}
+
 int
 brood__channel_queue_own(struct brood_channel *ch,
     const struct brood_message *msg)
 {
-	int r;
+	int r = channel_check_send(ch, msg);
 
-	r = channel_check_msg(ch, msg);
-	if (r < 0)
-		return r;
-	if (ch->send_error < 0)
-		return ch->send_error;
-	return brood__outbox_append(&ch->out, msg);
+	return r < 0 ? r : brood__outbox_append(&ch->out, msg);
 }
 
 int
 brood__channel_queue_first(struct brood_channel *ch,
     const struct brood_message *msg, uint64_t after, uint64_t *ret_at)
 {
-	int r;
+	int r = channel_check_send(ch, msg);
 
-	r = channel_check_msg(ch, msg);
-	if (r < 0)
-		return r;
-	if (ch->send_error < 0)
-		return ch->send_error;
-	return brood__outbox_insert(&ch->out, msg, after, ret_at);
+	return r < 0 ? r : brood__outbox_insert(&ch->out, msg, after, ret_at);
 }
 
 int
 brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
 {
 	size_t pending = brood__outbox_len(&ch->out);
-	int r;
+	int r = channel_check_send(ch, msg);
 
-	r = channel_check_msg(ch, msg);
 	if (r < 0)
 		return r;
-	if (ch->send_error == 0 && pending > 0 &&
+	if (pending > 0 &&
 	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued)
 		return -EAGAIN;
-	return brood__channel_queue_own(ch, msg);
+	return brood__outbox_append(&ch->out, msg);
 }
 
 int
@@ -277,13 +276,10 @@ brood__channel_reserve(struct brood_channel *ch, size_t n, size_t len)
 int
 brood__channel_try(struct brood_channel *ch, const struct brood_message *msg)
 {
-	int r;
+	int r = channel_check_send(ch, msg);
 
-	r = channel_check_msg(ch, msg);
 	if (r < 0)
 		return r;
-	if (ch->send_error < 0)
-		return ch->send_error;
 	if (brood__outbox_len(&ch->out) > 0)
 		return -EAGAIN;
 	r = brood__outbox_try(&ch->out, msg, ch->fd);

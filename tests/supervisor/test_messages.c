@@ -530,7 +530,10 @@ empty_control(const struct fixture *fix, size_t len)
 	}
 }
 
-/* Wait until every child that began has been judged; gives how many. */
+/*
+ * Wait until every child that began has been judged; gives how many.  What is
+ * awaited is inside the supervisor, so no event tells of it: ask every 5 ms.
+ */
 static unsigned
 await_block(const struct fixture *fix)
 {

@@ -102,6 +102,17 @@ host_send(struct host *host, enum brood_kind kind, uint64_t id,
 }
 
 void
+host_send_with_fds(struct host *host, uint64_t id, const int *fds,
+    uint8_t n_fds)
+{
+	uint8_t bytes[WIRE_HEADER];
+
+	wire_encode(bytes, &(struct wire_header){ .kind = BROOD_KIND_REQUEST,
+	    .id = id, .nfds = n_fds }, NULL);
+	wire_write_fds(host->fd, bytes, sizeof(bytes), fds, n_fds);
+}
+
+void
 host_expect(struct host *host, enum brood_kind kind, uint64_t id)
 {
 	struct wire_header *header = &host->frame.header;

@@ -53,6 +53,10 @@ int	host_stop(struct host *host);
 void	host_send(struct host *host, enum brood_kind kind, uint64_t id,
 	    const char *text);
 
+/* Send a request without a payload and with descriptors attached. */
+void	host_send_with_fds(struct host *host, uint64_t id, const int *fds,
+	    uint8_t n_fds);
+
 /* Receive a frame into host->frame, and check its kind and id. */
 void	host_expect(struct host *host, enum brood_kind kind, uint64_t id);
 

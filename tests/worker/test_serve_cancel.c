@@ -19,17 +19,6 @@ BROOD_SUITE(serve_cancel);
 
 #define ACCEPT	65536
 
-/* Send a request with descriptors attached. */
-static void
-send_with_fds(struct host *host, uint64_t id, const int *fds, uint8_t n_fds)
-{
-	uint8_t bytes[WIRE_HEADER];
-
-	wire_encode(bytes, &(struct wire_header){ .kind = BROOD_KIND_REQUEST,
-	    .id = id, .nfds = n_fds }, NULL);
-	wire_write_fds(host->fd, bytes, sizeof(bytes), fds, n_fds);
-}
-
 /* Ask a forked copy of the worker whether the request is canceled: 1 or 0. */
 static int
 ask_in_a_copy(struct brood_request *request)
@@ -135,7 +124,7 @@ Test(serve_cancel, asking_takes_nothing_off_the_socket)
 	host_greet(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
-	send_with_fds(&host, 6, &file, 1);
+	host_send_with_fds(&host, 6, &file, 1);
 	host_send(&host, BROOD_KIND_CANCEL, 6, "");
 	for (int i = 0; i < 3; i++) {
 		host_open_gate(&host, 'g');
@@ -190,9 +179,9 @@ Test(serve_cancel, it_is_seen_behind_requests_with_descriptors)
 	host_greet(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
-	send_with_fds(&host, 6, files, 2);
+	host_send_with_fds(&host, 6, files, 2);
 	host_send(&host, BROOD_KIND_REQUEST, 7, "between");
-	send_with_fds(&host, 8, files, 1);
+	host_send_with_fds(&host, 8, files, 1);
 	host_send(&host, BROOD_KIND_CANCEL, 5, "");
 	host_open_gate(&host, 'g');
 	expect_canceled(&host, 5, "y");

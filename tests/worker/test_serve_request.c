@@ -25,17 +25,6 @@ BROOD_SUITE(serve_request);
 
 #define ACCEPT	65536
 
-/* Send a request with descriptors attached. */
-static void
-send_with_fds(struct host *host, uint64_t id, const int *fds, uint8_t n_fds)
-{
-	uint8_t bytes[WIRE_HEADER];
-
-	wire_encode(bytes, &(struct wire_header){ .kind = BROOD_KIND_REQUEST,
-	    .id = id, .nfds = n_fds }, NULL);
-	wire_write_fds(host->fd, bytes, sizeof(bytes), fds, n_fds);
-}
-
 /* Start a worker, send it one request, and receive an answer of this kind. */
 static void
 ask_once(struct host *host, brood_handler_fn handler, enum brood_kind kind)
@@ -355,7 +344,7 @@ Test(serve_request, untaken_descriptors_are_closed_after_each_request)
 
 	host_greet(&host, count_fds, ACCEPT);
 	for (uint64_t id = 1; id <= 1000; id++) {
-		send_with_fds(&host, id, files, 2);
+		host_send_with_fds(&host, id, files, 2);
 		host_expect(&host, BROOD_KIND_REPLY, id);
 		if (id == 1)
 			first = host.frame.header.code;
@@ -389,7 +378,7 @@ Test(serve_request, descriptors_are_taken_once_and_go_back_in_an_answer)
 	int files[] = { wire_file(), wire_file() };
 
 	host_greet(&host, take_and_return, ACCEPT);
-	send_with_fds(&host, 1, files, 2);
+	host_send_with_fds(&host, 1, files, 2);
 	host_expect(&host, BROOD_KIND_REPLY, 1);
 	cr_assert_eq(host.seen->value[0], 2);
 	cr_assert_eq(host.seen->value[1], -EBADF);

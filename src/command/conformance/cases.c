@@ -339,7 +339,7 @@ case_violation(struct target *target, const struct conformance_case *c)
 	return script_send(target, &frames) && script_expect_refusal(target);
 }
 
-/* This side's HELLO was a wrong one. */
+/* The HELLO that came from here was wrong: the worker must say so. */
 static bool
 case_wrong_hello(struct target *target, const struct conformance_case *c)
 {

@@ -101,7 +101,7 @@ target_await_end(struct target *target)
 	target->fd = brood__fd_close(target->fd);
 	if (!subprocess_await(target->child, target_deadline(target)))
 		return target_fail(target, "it does not end");
-	/* This also kills what the program has started. */
+	/* What the program has started is killed too. */
 	target_kill(target);
 	return true;
 }

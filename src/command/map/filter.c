@@ -50,7 +50,7 @@ filter_start(struct filter *filter, const char *const *argv)
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, r;
 
 	filter->start_ms = brood__now_ms();
-	/* These ends are open files of their own: the filter's ends block. */
+	/* O_NONBLOCK is per open file: the filter's ends still block. */
 	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0 ||
 	    fcntl(in[1], F_SETFL, O_NONBLOCK) < 0 ||
 	    fcntl(out[0], F_SETFL, O_NONBLOCK) < 0)

@@ -93,7 +93,7 @@ lines_learn_silence(struct lines_state *state, int64_t begin_ms)
 		state->buffering = BUFFERING_FULL;
 		return;
 	}
-	/* Its start counts, unless that was long before the request. */
+	/* The filter's start counts, unless it was long before the request. */
 	if (begin_ms - state->filter.start_ms < 1000)
 		begin_ms = state->filter.start_ms;
 	state->buffering = BUFFERING_UNKNOWN;

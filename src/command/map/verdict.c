@@ -93,8 +93,9 @@ verdict_of_report(struct verdict *verdict, const struct lines_report *report,
 		    report->n_printed, n_lines);
 		break;
 	case FILTER_UNREAD:
-		verdict_say(verdict, "printed %u lines without reading its "
-		    "input", report->n_printed);
+		verdict_say(verdict, "printed %u line%s without reading its "
+		    "input", report->n_printed,
+		    report->n_printed == 1 ? "" : "s");
 		break;
 	case FILTER_TIMEOUT:
 		verdict->fate = BROOD_EXPIRED;

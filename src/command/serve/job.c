@@ -36,7 +36,7 @@ job_new(struct job **ret_job, struct connection *connection,
 	return 0;
 }
 
-/* Its connection does not know it any more. */
+/* The connection forgets the job. */
 static void
 job_detach(struct job *job)
 {

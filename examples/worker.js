@@ -80,7 +80,7 @@ function receive() {
 }
 
 // Tell the host that this worker is ready, and check the host's HELLO.
-function greet() {
+function say_hello() {
 	const hello = Buffer.from('BROD\x01\0\0\0\0\0\0\0\0\0\0\0worker.js');
 	hello.writeUInt32LE(LIMIT, 12);
 	send(HELLO, 0n, 0, hello);
@@ -106,7 +106,7 @@ function run({ id, code, payload }) {
 
 // Answer requests until the host says GOODBYE.
 function serve() {
-	greet();
+	say_hello();
 	for (;;) {
 		const frame = receive();
 		if (frame.kind === REQUEST)

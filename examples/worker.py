@@ -72,7 +72,7 @@ def receive(sock):
     return kind, ident, code, receive_rest(sock, bytearray(), length)
 
 
-def greet(sock):
+def say_hello(sock):
     """Tell the host that this worker is ready, and check the host's HELLO."""
     hello = struct.pack("<4sHHII9s", b"BROD", 1, 0, 0, LIMIT, b"worker.py")
     send(sock, HELLO, payload=hello)
@@ -85,7 +85,7 @@ def greet(sock):
 
 def serve(sock):
     """Answer requests until the host says GOODBYE."""
-    greet(sock)
+    say_hello(sock)
     while True:
         kind, ident, code, payload = receive(sock)
         if kind == REQUEST:

@@ -106,8 +106,8 @@ int	brood_request_reply(struct brood_request *request, uint32_t status,
 
 /*
  * Answer the request, with descriptors attached.  The pool must have been made
- * with fds_from_worker: otherwise it takes the descriptors for a breach of the
- * protocol and kills the worker.
+ * with fds_from_worker: otherwise it takes the descriptors for a violation of
+ * the protocol and kills the worker.
  *
  * Borrows data and fds.  The errors are those of brood_request_reply(), and:
  *

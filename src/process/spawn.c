@@ -214,7 +214,7 @@ spawn_call(struct spawn_plan *plan)
 	/* Again, because a change of uid or gid in setup undoes the request. */
 	spawn_tie(plan);
 	plan->report_fd = brood__fd_close(plan->report_fd);
-	if (spawn->is_greeting) {
+	if (spawn->says_hello) {
 		r = brood_channel_hello(channel, spawn->name, -1);
 		if (r < 0)
 			return r == -EPIPE ? 0 : EXIT_FAILURE;

@@ -20,12 +20,12 @@
 struct brood__spawn {
 	const char *name;		/* for HELLO; NULL: none */
 
-	/* Either a function: setup, then HELLO if is_greeting, then fn. */
+	/* Either a function: setup, then HELLO if says_hello, then fn. */
 	brood_child_fn fn;
 	brood_setup_fn setup;		/* NULL: none */
 	void *setup_arg;
 	void *arg;			/* of fn */
-	bool is_greeting;
+	bool says_hello;
 
 	/* Or a program; NULL: the function. */
 	const char *const *argv;

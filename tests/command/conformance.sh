@@ -88,7 +88,7 @@ broken()
 }
 
 broken 'first frame is HELLO' 'version 2' 'b"BROD", 1, 0' 'b"BROD", 2, 0'
-broken 'first frame is HELLO' 'before HELLO' '    greet(sock)
+broken 'first frame is HELLO' 'before HELLO' '    say_hello(sock)
 ' '    raise EOFError
 '
 broken 'echoes 1 byte' 'is 1 bytes short' 'return data
@@ -126,7 +126,8 @@ broken 'ends on kind 255' 'kind 3' 'not HELLO <= kind <= LINK or ' '' \
 broken 'reserved byte' 'kind 3' 'zero or' ''
 # What never answers is found out by time.
 timeout=0.3
-broken 'first frame is HELLO' 'nothing came from it in time' '    greet(sock)
+broken 'first frame is HELLO' 'nothing came from it in time' \
+    '    say_hello(sock)
 ' '    sock.recv(1)
 '
 timeout=2

@@ -141,12 +141,12 @@ def test_client_without_a_hello_is_dropped():
 
 def test_client_that_breaks_the_protocol_is_dropped_alone():
     with Run("-n", "1") as run, Client(run.path) as client:
-        for breach in (lambda bad: bad.send(REPLY, 1),
+        for violation in (lambda bad: bad.send(REPLY, 1),
                        lambda bad: bad.socket.sendall(b"\xff" * 24),
                        lambda bad: [bad.request(1, AWAIT_CANCEL)
                                     for _ in range(2)]):
             with Client(run.path) as bad:
-                breach(bad)
+                violation(bad)
                 frame = bad.recv()
                 check((frame.kind, frame.code) == (ERROR, PROTOCOL), frame)
                 check(bad.ends())

@@ -163,7 +163,7 @@ start_with_spare(struct fixture *fix, brood_setup_fn setup,
 	struct brood__slot_spec spec = {
 		.spawn = {
 			.name = "child", .fn = child_main, .setup = setup,
-			.setup_arg = fix, .is_greeting = true,
+			.setup_arg = fix, .says_hello = true,
 			.options = &child,
 		},
 		.boot_ms = 60000,

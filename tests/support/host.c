@@ -73,7 +73,8 @@ host_start(struct host *host, brood_handler_fn handler)
 }
 
 void
-host_greet(struct host *host, brood_handler_fn handler, uint32_t max_payload)
+host_handshake(struct host *host, brood_handler_fn handler,
+    uint32_t max_payload)
 {
 	host_start(host, handler);
 	host_expect(host, BROOD_KIND_HELLO, 0);

@@ -39,7 +39,7 @@ void	host_start(struct host *host, brood_handler_fn handler);
  * Start the worker, receive its HELLO, and send it one that says that the host
  * accepts payloads of up to max_payload bytes.
  */
-void	host_greet(struct host *host, brood_handler_fn handler,
+void	host_handshake(struct host *host, brood_handler_fn handler,
 	    uint32_t max_payload);
 
 /*

@@ -89,7 +89,7 @@ Test(serve, requests_are_answered_in_order)
 	struct host host;
 	char text[2] = "a";
 
-	host_greet(&host, echo, ACCEPT);
+	host_handshake(&host, echo, ACCEPT);
 	for (uint64_t id = 1; id <= 26; id++, text[0]++)
 		host_send(&host, BROOD_KIND_REQUEST, id * 1000, text);
 	text[0] = 'a';
@@ -104,7 +104,7 @@ Test(serve, request_waiting_behind_another_stays_in_the_socket)
 	const int second = WIRE_HEADER + 6, third = WIRE_HEADER + 5;
 	struct host host;
 
-	host_greet(&host, echo_at_the_gate, ACCEPT);
+	host_handshake(&host, echo_at_the_gate, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 1, "first");
 	host_send(&host, BROOD_KIND_REQUEST, 2, "second");
 	host_send(&host, BROOD_KIND_REQUEST, 3, "third");
@@ -127,7 +127,7 @@ Test(serve, ping_is_answered_with_the_same_id_and_payload)
 {
 	struct host host;
 
-	host_greet(&host, echo_at_the_gate, ACCEPT);
+	host_handshake(&host, echo_at_the_gate, ACCEPT);
 	host_send(&host, BROOD_KIND_PING, 77, "are you there");
 	host_expect(&host, BROOD_KIND_PONG, 77);
 	cr_assert_str_eq((char *)host.frame.payload, "are you there");
@@ -141,7 +141,7 @@ Test(serve, ping_behind_a_request_is_answered_after_it)
 {
 	struct host host;
 
-	host_greet(&host, echo_at_the_gate, ACCEPT);
+	host_handshake(&host, echo_at_the_gate, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 1, "x");
 	host_send(&host, BROOD_KIND_PING, 2, "");
 	host_expect(&host, BROOD_KIND_PROGRESS, 1);
@@ -155,7 +155,7 @@ Test(serve, cancel_of_what_it_does_not_run_is_ignored)
 {
 	struct host host;
 
-	host_greet(&host, echo, ACCEPT);
+	host_handshake(&host, echo, ACCEPT);
 	host_send(&host, BROOD_KIND_CANCEL, 1, "");
 	host_send(&host, BROOD_KIND_REQUEST, 2, "x");
 	expect_echo(&host, 2, "x");
@@ -171,7 +171,7 @@ Test(serve, frames_may_come_byte_by_byte)
 	uint8_t bytes[64];
 	size_t len;
 
-	host_greet(&host, echo, ACCEPT);
+	host_handshake(&host, echo, ACCEPT);
 	len = wire_encode(bytes, &(struct wire_header){ .kind = 2, .id = 4,
 	    .length = 4 }, "slow");
 	for (size_t i = 0; i < len; i++)
@@ -184,7 +184,7 @@ Test(serve, goodbye_ends_it_well_after_what_came_before)
 {
 	struct host host;
 
-	host_greet(&host, echo, ACCEPT);
+	host_handshake(&host, echo, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 1, "x");
 	host_send(&host, BROOD_KIND_REQUEST, 2, "y");
 	host_send(&host, BROOD_KIND_GOODBYE, 0, "");
@@ -198,7 +198,7 @@ Test(serve, end_of_the_host_ends_it_well)
 {
 	struct host host;
 
-	host_greet(&host, echo, ACCEPT);
+	host_handshake(&host, echo, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 1, "x");
 	expect_echo(&host, 1, "x");
 	cr_assert_eq(host_stop(&host), 0);
@@ -215,7 +215,7 @@ Test(serve, broken_protocol_ends_it_with_an_error)
 	struct host host;
 
 	for (size_t i = 0; i < N_OF(broken); i++) {
-		host_greet(&host, echo, ACCEPT);
+		host_handshake(&host, echo, ACCEPT);
 		wire_send(host.fd, &broken[i], "");
 		expect_told(&host);
 		expect_end(&host, 1);
@@ -309,7 +309,7 @@ Test(serve, handler_does_not_find_brood_fd)
 {
 	struct host host;
 
-	host_greet(&host, tell_environment, ACCEPT);
+	host_handshake(&host, tell_environment, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 1, "");
 	host_expect(&host, BROOD_KIND_REPLY, 1);
 	cr_assert_eq(host.frame.header.code, 0);

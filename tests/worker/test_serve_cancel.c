@@ -67,7 +67,7 @@ Test(serve_cancel, it_is_seen_by_the_handler_that_asks_and_stays_seen)
 {
 	struct host host;
 
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
 	host_send(&host, BROOD_KIND_CANCEL, 5, "");
@@ -89,7 +89,7 @@ Test(serve_cancel, half_a_cancel_is_none_yet)
 
 	wire_encode(bytes, &(struct wire_header){ .id = 5,
 	    .kind = BROOD_KIND_CANCEL }, NULL);
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
 	wire_write(host.fd, bytes, 17);
@@ -105,7 +105,7 @@ Test(serve_cancel, that_of_another_request_is_not_this_ones)
 {
 	struct host host;
 
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
 	host_send(&host, BROOD_KIND_CANCEL, 4, "");
@@ -121,7 +121,7 @@ Test(serve_cancel, asking_takes_nothing_off_the_socket)
 	struct host host;
 	int file = wire_file();
 
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
 	host_send_with_fds(&host, 6, &file, 1);
@@ -148,7 +148,7 @@ Test(serve_cancel, it_is_seen_behind_further_requests)
 	size_t n = sizeof(lengths) / sizeof(lengths[0]);
 	int untaken;
 
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
 	for (size_t i = 0; i < n; i++)
@@ -176,7 +176,7 @@ Test(serve_cancel, it_is_seen_behind_requests_with_descriptors)
 	struct host host;
 	int files[2] = { wire_file(), wire_file() };
 
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
 	host_send_with_fds(&host, 6, files, 2);
@@ -200,7 +200,7 @@ Test(serve_cancel, those_of_several_requests_are_told_apart)
 {
 	struct host host;
 
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	for (uint64_t id = 5; id <= 8; id++)
 		host_send(&host, BROOD_KIND_REQUEST, id, "");
 	host_send(&host, BROOD_KIND_CANCEL, 7, "");
@@ -220,7 +220,7 @@ Test(serve_cancel, a_forked_copy_neither_sees_nor_takes_it)
 {
 	struct host host;
 
-	host_greet(&host, look_for_cancel, ACCEPT);
+	host_handshake(&host, look_for_cancel, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 5, "");
 	expect_canceled(&host, 5, "n");
 	host_send(&host, BROOD_KIND_CANCEL, 5, "");

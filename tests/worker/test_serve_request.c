@@ -29,7 +29,7 @@ BROOD_SUITE(serve_request);
 static void
 ask_once(struct host *host, brood_handler_fn handler, enum brood_kind kind)
 {
-	host_greet(host, handler, ACCEPT);
+	host_handshake(host, handler, ACCEPT);
 	host_send(host, BROOD_KIND_REQUEST, 1, "question");
 	host_expect(host, kind, 1);
 }
@@ -62,7 +62,7 @@ Test(serve_request, handler_finds_what_was_sent)
 {
 	struct host host;
 
-	host_greet(&host, describe, ACCEPT);
+	host_handshake(&host, describe, ACCEPT);
 	wire_send(host.fd, &(struct wire_header){ .kind = 2, .id = 1,
 	    .code = 4711, .length = 5 }, "five!");
 	host_expect(&host, BROOD_KIND_REPLY, 1);
@@ -174,7 +174,7 @@ Test(serve_request, failure_may_have_text_or_errno_alone)
 {
 	struct host host;
 
-	host_greet(&host, fail_partly, ACCEPT);
+	host_handshake(&host, fail_partly, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 1, "t");
 	host_expect(&host, BROOD_KIND_ERROR, 1);
 	cr_assert_str_eq((char *)host.frame.payload, "only text");
@@ -195,7 +195,7 @@ Test(serve_request, handler_without_an_answer_has_failed)
 {
 	struct host host;
 
-	host_greet(&host, return_what_is_asked, ACCEPT);
+	host_handshake(&host, return_what_is_asked, ACCEPT);
 	wire_send(host.fd, &(struct wire_header){ .kind = 2, .id = 1 }, "");
 	host_expect(&host, BROOD_KIND_ERROR, 1);
 	cr_assert_eq(host.frame.header.code, BROOD_ERROR_FAILED);
@@ -224,7 +224,7 @@ Test(serve_request, answer_over_the_hosts_limit_leaves_the_request_open)
 {
 	struct host host;
 
-	host_greet(&host, answer_too_long, 1000);
+	host_handshake(&host, answer_too_long, 1000);
 	host_send(&host, BROOD_KIND_REQUEST, 1, "");
 	host_expect(&host, BROOD_KIND_ERROR, 1);
 	expect_text(&host, "too much");
@@ -263,7 +263,7 @@ Test(serve_request, parts_and_progress_come_in_order_before_the_answer)
 	};
 	struct host host;
 
-	host_greet(&host, answer_in_parts, ACCEPT);
+	host_handshake(&host, answer_in_parts, ACCEPT);
 	host_send(&host, BROOD_KIND_REQUEST, 9, "");
 	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
 		host_expect(&host, want[i].kind, 9);
@@ -300,7 +300,7 @@ Test(serve_request, time_left_counts_down_to_nothing)
 	struct host host;
 	const int *left;
 
-	host_greet(&host, watch_the_clock, ACCEPT);
+	host_handshake(&host, watch_the_clock, ACCEPT);
 	left = host.seen->value;
 	ask_with_timeout(&host, 1, 60000);
 	cr_assert_leq(left[0], 60000);
@@ -342,7 +342,7 @@ Test(serve_request, untaken_descriptors_are_closed_after_each_request)
 	int files[] = { wire_file(), wire_file() };
 	uint32_t first = 0;
 
-	host_greet(&host, count_fds, ACCEPT);
+	host_handshake(&host, count_fds, ACCEPT);
 	for (uint64_t id = 1; id <= 1000; id++) {
 		host_send_with_fds(&host, id, files, 2);
 		host_expect(&host, BROOD_KIND_REPLY, id);
@@ -377,7 +377,7 @@ Test(serve_request, descriptors_are_taken_once_and_go_back_in_an_answer)
 	struct host host;
 	int files[] = { wire_file(), wire_file() };
 
-	host_greet(&host, take_and_return, ACCEPT);
+	host_handshake(&host, take_and_return, ACCEPT);
 	host_send_with_fds(&host, 1, files, 2);
 	host_expect(&host, BROOD_KIND_REPLY, 1);
 	cr_assert_eq(host.seen->value[0], 2);

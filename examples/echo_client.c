@@ -66,7 +66,7 @@ main(int argc, char **argv)
 {
 	const char *path = "./uds_socket";
 	const char *message = "This is the message.  It will be repeated.";
-	char text[BROOD_SOCKET_TEXT];
+	char text[BROOD_TEXT_SIZE];
 	int fd;
 
 	(void)setlocale(LC_CTYPE, "");

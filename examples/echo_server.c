@@ -194,7 +194,7 @@ int
 main(int argc, char **argv)
 {
 	struct brood_listener_options options = { 0 };
-	char text[BROOD_SOCKET_TEXT];
+	char text[BROOD_TEXT_SIZE];
 	static struct server server = { .n_most = CLIENTS };
 	const char *path;
 	sigset_t mask;
@@ -204,7 +204,6 @@ main(int argc, char **argv)
 	while ((opt = getopt(argc, argv, "m:")) != -1) {
 		if (opt != 'm')
 			errx(2, "usage: echo_server [-m MODE] [PATH]");
-		options.has_mode = true;
 		options.mode = mode_parse(optarg);
 	}
 	if (argc - optind > 1)

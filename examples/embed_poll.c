@@ -86,12 +86,13 @@ static void
 input_submit(struct input *input, struct brood_pool *pool)
 {
 	struct brood_message msg = { .data = input->buf };
+	struct brood_request_options options = { 0 };
 	int r;
 
 	input->is_blocked = false;
 	while ((msg.len = input_line(input)) > 0) {
-		r = brood_pool_submit(pool, &msg, 0, -1,
-		    (void *)(uintptr_t)(input->n_lines + 1), NULL);
+		options.tag = (void *)(uintptr_t)(input->n_lines + 1);
+		r = brood_pool_submit(pool, &msg, &options, NULL);
 		input->is_blocked = r == -EAGAIN;
 		if (input->is_blocked)
 			return;
@@ -174,12 +175,11 @@ int
 main(void)
 {
 	struct brood_pool_options options = { .handler = upcase };
+	char text[BROOD_TEXT_SIZE];
 	struct brood_pool *pool;
-	int r;
 
-	r = brood_pool_new(&pool, &options);
-	if (r < 0)
-		errx(1, "cannot make a pool: %s", strerror(-r));
+	if (brood_pool_new(&pool, &options, text) < 0)
+		errx(1, "cannot make a pool: %s", text);
 	loop_run(pool);
 	brood_pool_free(pool);
 	return 0;

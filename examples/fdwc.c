@@ -260,6 +260,7 @@ static void
 job_start(struct job *job, struct file *file)
 {
 	struct brood_message msg = { .n_fds = 1 };
+	struct brood_request_options options = { .tag = file };
 	int r, fd;
 
 	while (file_is_stdin(file) && job_collect(job))
@@ -273,8 +274,7 @@ job_start(struct job *job, struct file *file)
 		if (job->crash_on && strcmp(file->name, job->crash_on) == 0)
 			msg.code = METHOD_CRASH;
 		do
-			r = brood_pool_submit(job->pool, &msg, 0, -1, file,
-			    NULL);
+			r = brood_pool_submit(job->pool, &msg, &options, NULL);
 		while ((r == -EAGAIN || r == -EMFILE) && job_collect(job));
 		(void)close(fd);
 	}
@@ -340,12 +340,11 @@ main(int argc, char **argv)
 		.queue = 16,	/* each request keeps a file open */
 	};
 	struct job job = { 0 };
-	int r;
+	char text[BROOD_TEXT_SIZE];
 
 	job_parse(&job, &options.workers, argc, argv);
-	r = brood_pool_new(&job.pool, &options);
-	if (r < 0)
-		errx(1, "cannot start workers: %s", strerror(-r));
+	if (brood_pool_new(&job.pool, &options, text) < 0)
+		errx(1, "cannot start workers: %s", text);
 	/* Flush each line: warnx(3) must not print before earlier lines. */
 	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	job_run(&job);

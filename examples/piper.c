@@ -85,7 +85,7 @@ wait_for(struct pollfd *pfds, nfds_t n, const sigset_t *mask)
 static void
 piper_bind(struct piper *piper)
 {
-	char text[BROOD_SOCKET_TEXT];
+	char text[BROOD_TEXT_SIZE];
 
 	if (brood_peer_new(&piper->peer, piper->dir, "piper", piper->name,
 	    text) < 0)

@@ -300,17 +300,18 @@ children_start(int *table_fd)
 		{ .name = "parser", .fn = parser, .setup = parser_confine,
 		    .options = { .channel = channel } },
 	};
-	const struct brood_link links[] = { { "parser", "resolver" } };
+	const struct brood_link links[] = {
+		{ .a = "parser", .b = "resolver" },
+	};
 	const struct brood_supervisor_options options = {
 		.children = children, .n_children = 2,
 		.links = links, .n_links = 1,
 	};
 	struct brood_supervisor *supervisor;
-	int r;
+	char text[BROOD_TEXT_SIZE];
 
-	r = brood_supervisor_new(&supervisor, &options);
-	if (r < 0)
-		errx(1, "cannot start: %s", strerror(-r));
+	if (brood_supervisor_new(&supervisor, &options, text) < 0)
+		errx(1, "cannot start: %s", text);
 	parser_await(supervisor);
 	return supervisor;
 }

@@ -35,16 +35,16 @@ main(int argc, char **argv)
 	struct brood_message word = { 0 };
 	struct brood_completion done;
 	struct brood_pool *pool;
+	char text[BROOD_TEXT_SIZE];
 	int r;
 
 	if (argc != 2)
 		errx(2, "usage: upcase WORD");
 	word.data = argv[1];
 	word.len = strlen(argv[1]);
-	r = brood_pool_new(&pool, &options);
-	if (r < 0)
-		errx(1, "cannot make a pool: %s", strerror(-r));
-	r = brood_pool_call(pool, &word, -1, &done);
+	if (brood_pool_new(&pool, &options, text) < 0)
+		errx(1, "cannot make a pool: %s", text);
+	r = brood_pool_call(pool, &word, NULL, &done);
 	if (r < 0)
 		errx(1, "cannot call the pool: %s", strerror(-r));
 	if (done.fate != BROOD_DONE)

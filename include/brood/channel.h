@@ -42,8 +42,10 @@ struct brood_channel_options {
 	size_t	 max_queued;	/* the bytes that may wait to be sent; 0: 1 MiB.
 				   An empty queue takes one message of any
 				   length */
-	unsigned max_fds;	/* the most descriptors accepted with one
+	uint32_t max_fds;	/* the most descriptors accepted with one
 				   message; 0: none */
+	uint32_t reserved_1;
+	uint64_t reserved[4];
 };
 
 /*
@@ -109,7 +111,7 @@ short	brood_channel_events(const struct brood_channel *channel);
  *   -EMSGSIZE	the payload is longer than max_payload, or longer than the peer
  *		said in its HELLO that it accepts
  *   -EINVAL	the kind is unknown; a field is set that this kind does not have
- *		(more is for REPLY only, timeout_ms for REQUEST only); or there
+ *		(more is for REPLY only, expire_ms for REQUEST only); or there
  *		are more than BROOD_MAX_FDS descriptors
  *   -EMFILE	no descriptor is left to duplicate those of msg
  */

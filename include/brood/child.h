@@ -53,6 +53,7 @@ struct brood_child_options {
 	const char *const *env;
 	/* Only for a program: its working directory.  NULL: the parent's. */
 	const char	*chdir;
+	uint64_t	 reserved[8];
 };
 
 /*

@@ -57,33 +57,34 @@ enum brood_event_kind {
  * valid until its next event is read or it is freed.
  */
 struct brood_event {
-	enum brood_event_kind kind;
+	uint32_t	 kind;		/* an enum brood_event_kind */
+	uint32_t	 slot;		/* of a supervisor: the child's index in
+					   the list of children */
 	const char	*name;		/* the child's, or the pool's; "" for an
 					   event about all children of a
 					   supervisor */
-	unsigned	 slot;		/* of a supervisor: the child's index in
-					   the list of children */
 	uint32_t	 generation;
-	pid_t		 pid;		/* 0: there was no process */
-	int		 status;	/* ENDED, NOT_STARTED, GIVEN_UP: how the
+	int32_t		 pid;		/* 0: there was no process */
+	int32_t		 status;	/* ENDED, NOT_STARTED, GIVEN_UP: how the
 					   process ended, as of wait(2) */
-	bool		 is_asked;	/* ENDED, NOT_STARTED: it was told to
+	uint32_t	 is_asked;	/* ENDED, NOT_STARTED: 1: it was told to
 					   end, by the program or the pool */
-	int		 delay_ms;	/* ENDED, NOT_STARTED: time until the
+	int32_t		 delay_ms;	/* ENDED, NOT_STARTED: time until the
 					   next start in this slot; -1: there
 					   will be none */
+	int32_t		 error;		/* NOT_STARTED, GIVEN_UP: the errno of
+					   the step; 0: unknown */
 	const char	*step;		/* NOT_STARTED, GIVEN_UP: the step that
 					   failed: "fork", "exec", "setup", and
 					   others */
-	int		 error;		/* NOT_STARTED, GIVEN_UP: the errno of
-					   that step; 0: unknown */
 	const char	*text;		/* the cause in words, with the path if
 					   there is one; "" if there is none */
 	const char	*stderr_tail;	/* ENDED, NOT_STARTED: the last bytes
 					   that the process printed, at most
 					   4 KiB, unchanged */
-	unsigned long	 n_lost;	/* events that were dropped just before
+	uint64_t	 n_lost;	/* events that were dropped just before
 					   this one */
+	uint64_t	 reserved[8];
 };
 
 /*
@@ -91,7 +92,7 @@ struct brood_event {
  * number.  A string in static memory.
  */
 const char *
-	brood_event_kind_name(enum brood_event_kind kind);
+	brood_event_kind_name(uint32_t kind);
 
 #ifdef __cplusplus
 }

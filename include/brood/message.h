@@ -23,6 +23,18 @@
  *     "Gives" means that the caller becomes the owner of the result.
  *   - Units.  Lengths are in bytes.  A name that ends in _ms is in
  *     milliseconds.
+ *   - Options.  In a struct whose name ends in _options or _spec, 0 is the
+ *     default of a field, and -1 is "none" or "without limit" where the field
+ *     has such a value.  So a struct that is all zeros is complete, and a NULL
+ *     instead of it means the same, unless the comment says which fields must
+ *     be set.
+ *   - Growth.  Structs end in fields named reserved.  The caller sets them to
+ *     0, as { .data = d } and memset(3) do; otherwise the function fails with
+ *     -EINVAL.  A later version gives a new field a reserved place, so that
+ *     programs go on to work without being compiled again.
+ *   - Text.  A function with an argument text describes there, if it fails,
+ *     what was wrong with what.  text may be NULL; if not, it must have room
+ *     for BROOD_TEXT_SIZE bytes.
  *   - Blocking.  An argument timeout_ms is the longest time that the function
  *     may wait: 0 is "do not wait", -1 is "without limit".  A function without
  *     this argument does not wait, unless its comment says that it does.
@@ -49,6 +61,9 @@ extern "C" {
 
 /* The most descriptors in one message: SCM_MAX_FD of Linux, see unix(7). */
 #define BROOD_MAX_FDS		253
+
+/* Room for the text of an error, its NUL included. */
+#define BROOD_TEXT_SIZE		256
 
 /* The longest payload, in bytes, where an option for that is 0: 16 MiB. */
 #define BROOD_MAX_PAYLOAD	(16u << 20)
@@ -95,6 +110,16 @@ enum brood_error {
 	BROOD_ERROR_STOPPING,		/* no request is accepted any more */
 	BROOD_ERROR_VERSION,		/* another version of the protocol */
 	BROOD_ERROR_PROTOCOL,		/* the peer broke the protocol */
+	BROOD_ERROR_NOT_ALLOWED,	/* not for this user */
+};
+
+/*
+ * Whether a request ran: whether the worker's handler was called for it.
+ */
+enum brood_ran {
+	BROOD_NOT_RUN = 1,	/* it is certain that it did not */
+	BROOD_MAY_HAVE_RUN,	/* it is not known */
+	BROOD_RAN,		/* the worker has answered */
 };
 
 /*
@@ -114,22 +139,30 @@ struct brood_message {
 	uint64_t	 id;		/* of the request: the asking side sets
 					   it, and never uses an id twice on
 					   one connection */
-	enum brood_kind	 kind;		/* 0: REQUEST */
+	uint32_t	 kind;		/* an enum brood_kind; 0: REQUEST */
 	uint32_t	 code;		/* REQUEST: the method.  REPLY: the
 					   worker's status.  ERROR: an enum
 					   brood_error.  Else 0 */
-	uint32_t	 timeout_ms;	/* REQUEST: the time that is left for
+	uint32_t	 expire_ms;	/* REQUEST: the time that is left for
 					   it, 0: no limit.  Else 0 */
-	bool		 more;		/* REPLY: this is a part, and further
-					   replies with this id follow */
+	uint32_t	 more;		/* REPLY: 1: this is a part, and further
+					   replies with this id follow.  Else
+					   0 */
+	uint32_t	 ran;		/* ERROR: an enum brood_ran, 0: not
+					   said.  Else 0 */
+	uint32_t	 reserved_1;
+	uint64_t	 reserved[3];
 };
 
 /*
- * Words for an enum brood_error, such as "no such method", for messages and
- * logs; "unknown" for any other number.  A string in static memory.
+ * Words for an enum brood_error, such as "no such method", and for an enum
+ * brood_ran, such as "not run", for messages and logs; "unknown" for any other
+ * number.  Strings in static memory.
  */
 const char *
 	brood_error_name(uint32_t error);
+const char *
+	brood_ran_name(uint32_t ran);
 
 #ifdef __cplusplus
 }

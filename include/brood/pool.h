@@ -41,9 +41,8 @@ extern "C" {
 struct brood_pool;
 
 /*
- * How to make a pool.  A field that is 0 has its default.  brood_pool_new()
- * copies everything, except what arg points to: a handler sees that as it was
- * when the pool was made.
+ * How to make a pool.  brood_pool_new() copies everything, except what arg
+ * points to: a handler sees that as it was when the pool was made.
  */
 struct brood_pool_options {
 	/* The name of the workers in events and log lines; NULL: "worker". */
@@ -68,14 +67,14 @@ struct brood_pool_options {
 	 * The number of workers.  0: the number of processors that this process
 	 * may use, by its CPU affinity and its cgroup's limit.
 	 */
-	unsigned	 workers;
+	uint32_t	 workers;
 	/* The most requests that one worker has at a time: 1 to 64; 0: 1. */
-	unsigned	 in_flight;
+	uint32_t	 in_flight;
 	/*
 	 * The most requests that wait for a worker, besides those that workers
 	 * have.  0: two for each worker, but at least 64.
 	 */
-	unsigned	 queue;
+	uint32_t	 queue;
 	/* The longest request and the longest reply, in bytes; 0: 16 MiB. */
 	size_t		 max_payload;
 	/*
@@ -83,30 +82,38 @@ struct brood_pool_options {
 	 * number varies by up to 10 %, so that not all workers are replaced at
 	 * the same time.  0: never.
 	 */
-	unsigned	 max_requests;
+	uint32_t	 max_requests;
 	/*
-	 * Accept descriptors in replies.  Set it only for workers that are
+	 * 1: accept descriptors in replies.  Set it only for workers that are
 	 * trusted: merely closing a hostile descriptor can block.
 	 */
-	bool		 fds_from_worker;
+	uint32_t	 fds_from_worker;
+
+	/*
+	 * The limits of time of a request whose own options are 0: see struct
+	 * brood_request_options.
+	 */
+	int32_t		 expire_ms;	/* 0 and -1: none */
+	int32_t		 run_ms;	/* 0 and -1: none */
+	int32_t		 cancel_ms;	/* 0: shutdown_ms, -1: none */
 
 	/*
 	 * How long a worker may take from its start until it is ready.  Then it
 	 * is killed, and the start has failed.  0: 60 s.
 	 */
-	int		 boot_ms;
+	int32_t		 boot_ms;
 	/*
 	 * How long a worker that was told to end may take before it is told in
 	 * a harder way: GOODBYE, after that time SIGTERM, after that time
 	 * SIGKILL.  0: 5 s.
 	 */
-	int		 shutdown_ms;
+	int32_t		 shutdown_ms;
 	/*
 	 * How long a worker that is to be replaced or removed may go on with
 	 * the requests that it has; then it gets SIGTERM.  0: 10 minutes, -1:
 	 * as long as it takes.
 	 */
-	int		 retire_ms;
+	int32_t		 retire_ms;
 
 	/*
 	 * How many failures of one slot are allowed within period_ms.  One
@@ -120,8 +127,8 @@ struct brood_pool_options {
 	 * at 100 ms again when a worker has been ready for 30 s, or for twice
 	 * the last delay if that is longer.
 	 */
-	unsigned	 intensity;	/* 0: 5; at most 1000 */
-	int		 period_ms;	/* 0: 30 s */
+	int32_t		 intensity;	/* 0: 5, -1: none; at most 1000 */
+	int32_t		 period_ms;	/* 0: 30 s */
 
 	/*
 	 * Descriptors, each above 2, that stay open in the workers.  With a
@@ -135,9 +142,10 @@ struct brood_pool_options {
 	 * Where the lines go that workers print to standard output and error.
 	 * 0: standard error of the program, -1: nowhere.
 	 */
-	int		 stderr_fd;
-	/* Begin each of these lines with "name[pid]: ". */
-	bool		 prefix_stderr;
+	int32_t		 stderr_fd;
+	/* 1: begin each of these lines with "name[pid]: ". */
+	uint32_t	 prefix_stderr;
+	uint64_t	 reserved[16];
 };
 
 /* What became of a request. */
@@ -156,7 +164,10 @@ enum brood_fate {
 	 * died, one after another, when this request was their next.
 	 */
 	BROOD_CRASHED,
-	/* The deadline passed.  A worker that runs the request is stopped. */
+	/*
+	 * A limit of time passed: limit says which.  A worker that runs the
+	 * request is stopped.
+	 */
 	BROOD_EXPIRED,
 	/* The program called brood_pool_cancel(), or the pool was stopped. */
 	BROOD_CANCELED,
@@ -171,15 +182,14 @@ enum brood_fate {
 	BROOD_PROGRESS,		/* of brood_request_progress() */
 };
 
-/* Whether the handler ran for a request. */
-enum brood_ran {
-	BROOD_NOT_RUN = 1,	/* it is certain that it did not */
-	BROOD_MAY_HAVE_RUN,	/* it is not known */
-	BROOD_RAN,		/* the worker has answered */
+/* Which limit of time has passed. */
+enum brood_limit {
+	BROOD_LIMIT_EXPIRE = 1,		/* expire_ms */
+	BROOD_LIMIT_RUN,		/* run_ms */
 };
 
-/* The flags of brood_pool_submit(). */
-enum brood_submit_flag {
+/* The flags of struct brood_request_options. */
+enum brood_request_flag {
 	/*
 	 * The request may run twice.  If its worker dies while it may be
 	 * running, it is sent once more, to another worker; not if the program
@@ -195,24 +205,61 @@ enum brood_submit_flag {
 };
 
 /*
+ * How to treat one request.
+ *
+ * A worker runs one request at a time.  So with in_flight above 1 a request may
+ * have to wait at its worker too: it runs when no older request of that worker
+ * is unanswered, and only then its run_ms begins.
+ */
+struct brood_request_options {
+	uint32_t	 flags;		/* of enum brood_request_flag */
+	/*
+	 * When the program stops caring: the time from brood_pool_submit() to
+	 * the completion.  It includes the time that the request waits for a
+	 * worker.  0: the pool's, -1: none.
+	 */
+	int32_t		 expire_ms;
+	/*
+	 * How long a worker may run the request.  If the request is run again,
+	 * its time begins again.  0: the pool's, -1: none.
+	 */
+	int32_t		 run_ms;
+	/*
+	 * How long the worker may go on after brood_pool_cancel().  If it has
+	 * not answered by then, it is stopped and replaced.  0: the pool's, -1:
+	 * none, it may go on until it answers.
+	 */
+	int32_t		 cancel_ms;
+	void		*tag;		/* comes back in the completion */
+	uint64_t	 reserved[6];
+};
+
+/*
  * A completion: what became of one request.  brood sets the fields.  It owns
  * its memory and the descriptors of its reply until brood_completion_fini().
  */
 struct brood_completion {
 	uint64_t	 id;		/* of the request */
-	void		*tag;		/* as given to brood_pool_submit() */
-	enum brood_fate	 fate;
-	enum brood_ran	 ran;
-	struct brood_message reply;	/* DONE, PART, PROGRESS: data, len, fds,
-					   n_fds, code.  FAILED: code */
-	int		 status;	/* CRASHED: how the worker ended, as of
+	void		*tag;		/* of the request's options */
+	uint32_t	 fate;		/* an enum brood_fate */
+	uint32_t	 ran;		/* an enum brood_ran */
+	uint32_t	 limit;		/* EXPIRED: an enum brood_limit */
+	int32_t		 status;	/* CRASHED: how the worker ended, as of
 					   wait(2); 0 if that is not known, for
 					   instance because the supervisor
 					   process died too */
-	pid_t		 pid;		/* the worker that had the request at
+	int32_t		 pid;		/* the worker that had the request at
 					   the end; 0: none */
+	int32_t		 attempts;	/* how many times it was given to a
+					   worker */
+	int32_t		 waited_ms;	/* from submit until its last worker
+					   ran it, or until its completion */
+	int32_t		 ran_ms;	/* from then to the completion */
+	struct brood_message reply;	/* DONE, PART, PROGRESS: data, len, fds,
+					   n_fds, code.  FAILED: code */
 	const char	*text;		/* why, unless DONE; never NULL */
 	void		*memory;	/* for brood only */
+	uint64_t	 reserved[8];
 };
 
 enum brood_worker_state {
@@ -230,27 +277,29 @@ enum brood_worker_state {
 
 /* A slot of the pool, and the worker in it: see brood_pool_worker(). */
 struct brood_worker_info {
-	unsigned	 slot;
+	uint32_t	 slot;
 	uint32_t	 generation;	/* of the last worker that was ready; 0:
 					   none was ready yet */
-	enum brood_worker_state state;
-	pid_t		 pid;		/* 0: no worker is ready */
+	uint32_t	 state;		/* an enum brood_worker_state */
+	int32_t		 pid;		/* 0: no worker is ready */
 	uint64_t	 served;	/* requests that this worker answered */
-	unsigned long	 failures;	/* workers of this slot that ended
+	uint64_t	 failures;	/* workers of this slot that ended
 					   without having been told to */
-	uint64_t	 id;		/* the oldest request that the worker
-					   has; 0: none */
-	int		 age_ms;	/* since that request was sent to it */
+	uint64_t	 id;		/* the request that the worker runs; 0:
+					   none */
+	int32_t		 age_ms;	/* since it has run that request */
+	uint32_t	 reserved_1;
+	uint64_t	 reserved[6];
 };
 
 /* Counts of a pool: those of now, then those since the pool was made. */
 struct brood_pool_stats {
-	unsigned	 workers;	/* wanted: see brood_pool_resize() */
-	unsigned	 ready;		/* workers in service */
-	unsigned	 busy;		/* workers with at least one request */
-	unsigned	 queued;	/* requests that wait for a worker */
-	unsigned	 in_flight;	/* requests that workers have */
-	unsigned	 untaken;	/* completions and parts to be taken */
+	uint32_t	 workers;	/* wanted: see brood_pool_resize() */
+	uint32_t	 ready;		/* workers in service */
+	uint32_t	 busy;		/* workers with at least one request */
+	uint32_t	 queued;	/* requests that wait for a worker */
+	uint32_t	 in_flight;	/* requests that workers have */
+	uint32_t	 untaken;	/* completions and parts to be taken */
 	uint64_t	 submitted;	/* requests that were accepted */
 	uint64_t	 done;		/* completions, by their fate */
 	uint64_t	 failed;
@@ -262,7 +311,9 @@ struct brood_pool_stats {
 					   because a worker died */
 	uint64_t	 started;	/* workers that became ready */
 	uint64_t	 ended;		/* of those, workers that have ended */
-	pid_t		 supervisor;	/* process id of the supervisor */
+	int32_t		 supervisor;	/* process id of the supervisor */
+	uint32_t	 reserved_1;
+	uint64_t	 reserved[8];
 };
 
 /*
@@ -272,14 +323,14 @@ struct brood_pool_stats {
  *
  *   -EINVAL	options is NULL; neither or both of handler and argv are set; or
  *		an option has a value, or is combined with another, that makes
- *		no sense
+ *		no sense: text says which
  *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per worker: raise
  *		the limit, or ask for fewer workers
  *   -EBADF	a descriptor of keep_fds, or stderr_fd, is not open
  *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */
 int	brood_pool_new(struct brood_pool **ret_pool,
-	    const struct brood_pool_options *options);
+	    const struct brood_pool_options *options, char *text);
 
 /*
  * Stop the workers now and free the pool.  The workers get SIGTERM, and
@@ -297,13 +348,9 @@ struct brood_pool *
  * be done shows at brood_pool_fd(), so the program may submit and then poll(2).
  *
  * Borrows msg: the payload is copied, and the descriptors are duplicated.  Only
- * data, len, fds, n_fds and code (the method) of msg may be set.
- *
- * flags is 0 or any of enum brood_submit_flag.  timeout_ms sets the deadline.
- * It counts from now, and includes the time that the request waits for a
- * worker; -1 is no deadline, and with 0 the request expires at once.  tag comes
- * back in the completion.  The id of the request is stored in ret_id, which may
- * be NULL.
+ * data, len, fds, n_fds and code (the method) of msg may be set.  Borrows
+ * options, which may be NULL.  The id of the request is stored in ret_id, which
+ * may be NULL.
  *
  * A pool that is broken accepts the request and completes it, REFUSED.
  *
@@ -312,13 +359,14 @@ struct brood_pool *
  *		Take completions, then try again
  *   -EMSGSIZE	the payload is longer than max_payload
  *   -EINVAL	a field of msg is set that the program may not set, there are
- *		more than BROOD_MAX_FDS descriptors, or a flag is unknown
+ *		more than BROOD_MAX_FDS descriptors, a flag is unknown, or a
+ *		time is below -1
  *   -ESHUTDOWN	brood_pool_stop() was called
  *   -EMFILE	no descriptor is left to duplicate those of msg
  */
 int	brood_pool_submit(struct brood_pool *pool,
-	    const struct brood_message *msg, unsigned flags, int timeout_ms,
-	    void *tag, uint64_t *ret_id);
+	    const struct brood_message *msg,
+	    const struct brood_request_options *options, uint64_t *ret_id);
 
 /*
  * Get the one descriptor of the pool: poll(2) it for POLLIN, then call
@@ -360,25 +408,26 @@ int	brood_pool_take(struct brood_pool *pool,
 int	brood_pool_wait(struct brood_pool *pool, int timeout_ms);
 
 /*
- * Submit a request, without flags, and wait for its completion.  Completions of
- * other requests stay to be taken.
+ * Submit a request and wait for its completion.  Completions of other requests
+ * stay to be taken.
  *
  * Nobody takes parts of other requests while this call waits.  When too many of
  * them are there, their workers have to wait; if this request cannot be
  * answered for that reason, it is CANCELED.
  *
- * The errors are those of brood_pool_submit().  What became of a request that
- * was accepted is in ret_done.
+ * The errors are those of brood_pool_submit(), which are -EINVAL for the flag
+ * BROOD_STREAM too.  What became of a request that was accepted is in ret_done.
  */
 int	brood_pool_call(struct brood_pool *pool,
-	    const struct brood_message *msg, int timeout_ms,
+	    const struct brood_message *msg,
+	    const struct brood_request_options *options,
 	    struct brood_completion *ret_done);
 
 /*
  * Cancel a request.  Its completion, CANCELED, can be taken at once.  If a
- * worker has the request, the worker is told, and goes on until it answers; the
- * answer is dropped.  If it has not answered by the deadline of the request,
- * the worker is stopped and replaced.
+ * worker has the request, the worker is told, and its answer is dropped.  If
+ * it has run the request for cancel_ms since then and has not answered, or if a
+ * limit of the request passes, the worker is stopped and replaced.
  *
  *   -ENOENT	there is no request with this id, or it has its completion
  */
@@ -414,15 +463,15 @@ int	brood_pool_reload(struct brood_pool *pool);
 
 /*
  * Begin to stop.  No further request is accepted.  Accepted requests are
- * finished, for at most drain_ms (-1: 30 s).  After that time, a request that
- * is still waiting is REFUSED, one that a worker has is CANCELED, and the
- * workers are stopped.
+ * finished, for at most timeout_ms.  After that time, a request that is still
+ * waiting is REFUSED, one that a worker has is CANCELED, and the workers are
+ * stopped.
  *
  * Returns at once.  Go on dispatching until BROOD_EVENT_STOPPED comes, or wait
  * until brood_pool_wait() returns -ESHUTDOWN.  A second call can shorten the
  * time, but not extend it.
  */
-int	brood_pool_stop(struct brood_pool *pool, int drain_ms);
+int	brood_pool_stop(struct brood_pool *pool, int timeout_ms);
 
 /*
  * Get the counts of the pool.
@@ -464,14 +513,13 @@ int	brood_completion_take_fd(struct brood_completion *done, size_t i);
 void	brood_completion_fini(struct brood_completion *done);
 
 /*
- * Words for a fate, such as "crashed", and for whether a request ran: "not run",
- * "may have run", "ran"; "unknown" for any other number.  Strings in static
- * memory.
+ * Words for an enum brood_fate, such as "crashed", and for an enum brood_limit:
+ * "expire", "run"; "unknown" for any other number.  Strings in static memory.
  */
 const char *
-	brood_fate_name(enum brood_fate fate);
+	brood_fate_name(uint32_t fate);
 const char *
-	brood_ran_name(enum brood_ran ran);
+	brood_limit_name(uint32_t limit);
 
 #ifdef __cplusplus
 }

@@ -10,10 +10,6 @@
  * A path is at most 107 bytes long (unix(7)).  It is used as bind(2) and
  * connect(2) use it.
  *
- * A function with an argument text describes there, if it fails, what went
- * wrong with which path.  text may be NULL; if not, it must have room for
- * BROOD_SOCKET_TEXT bytes.
- *
  * Errors of all functions that have a path:
  *
  *   -ENAMETOOLONG	the path is too long for a socket address
@@ -27,28 +23,27 @@
 extern "C" {
 #endif
 
-#define BROOD_SOCKET_TEXT	256
-
 struct brood_listener;
 
-/* How to listen.  A field that is 0, or false, has its default. */
+/* How to listen. */
 struct brood_listener_options {
-	bool	 has_mode;	/* mode is set; else it is 0600 */
-	mode_t	 mode;		/* of the socket file, at most 0777.  To
-				   connect, a process needs write permission */
-	bool	 has_owner;	/* uid is set; else it is this process's */
-	uid_t	 uid;		/* the owner of the socket file */
-	bool	 has_group;	/* gid is set; else it is this process's */
-	gid_t	 gid;		/* the group of the socket file */
-	int	 backlog;	/* connections that may wait to be accepted, as
+	uint32_t mode;		/* of the socket file, at most 0777; 0: 0600.
+				   To connect, a process needs write
+				   permission */
+	uint32_t uid;		/* the owner of the file; 0: this process's */
+	uint32_t gid;		/* the group of the file; 0: this process's */
+	int32_t	 backlog;	/* connections that may wait to be accepted, as
 				   in listen(2); 0: 128 */
+	uint64_t reserved[4];
 };
 
 /* Who is at the other end of a connection: SO_PEERCRED of unix(7). */
 struct brood_credentials {
-	uid_t	 uid;
-	gid_t	 gid;
-	pid_t	 pid;		/* 0 where the system does not tell it */
+	uint32_t uid;
+	uint32_t gid;
+	int32_t	 pid;		/* 0 where the system does not tell it */
+	uint32_t reserved_1;
+	uint64_t reserved[2];
 };
 
 /*

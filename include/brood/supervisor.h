@@ -44,8 +44,7 @@ extern "C" {
 struct brood_supervisor;
 
 /*
- * One child.  A field that is 0 has its default.  Set fn, and setup if needed;
- * or set argv.
+ * One child.  Set name; and set fn, and setup if needed, or set argv.
  */
 struct brood_child_spec {
 	/* Its name: not empty, and different from those of the others. */
@@ -64,32 +63,35 @@ struct brood_child_spec {
 	const char *const *argv;
 	/* See brood/child.h.  Descriptors of keep_fds must be above 2. */
 	struct brood_child_options options;
-	enum brood_restart restart;
+	uint32_t	 restart;	/* an enum brood_restart */
 	/*
 	 * How long the child may take from its start until it is ready.  Then
 	 * it is killed, and the start has failed.  0: 60 s.
 	 */
-	int		 boot_ms;
+	int32_t		 boot_ms;
 	/*
 	 * How long the child may take, when it is stopped, between GOODBYE and
 	 * SIGTERM, and again between SIGTERM and SIGKILL.  0: 5 s.
 	 */
-	int		 shutdown_ms;
+	int32_t		 shutdown_ms;
+	uint32_t	 reserved_1;
+	uint64_t	 reserved[8];
 };
 
 /* The names of two different children that get a channel to each other. */
 struct brood_link {
 	const char	*a;
 	const char	*b;
+	uint64_t	 reserved[2];
 };
 
-/* How to make a supervisor.  A field that is 0 has its default. */
+/* How to make a supervisor.  children must be set. */
 struct brood_supervisor_options {
 	const struct brood_child_spec *children;
 	size_t		 n_children;
 	const struct brood_link *links;
 	size_t		 n_links;
-	enum brood_strategy strategy;
+	uint32_t	 strategy;	/* an enum brood_strategy */
 	/*
 	 * How many failures of one child are allowed within period_ms.  One
 	 * failure more, and the child is given up: it is not started again.  A
@@ -101,15 +103,17 @@ struct brood_supervisor_options {
 	 * at 100 ms again when the child has been ready for 30 s, or for twice
 	 * the last delay if that is longer.
 	 */
-	unsigned	 intensity;	/* 0: 5; at most 1000 */
-	int		 period_ms;	/* 0: 30 s */
+	int32_t		 intensity;	/* 0: 5, -1: none; at most 1000 */
+	int32_t		 period_ms;	/* 0: 30 s */
 	/*
 	 * Where the lines go that children print to standard output and error.
 	 * 0: standard error of the program, -1: nowhere.
 	 */
-	int		 stderr_fd;
-	/* Begin each of these lines with "name[pid]: ". */
-	bool		 prefix_stderr;
+	int32_t		 stderr_fd;
+	/* 1: begin each of these lines with "name[pid]: ". */
+	uint32_t	 prefix_stderr;
+	uint32_t	 reserved_1;
+	uint64_t	 reserved[16];
 };
 
 /*
@@ -134,14 +138,15 @@ struct brood_supervisor_options {
  *   -EINVAL	there are no children; a child has neither or both of fn and
  *		argv; a name is empty or is used twice; a link has a name that
  *		is not in the list, or the same name twice; a descriptor of
- *		keep_fds is not above 2; or a number makes no sense
+ *		keep_fds is not above 2; or a number makes no sense: text says
+ *		which
  *   -EBADF	a descriptor of keep_fds, or stderr_fd, is not open
  *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per child: raise
  *		the limit
  *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */
 int	brood_supervisor_new(struct brood_supervisor **ret_supervisor,
-	    const struct brood_supervisor_options *options);
+	    const struct brood_supervisor_options *options, char *text);
 
 /*
  * Stop all children, the last one first, and free the supervisor.  The children

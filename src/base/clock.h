@@ -28,6 +28,12 @@ brood__earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+static inline int64_t
+brood__later(int64_t a, int64_t b)
+{
+	return a > b ? a : b;
+}
+
 /* The instant at which a timeout ends; a negative timeout never ends. */
 static inline int64_t
 brood__deadline(int64_t now_ms, int timeout_ms)

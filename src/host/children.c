@@ -9,7 +9,7 @@
 
 #include "base/clock.h"
 #include "base/export.h"
-#include "base/fd.h"
+#include "base/reserved.h"
 #include "host/config.h"
 #include "host/children_turn.h"
 #include "host/specs.h"
@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	CHILDREN_MAX = 1 << 16,
@@ -44,25 +45,41 @@ children_find(const struct brood_supervisor *sup, const char *name)
 /* Making */
 
 static int
-children_check_options(const struct brood_supervisor_options *options)
+children_check_options(const struct brood_supervisor_options *options,
+    char *text)
 {
-	if (options == NULL || options->children == NULL ||
-	    options->n_children == 0 || options->n_children > CHILDREN_MAX ||
-	    (options->n_links > 0 && options->links == NULL) ||
-	    (unsigned)options->strategy > BROOD_REST_FOR_ONE)
-		return -EINVAL;
+	if (options == NULL)
+		return brood__config_refuse(text, "there are no options");
+	if (options->children == NULL || options->n_children == 0)
+		return brood__config_refuse(text, "there are no children");
+	if (options->n_children > CHILDREN_MAX)
+		return brood__config_refuse(text,
+		    "n_children is %zu, at most %d is possible",
+		    options->n_children, CHILDREN_MAX);
+	if (options->n_links > 0 && options->links == NULL)
+		return brood__config_refuse(text, "links is not set");
+	if (options->strategy > BROOD_REST_FOR_ONE)
+		return brood__config_refuse(text,
+		    "strategy is %u, which is unknown", options->strategy);
+	if (options->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(options))
+		return brood__config_refuse(text, "a reserved field is not 0: "
+		    "the program needs a newer library");
 	return 0;
 }
 
 static int
 children_add(struct brood_supervisor *sup,
-    const struct brood_child_spec *spec)
+    const struct brood_child_spec *spec, char *text)
 {
 	struct child *child = &sup->children[sup->n_children];
+	int r;
 
-	if (brood__specs_check_child(spec) < 0 ||
-	    children_find(sup, spec->name) != NULL)
-		return -EINVAL;
+	r = brood__specs_check_child(spec, text);
+	if (r < 0)
+		return r;
+	if (children_find(sup, spec->name) != NULL)
+		return brood__config_refuse(text,
+		    "%s: two children have this name", spec->name);
 	child->name = strdup(spec->name);
 	if (child->name == NULL)
 		return -ENOMEM;
@@ -72,13 +89,24 @@ children_add(struct brood_supervisor *sup,
 }
 
 static int
-children_add_link(struct brood_supervisor *sup, const struct brood_link *link)
+children_add_link(struct brood_supervisor *sup, const struct brood_link *link,
+    char *text)
 {
 	struct child *a = children_find(sup, link->a);
 	struct child *b = children_find(sup, link->b);
 
-	if (a == NULL || b == NULL || a == b)
-		return -EINVAL;
+	if (a == NULL || b == NULL)
+		return brood__config_refuse(text,
+		    "link %s - %s: no child has the name of one of them",
+		    link->a != NULL ? link->a : "?",
+		    link->b != NULL ? link->b : "?");
+	if (a == b)
+		return brood__config_refuse(text,
+		    "link %s - %s: the same child", link->a, link->b);
+	if (!BROOD__RESERVED_IS_ZERO(link))
+		return brood__config_refuse(text,
+		    "link %s - %s: a reserved field is not 0", link->a,
+		    link->b);
 	brood__link_init(&sup->links[sup->n_links++],
 	    (unsigned)(a - sup->children), (unsigned)(b - sup->children));
 	return 0;
@@ -86,7 +114,7 @@ children_add_link(struct brood_supervisor *sup, const struct brood_link *link)
 
 static int
 children_copy(struct brood_supervisor *sup,
-    const struct brood_supervisor_options *options)
+    const struct brood_supervisor_options *options, char *text)
 {
 	int r = 0;
 
@@ -97,21 +125,21 @@ children_copy(struct brood_supervisor *sup,
 	if (sup->children == NULL || sup->links == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; r == 0 && i < options->n_children; i++)
-		r = children_add(sup, &options->children[i]);
+		r = children_add(sup, &options->children[i], text);
 	for (size_t i = 0; r == 0 && i < options->n_links; i++)
-		r = children_add_link(sup, &options->links[i]);
+		r = children_add_link(sup, &options->links[i], text);
 	return r;
 }
 
 static int
 children_fork(struct brood_supervisor *sup,
-    const struct brood_supervisor_options *options)
+    const struct brood_supervisor_options *options, char *text)
 {
 	struct brood__supervisor_config config;
 	struct brood__specs specs;
 	int r;
 
-	r = brood__specs_init(&specs, options, &config);
+	r = brood__specs_init(&specs, options, &config, text);
 	if (r == 0)
 		r = brood__setup_can_hold(sup->n_children, config.n_keep_fds);
 	if (r == 0)
@@ -138,16 +166,16 @@ children_fill(struct brood_supervisor *sup)
 
 static int
 children_open(struct brood_supervisor *sup,
-    const struct brood_supervisor_options *options)
+    const struct brood_supervisor_options *options, char *text)
 {
 	int r;
 
-	r = children_copy(sup, options);
+	r = children_copy(sup, options, text);
 	if (r == 0)
 		r = brood__control_has_room(2 * (size_t)sup->n_children +
 		    BROOD__CONFIG_SPARE_FDS);
 	if (r == 0)
-		r = children_fork(sup, options);
+		r = children_fork(sup, options, text);
 	if (r == 0)
 		r = brood__ready_new(&sup->ready);
 	if (r == 0)
@@ -158,21 +186,26 @@ children_open(struct brood_supervisor *sup,
 
 BROOD_PUBLIC int
 brood_supervisor_new(struct brood_supervisor **ret_supervisor,
-    const struct brood_supervisor_options *options)
+    const struct brood_supervisor_options *options, char *text)
 {
 	struct brood_supervisor *sup;
 	int r;
 
-	r = children_check_options(options);
+	if (text != NULL)
+		text[0] = '\0';
+	r = children_check_options(options, text);
 	if (r < 0)
 		return r;
 	sup = calloc(1, sizeof(*sup));
-	if (sup == NULL)
+	if (sup == NULL) {
+		brood__config_explain(text, -ENOMEM);
 		return -ENOMEM;
+	}
 	sup->owner = getpid();
 	brood__events_init(&sup->events);
-	r = children_open(sup, options);
+	r = children_open(sup, options, text);
 	if (r < 0) {
+		brood__config_explain(text, r);
 		(void)brood_supervisor_free(sup);
 		return r;
 	}

@@ -5,6 +5,9 @@
 /*
  * What the options of a pool and those of a supervisor have in common: the
  * checks and the defaults, and how the supervisor process is told of them.
+ *
+ * text is that of the program, NULL or BROOD_TEXT_SIZE bytes: each check that
+ * fails says there what is wrong.
  */
 
 #include "supervisor/main.h"
@@ -24,16 +27,25 @@ struct brood__config_child {
 	void *fn_arg;
 	const char *const *argv;	/* ... a program */
 	const struct brood_child_options *options;
-	enum brood_restart restart;
+	uint32_t restart;		/* enum brood_restart */
 	int boot_ms;			/* 0: the default */
 	int shutdown_ms;
 };
 
+/* Say what is wrong, as printf(3) does.  Gives -EINVAL. */
+int	brood__config_refuse(char *text, const char *format, ...)
+	    __attribute__((__format__(__printf__, 2, 3)));
+
+/* After an error: unless text says something already, say what r means. */
+void	brood__config_explain(char *text, int r);
+
 /*
  * -EINVAL: neither or both of fn and argv, or what the other one of them has
- * not: setup is for functions, env and chdir are for programs; a negative time.
+ * not: setup is for functions, env and chdir are for programs; a negative time;
+ * a descriptor to keep that is a standard one.  -EBADF: one that is not open.
  */
-int	brood__config_check_child(const struct brood__config_child *child);
+int	brood__config_check_child(const struct brood__config_child *child,
+	    char *text);
 
 /* For the supervisor process; points into child. */
 void	brood__config_set_spec(struct brood__slot_spec *spec,
@@ -41,10 +53,10 @@ void	brood__config_set_spec(struct brood__slot_spec *spec,
 
 /* The restart limits, 0 being the defaults: 0 or -EINVAL. */
 int	brood__config_set_limits(struct brood__supervisor_config *config,
-	    unsigned intensity, int period_ms);
+	    int intensity, int period_ms, char *text);
 
 /* Where what children print goes: 0 or -EINVAL. */
 int	brood__config_set_sink(struct brood__supervisor_config *config,
-	    int stderr_fd, bool has_prefix);
+	    int stderr_fd, uint32_t prefix_stderr, char *text);
 
 #endif

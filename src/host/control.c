@@ -53,20 +53,6 @@ control_is_mine(const struct brood__control *control)
 	return control->owner == getpid();
 }
 
-static int
-control_check_fds(const struct brood__supervisor_config *config)
-{
-	if (config->n_keep_fds > 0 && config->keep_fds == NULL)
-		return -EINVAL;
-	for (size_t i = 0; i < config->n_keep_fds; i++) {
-		if (config->keep_fds[i] <= STDERR_FILENO)
-			return -EINVAL;
-		if (fcntl(config->keep_fds[i], F_GETFD) < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 /* The supervisor's own copy of the sink, above the standard descriptors. */
 static int
 control_open_sink(const struct brood__supervisor_config *config,
@@ -176,9 +162,6 @@ brood__control_new(struct brood__control **ret_control,
 	struct brood__control *control;
 	int r;
 
-	r = control_check_fds(config);
-	if (r < 0)
-		return r;
 	control = calloc(1, sizeof(*control));
 	if (control == NULL)
 		return -ENOMEM;

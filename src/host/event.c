@@ -162,9 +162,9 @@ brood__events_next(struct brood__events *events, struct brood_event *ret_event)
 }
 
 BROOD_PUBLIC const char *
-brood_event_kind_name(enum brood_event_kind kind)
+brood_event_kind_name(uint32_t kind)
 {
-	switch (kind) {
+	switch ((enum brood_event_kind)kind) {
 	case BROOD_EVENT_READY:
 		return "ready";
 	case BROOD_EVENT_ENDED:

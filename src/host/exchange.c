@@ -78,6 +78,22 @@ exchange_use(struct brood_pool *pool, struct brood__worker *worker)
 }
 
 /*
+ * A worker runs the oldest request that it has: from now on, if it did not
+ * before.
+ */
+static void
+exchange_run_oldest(struct brood_pool *pool, struct brood__worker *worker,
+    int64_t now_ms)
+{
+	struct brood__pending *oldest = brood__worker_oldest(worker);
+
+	if (oldest == NULL || oldest->running_since_ms != BROOD__NEVER)
+		return;
+	oldest->running_since_ms = now_ms;
+	brood__queue_reschedule(&pool->queue, oldest);
+}
+
+/*
  * Send one request.  0 if it is at the worker or has ended; -EAGAIN if it must
  * wait, and with it those behind it.
  */
@@ -91,6 +107,7 @@ exchange_send(struct brood_pool *pool, struct brood__worker *worker,
 	r = brood__worker_send(worker, pending, now_ms);
 	if (r == 0) {
 		pool->n_in_flight++;
+		exchange_run_oldest(pool, worker, now_ms);
 		brood__lists_update(&pool->lists, worker,
 		    brood__control_sent(pool->control));
 		return 0;
@@ -160,6 +177,8 @@ brood__exchange_complete(struct brood_pool *pool, struct brood__worker *worker,
 {
 	struct brood_completion done = {
 		.fate = fate,
+		.limit = fate == BROOD_EXPIRED ?
+		    brood__pending_passed(pending) : 0,
 		.ran = BROOD_MAY_HAVE_RUN,
 		.pid = worker->pid,
 		.text = text,
@@ -180,6 +199,7 @@ exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
 	pool->n_in_flight--;
 	worker->served++;
 	brood__queue_forget(&pool->queue, pending);
+	exchange_run_oldest(pool, worker, brood__now_ms());
 	brood__lists_update(&pool->lists, worker,
 	    brood__control_sent(pool->control));
 
@@ -263,12 +283,9 @@ exchange_part(struct brood_pool *pool, struct brood__worker *worker,
 {
 	bool is_progress = msg->kind == BROOD_KIND_PROGRESS;
 	struct brood_completion part = {
-		.id = pending->id,
-		.tag = pending->tag,
 		.fate = is_progress ? BROOD_PROGRESS : BROOD_PART,
 		.ran = BROOD_RAN,
 		.pid = worker->pid,
-		.text = "",
 	};
 	int r = 0;
 

@@ -7,6 +7,7 @@
  * a request: that is decided in queue.c, worker.c and exchange.c.
  */
 
+#include "base/clock.h"
 #include "base/export.h"
 #include "base/fd.h"
 #include "host/pending.h"
@@ -19,13 +20,12 @@ static int
 brood__pending_compare(const struct brood__pending *a,
     const struct brood__pending *b)
 {
-	if (a->deadline_ms != b->deadline_ms)
-		return a->deadline_ms < b->deadline_ms ? -1 : 1;
+	if (a->due_ms != b->due_ms)
+		return a->due_ms < b->due_ms ? -1 : 1;
 	return a->id < b->id ? -1 : a->id > b->id;
 }
 
-RB_GENERATE(brood__deadlines, brood__pending, by_deadline,
-    brood__pending_compare)
+RB_GENERATE(brood__dues, brood__pending, by_due, brood__pending_compare)
 
 static int
 pending_copy_fds(struct brood__pending *pending,
@@ -61,6 +61,12 @@ brood__pending_new(struct brood__pending **ret_pending,
 		(void)brood__pending_free(pending);
 		return r;
 	}
+	pending->expire_at_ms = BROOD__NEVER;
+	pending->run_ms = -1;
+	pending->cancel_ms = -1;
+	pending->canceled_at_ms = BROOD__NEVER;
+	pending->due_ms = BROOD__NEVER;
+	pending->running_since_ms = BROOD__NEVER;
 	pending->code = msg->code;
 	pending->len = msg->len;
 	if (msg->len > 0)
@@ -79,6 +85,49 @@ brood__pending_free(struct brood__pending *pending)
 	free(pending);
 	return NULL;
 }
+
+/* Limits of time */
+
+/* The instant at which a limit that begins at an instant is over. */
+static int64_t
+pending_limit(int64_t from_ms, int32_t limit_ms)
+{
+	return from_ms == BROOD__NEVER ? BROOD__NEVER :
+	    brood__deadline(from_ms, limit_ms);
+}
+
+static int64_t
+pending_run_until(const struct brood__pending *pending)
+{
+	return pending_limit(pending->running_since_ms, pending->run_ms);
+}
+
+/* A worker that runs it may go on for so long after a CANCEL. */
+static int64_t
+pending_cancel_until(const struct brood__pending *pending)
+{
+	return pending_limit(brood__later(pending->canceled_at_ms,
+	    pending->running_since_ms), pending->cancel_ms);
+}
+
+int64_t
+brood__pending_next_due(const struct brood__pending *pending)
+{
+	if (pending->state == BROOD__PENDING_OVERDUE)
+		return BROOD__NEVER;
+	return brood__earlier(pending->expire_at_ms,
+	    brood__earlier(pending_run_until(pending),
+	    pending_cancel_until(pending)));
+}
+
+enum brood_limit
+brood__pending_passed(const struct brood__pending *pending)
+{
+	return pending_run_until(pending) < pending->expire_at_ms ?
+	    BROOD_LIMIT_RUN : BROOD_LIMIT_EXPIRE;
+}
+
+/* Parts */
 
 int
 brood__pending_keep_part(struct brood__pending *pending, const void *data,
@@ -190,9 +239,9 @@ brood_completion_fini(struct brood_completion *done)
 }
 
 BROOD_PUBLIC const char *
-brood_fate_name(enum brood_fate fate)
+brood_fate_name(uint32_t fate)
 {
-	switch (fate) {
+	switch ((enum brood_fate)fate) {
 	case BROOD_DONE:
 		return "done";
 	case BROOD_FAILED:
@@ -214,15 +263,13 @@ brood_fate_name(enum brood_fate fate)
 }
 
 BROOD_PUBLIC const char *
-brood_ran_name(enum brood_ran ran)
+brood_limit_name(uint32_t limit)
 {
-	switch (ran) {
-	case BROOD_NOT_RUN:
-		return "not run";
-	case BROOD_MAY_HAVE_RUN:
-		return "may have run";
-	case BROOD_RAN:
-		return "ran";
+	switch ((enum brood_limit)limit) {
+	case BROOD_LIMIT_EXPIRE:
+		return "expire";
+	case BROOD_LIMIT_RUN:
+		return "run";
 	}
 	return "unknown";
 }

@@ -13,7 +13,10 @@
  *
  *	QUEUED <---> SENT ---> COMPLETED	canceled, say
  *		      |           |
- *		      +-----------+---> OVERDUE		its deadline passed
+ *		      +-----------+---> OVERDUE		a limit of time passed
+ *
+ * A worker runs its oldest request.  The limits run_ms and cancel_ms count from
+ * the moment at which that is this one; expire_ms counts from submit.
  */
 
 #include <brood/pool.h>
@@ -28,26 +31,34 @@ enum brood__pending_state {
 	BROOD__PENDING_SENT,		/* a worker has it */
 	BROOD__PENDING_COMPLETED,	/* a worker has it, and its completion
 					   was given: canceled, say */
-	BROOD__PENDING_OVERDUE,		/* COMPLETED, and its deadline passed:
-					   the worker is stopped as soon as this
-					   is the request that it runs */
+	BROOD__PENDING_OVERDUE,		/* COMPLETED, and a limit passed: the
+					   worker is stopped as soon as this is
+					   the request that it runs */
 };
 
 struct brood__pending {
 	TAILQ_ENTRY(brood__pending) next;
-	RB_ENTRY(brood__pending) by_deadline;
+	RB_ENTRY(brood__pending) by_due;
 	uint64_t id;
 	void *tag;
-	unsigned flags;			/* enum brood_submit_flag */
+	uint32_t flags;			/* enum brood_request_flag */
 	uint32_t code;			/* the method */
 	enum brood__pending_state state;
-	int64_t deadline_ms;		/* BROOD__NEVER: in no deadline tree */
+	int64_t submitted_ms;
+	int64_t expire_at_ms;		/* or BROOD__NEVER */
+	int32_t run_ms;			/* -1: no limit */
+	int32_t cancel_ms;		/* -1: no limit */
+	int64_t canceled_at_ms;		/* BROOD__NEVER: it was not */
+	int64_t due_ms;			/* when the next limit passes: its place
+					   in the tree; BROOD__NEVER: in none */
 
-	/* While a worker has it; set by brood__worker_send(). */
+	/* While a worker has it. */
 	struct brood__worker *worker;
-	int64_t sent_ms;
+	int64_t running_since_ms;	/* BROOD__NEVER: it is not the oldest */
 	uint64_t end;			/* position of the end of its frame in
 					   the stream to the worker */
+
+	int32_t n_attempts;		/* workers that it was sent to */
 
 	unsigned n_passed;		/* workers that died before they began
 					   it, when it was next for them */
@@ -66,11 +77,10 @@ struct brood__pending {
 };
 
 TAILQ_HEAD(brood__pendings, brood__pending);
-RB_HEAD(brood__deadlines, brood__pending);
-RB_PROTOTYPE(brood__deadlines, brood__pending, by_deadline,
-    brood__pending_compare)
+RB_HEAD(brood__dues, brood__pending);
+RB_PROTOTYPE(brood__dues, brood__pending, by_due, brood__pending_compare)
 
-/* Copies msg, descriptors included: 0, -ENOMEM, -EMFILE. */
+/* Copies msg, descriptors included: 0, -ENOMEM, -EMFILE.  Without limits. */
 int	brood__pending_new(struct brood__pending **ret_pending,
 	    const struct brood_message *msg);
 struct brood__pending *
@@ -83,6 +93,13 @@ brood__pending_is_open(const struct brood__pending *pending)
 	return pending->state == BROOD__PENDING_QUEUED ||
 	    pending->state == BROOD__PENDING_SENT;
 }
+
+/* When does the next of its limits pass, as things are?  Or BROOD__NEVER. */
+int64_t	brood__pending_next_due(const struct brood__pending *pending);
+
+/* Which of its limits has passed first?  It is open, and one has. */
+enum brood_limit
+	brood__pending_passed(const struct brood__pending *pending);
 
 /* Append a part of the reply: 0 or -ENOMEM.  The caller has checked limits. */
 int	brood__pending_keep_part(struct brood__pending *pending,

@@ -13,7 +13,7 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/export.h"
-#include "base/fd.h"
+#include "base/reserved.h"
 #include "host/config.h"
 #include "host/settle.h"
 #include "host/turn.h"
@@ -24,28 +24,73 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
 	POOL_MAX_WORKERS = 1 << 18,
 	POOL_MIN_QUEUE = 64,
 	POOL_RETIRE_MS = 600000,
-	POOL_DRAIN_MS = 30000,
 	POOL_GONE_MS = 5000,
 };
 
 /* Making */
 
+/* Is a number of the options in its range?  0 or -EINVAL. */
 static int
-pool_check_options(const struct brood_pool_options *options)
+pool_check_max(const char *name, size_t value, size_t max, char *text)
 {
+	return value <= max ? 0 : brood__config_refuse(text,
+	    "%s is %zu, at most %zu is possible", name, value, max);
+}
+
+static int
+pool_check_time(const char *name, int32_t value_ms, char *text)
+{
+	return value_ms >= -1 ? 0 : brood__config_refuse(text,
+	    "%s is %d, not -1 or more", name, value_ms);
+}
+
+static int
+pool_check_options(const struct brood_pool_options *options, char *text)
+{
+	int r;
+
 	if (options == NULL)
-		return -EINVAL;
-	if (options->workers > POOL_MAX_WORKERS ||
-	    options->in_flight > BROOD__IN_FLIGHT_MAX ||
-	    options->queue > INT_MAX || options->max_requests > INT_MAX ||
-	    options->max_payload > INT_MAX || options->retire_ms < -1)
-		return -EINVAL;
-	return 0;
+		return brood__config_refuse(text, "there are no options");
+	if (!BROOD__RESERVED_IS_ZERO(options))
+		return brood__config_refuse(text, "a reserved field is not 0: "
+		    "the program needs a newer library");
+	r = pool_check_max("workers", options->workers, POOL_MAX_WORKERS,
+	    text);
+	if (r == 0)
+		r = pool_check_max("in_flight", options->in_flight,
+		    BROOD__IN_FLIGHT_MAX, text);
+	if (r == 0)
+		r = pool_check_max("queue", options->queue, INT_MAX, text);
+	if (r == 0)
+		r = pool_check_max("max_requests", options->max_requests,
+		    INT_MAX, text);
+	if (r == 0)
+		r = pool_check_max("max_payload", options->max_payload,
+		    INT_MAX, text);
+	if (r == 0)
+		r = pool_check_max("fds_from_worker", options->fds_from_worker,
+		    1, text);
+	if (r == 0)
+		r = pool_check_time("expire_ms", options->expire_ms, text);
+	if (r == 0)
+		r = pool_check_time("run_ms", options->run_ms, text);
+	if (r == 0)
+		r = pool_check_time("cancel_ms", options->cancel_ms, text);
+	return r < 0 ? r : pool_check_time("retire_ms", options->retire_ms,
+	    text);
+}
+
+/* The first of the two that is not 0; if both are, no limit. */
+static int32_t
+pool_limit(int32_t asked_ms, int32_t usual_ms)
+{
+	return asked_ms != 0 ? asked_ms : usual_ms != 0 ? usual_ms : -1;
 }
 
 /* Runs in a worker after setup and HELLO. */
@@ -76,7 +121,8 @@ pool_has_room(const struct brood_pool *pool, unsigned n_workers,
 }
 
 static int
-pool_fork(struct brood_pool *pool, const struct brood_pool_options *options)
+pool_fork(struct brood_pool *pool, const struct brood_pool_options *options,
+    char *text)
 {
 	struct brood_pool_options own = *options;
 	struct brood_child_options child_options = {
@@ -107,23 +153,30 @@ pool_fork(struct brood_pool *pool, const struct brood_pool_options *options)
 	};
 	int r;
 
-	r = brood__config_check_child(&child);
+	r = brood__config_check_child(&child, text);
 	if (r == 0)
 		r = brood__config_set_limits(&config, options->intensity,
-		    options->period_ms);
+		    options->period_ms, text);
 	if (r == 0)
 		r = brood__config_set_sink(&config, options->stderr_fd,
-		    options->prefix_stderr);
+		    options->prefix_stderr, text);
 	if (r == 0)
 		r = pool_has_room(pool, pool->fleet.target, 0);
 	if (r < 0)
 		return r;
 	brood__config_set_spec(&spec, &child);
+	pool->usual = (struct brood_request_options) {
+		.expire_ms = options->expire_ms,
+		.run_ms = options->run_ms,
+		.cancel_ms = options->cancel_ms != 0 ? options->cancel_ms :
+		    spec.shutdown_ms,
+	};
 	return brood__control_new(&pool->control, &config);
 }
 
 static int
-pool_start(struct brood_pool *pool, const struct brood_pool_options *options)
+pool_start(struct brood_pool *pool, const struct brood_pool_options *options,
+    char *text)
 {
 	int r;
 
@@ -136,7 +189,7 @@ pool_start(struct brood_pool *pool, const struct brood_pool_options *options)
 	if (r == 0 && pool->name == NULL)
 		r = -ENOMEM;
 	if (r == 0)
-		r = pool_fork(pool, options);
+		r = pool_fork(pool, options, text);
 	if (r == 0)
 		r = brood__ready_new(&pool->ready);
 	if (r == 0)
@@ -156,29 +209,34 @@ pool_queue_size(unsigned asked, unsigned n_workers)
 
 BROOD_PUBLIC int
 brood_pool_new(struct brood_pool **ret_pool,
-    const struct brood_pool_options *options)
+    const struct brood_pool_options *options, char *text)
 {
 	struct brood_pool *pool;
 	int r;
 
-	r = pool_check_options(options);
+	if (text != NULL)
+		text[0] = '\0';
+	r = pool_check_options(options, text);
 	if (r < 0)
 		return r;
 	pool = calloc(1, sizeof(*pool));
-	if (pool == NULL)
+	if (pool == NULL) {
+		brood__config_explain(text, -ENOMEM);
 		return -ENOMEM;
+	}
 	pool->owner = getpid();
 	pool->max_payload = options->max_payload != 0 ?
 	    options->max_payload : BROOD_MAX_PAYLOAD;
-	pool->fds_from_worker = options->fds_from_worker;
+	pool->fds_from_worker = options->fds_from_worker != 0;
 	pool->n_keep_fds = options->n_keep_fds;
 	pool->wake_ms = BROOD__NEVER;
 	brood__queue_init(&pool->queue);
 	brood__lists_init(&pool->lists, options->in_flight != 0 ?
 	    options->in_flight : 1);
 	brood__events_init(&pool->events);
-	r = pool_start(pool, options);
+	r = pool_start(pool, options, text);
 	if (r < 0) {
+		brood__config_explain(text, r);
 		(void)brood_pool_free(pool);
 		return r;
 	}
@@ -305,18 +363,41 @@ brood_pool_wait(struct brood_pool *pool, int timeout_ms)
 /* Requests */
 
 static int
-pool_check_msg(const struct brood_pool *pool, const struct brood_message *msg,
-    unsigned flags)
+pool_check_msg(const struct brood_pool *pool, const struct brood_message *msg)
 {
-	if (msg == NULL || msg->kind != 0 || msg->id != 0 || msg->more ||
-	    msg->timeout_ms != 0 || msg->n_fds > BROOD_MAX_FDS ||
+	if (msg == NULL || msg->kind != 0 || msg->id != 0 || msg->more != 0 ||
+	    msg->expire_ms != 0 || msg->ran != 0 || msg->reserved_1 != 0 ||
+	    !BROOD__RESERVED_IS_ZERO(msg) || msg->n_fds > BROOD_MAX_FDS ||
 	    (msg->len > 0 && msg->data == NULL) ||
-	    (msg->n_fds > 0 && msg->fds == NULL) ||
-	    (flags & ~(unsigned)(BROOD_IDEMPOTENT | BROOD_STREAM)))
+	    (msg->n_fds > 0 && msg->fds == NULL))
 		return -EINVAL;
 	if (msg->len > pool->max_payload)
 		return -EMSGSIZE;
 	return pool->state == BROOD__POOL_RUNNING ? 0 : -ESHUTDOWN;
+}
+
+static int
+pool_check_request(const struct brood_request_options *options)
+{
+	return (options->flags & ~(uint32_t)(BROOD_IDEMPOTENT |
+	    BROOD_STREAM)) != 0 || options->expire_ms < -1 ||
+	    options->run_ms < -1 || options->cancel_ms < -1 ||
+	    !BROOD__RESERVED_IS_ZERO(options) ? -EINVAL : 0;
+}
+
+/* What the program, and else the pool, says of this request. */
+static void
+pool_set_options(const struct brood_pool *pool, struct brood__pending *pending,
+    const struct brood_request_options *options)
+{
+	pending->tag = options->tag;
+	pending->flags = options->flags;
+	pending->submitted_ms = brood__now_ms();
+	pending->expire_at_ms = brood__deadline(pending->submitted_ms,
+	    pool_limit(options->expire_ms, pool->usual.expire_ms));
+	pending->run_ms = pool_limit(options->run_ms, pool->usual.run_ms);
+	pending->cancel_ms = pool_limit(options->cancel_ms,
+	    pool->usual.cancel_ms);
 }
 
 /*
@@ -344,16 +425,20 @@ pool_act(struct brood_pool *pool)
 
 BROOD_PUBLIC int
 brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
-    unsigned flags, int timeout_ms, void *tag, uint64_t *ret_id)
+    const struct brood_request_options *options, uint64_t *ret_id)
 {
+	static const struct brood_request_options defaults;
 	unsigned n_untaken = pool->queue.n_untaken;
 	struct brood__pending *pending;
-	int64_t deadline_ms;
 	int r;
 
 	if (!pool_is_mine(pool))
 		return -ECHILD;
-	r = pool_check_msg(pool, msg, flags);
+	if (options == NULL)
+		options = &defaults;
+	r = pool_check_request(options);
+	if (r == 0)
+		r = pool_check_msg(pool, msg);
 	if (r < 0)
 		return r;
 	if (pool_is_full(pool))
@@ -361,16 +446,10 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	r = brood__pending_new(&pending, msg);
 	if (r < 0)
 		return r;
-	deadline_ms = timeout_ms < 0 ? BROOD__NEVER :
-	    brood__deadline(brood__now_ms(), timeout_ms);
-	pending->tag = tag;
-	pending->flags = flags;
-	pending->deadline_ms = deadline_ms;
+	pool_set_options(pool, pending, options);
 	brood__queue_add(&pool->queue, pending);
 	if (ret_id != NULL)
 		*ret_id = pool->queue.last_id;
-	if (timeout_ms == 0)		/* it expires before a worker has it */
-		brood__settle_expire(pool, deadline_ms);
 	if (pool->queue.n_untaken > n_untaken)
 		brood__pool_wake(pool, 0);
 	(void)brood__turn_act(pool);
@@ -412,15 +491,18 @@ brood_pool_take(struct brood_pool *pool, struct brood_completion *ret_done)
 
 BROOD_PUBLIC int
 brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
-    int timeout_ms, struct brood_completion *ret_done)
+    const struct brood_request_options *options,
+    struct brood_completion *ret_done)
 {
 	struct brood__result *result = NULL;
 	int r;
 
 	if (!pool_is_mine(pool))
 		return -ECHILD;
+	if (options != NULL && (options->flags & BROOD_STREAM) != 0)
+		return -EINVAL;
 	pool->called = pool->queue.last_id + 1;
-	r = brood_pool_submit(pool, msg, 0, timeout_ms, NULL, NULL);
+	r = brood_pool_submit(pool, msg, options, NULL);
 	while (r == 0) {
 		brood__settle_unblock(pool);
 		result = brood__queue_find_result(&pool->queue, pool->called);
@@ -475,14 +557,13 @@ brood_pool_reload(struct brood_pool *pool)
 }
 
 BROOD_PUBLIC int
-brood_pool_stop(struct brood_pool *pool, int drain_ms)
+brood_pool_stop(struct brood_pool *pool, int timeout_ms)
 {
 	int64_t end_ms;
 
 	if (!pool_is_mine(pool))
 		return -ECHILD;
-	end_ms = brood__deadline(brood__now_ms(), drain_ms < 0 ?
-	    POOL_DRAIN_MS : drain_ms);
+	end_ms = brood__deadline(brood__now_ms(), timeout_ms);
 	if (pool->state == BROOD__POOL_RUNNING || end_ms < pool->drain_ms)
 		pool->drain_ms = end_ms;
 	if (pool->state == BROOD__POOL_RUNNING)

@@ -53,6 +53,8 @@ struct brood_pool {
 	unsigned max_queued;
 	size_t max_payload;
 	bool fds_from_worker;
+	struct brood_request_options usual; /* limits of a request that names
+					   none */
 	size_t n_keep_fds;		/* how many the supervisor keeps open */
 
 	struct brood__ready *ready;

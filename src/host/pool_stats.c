@@ -33,7 +33,7 @@ stats_describe_worker(const struct brood__worker *worker,
 	if (oldest == NULL)
 		return;
 	info->id = oldest->id;
-	info->age_ms = (int)(brood__now_ms() - oldest->sent_ms);
+	info->age_ms = (int32_t)(brood__now_ms() - oldest->running_since_ms);
 }
 
 BROOD_PUBLIC int

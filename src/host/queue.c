@@ -3,8 +3,9 @@
 /*
  * The queue of a pool; see queue.h.
  *
- * Invariants: waiting is sorted by id; a request with a deadline is in the tree
- * from the moment it is added until it is forgotten or due; n_outstanding
+ * Invariants: waiting is sorted by id; a request with a limit of time that can
+ * pass is in the tree, from the moment it is added until it is forgotten or due;
+ * n_outstanding
  * counts each accepted request until its completion is taken, and so bounds
  * waiting, workers' lists and results together.
  */
@@ -27,7 +28,7 @@ brood__queue_init(struct brood__queue *queue)
 {
 	memset(queue, 0, sizeof(*queue));
 	TAILQ_INIT(&queue->waiting);
-	RB_INIT(&queue->deadlines);
+	RB_INIT(&queue->dues);
 	STAILQ_INIT(&queue->results);
 }
 
@@ -80,6 +81,31 @@ queue_put_spare(struct brood__queue *queue, struct brood__pending *pending,
 	queue_put(queue, result);
 }
 
+static int32_t
+queue_span(int64_t from_ms, int64_t to_ms)
+{
+	int64_t span_ms = to_ms - from_ms;
+
+	return span_ms > INT32_MAX ? INT32_MAX : (int32_t)span_ms;
+}
+
+/* What a completion says of the request, whatever became of it. */
+static void
+queue_describe(const struct brood__pending *pending,
+    struct brood_completion *done)
+{
+	int64_t now_ms = brood__now_ms();
+	int64_t run_ms = brood__earlier(pending->running_since_ms, now_ms);
+
+	done->id = pending->id;
+	done->tag = pending->tag;
+	done->attempts = pending->n_attempts;
+	done->waited_ms = queue_span(pending->submitted_ms, run_ms);
+	done->ran_ms = queue_span(run_ms, now_ms);
+	if (done->text == NULL)
+		done->text = "";
+}
+
 void
 brood__queue_complete(struct brood__queue *queue,
     struct brood__pending *pending, struct brood_completion *done,
@@ -89,10 +115,7 @@ brood__queue_complete(struct brood__queue *queue,
 	struct brood__result *result;
 	bool is_done = done->fate == BROOD_DONE;
 
-	done->id = pending->id;
-	done->tag = pending->tag;
-	if (done->text == NULL)
-		done->text = "";
+	queue_describe(pending, done);
 	if (brood__result_new(&result, done, pending->parts,
 	    is_done ? pending->parts_len : 0, reply != NULL ? reply : &nothing,
 	    fds, n_fds) == 0)
@@ -104,12 +127,13 @@ brood__queue_complete(struct brood__queue *queue,
 
 int
 brood__queue_put_part(struct brood__queue *queue,
-    struct brood__pending *pending, const struct brood_completion *part,
+    struct brood__pending *pending, struct brood_completion *part,
     const struct brood_message *msg)
 {
 	struct brood__result *result;
 	int r;
 
+	queue_describe(pending, part);
 	r = brood__result_new(&result, part, NULL, 0, msg, NULL, 0);
 	if (r < 0)
 		return r;
@@ -155,18 +179,29 @@ brood__queue_take(struct brood__queue *queue, struct brood__result *result,
 /* Requests */
 
 static void
-queue_forget_deadline(struct brood__queue *queue,
+queue_set_due(struct brood__queue *queue, struct brood__pending *pending,
+    int64_t due_ms)
+{
+	if (pending->due_ms == due_ms)
+		return;
+	if (pending->due_ms != BROOD__NEVER)
+		RB_REMOVE(brood__dues, &queue->dues, pending);
+	pending->due_ms = due_ms;
+	if (due_ms != BROOD__NEVER)
+		(void)RB_INSERT(brood__dues, &queue->dues, pending);
+}
+
+void
+brood__queue_reschedule(struct brood__queue *queue,
     struct brood__pending *pending)
 {
-	if (pending->deadline_ms != BROOD__NEVER)
-		RB_REMOVE(brood__deadlines, &queue->deadlines, pending);
-	pending->deadline_ms = BROOD__NEVER;
+	queue_set_due(queue, pending, brood__pending_next_due(pending));
 }
 
 void
 brood__queue_forget(struct brood__queue *queue, struct brood__pending *pending)
 {
-	queue_forget_deadline(queue, pending);
+	queue_set_due(queue, pending, BROOD__NEVER);
 	(void)brood__pending_free(pending);
 }
 
@@ -177,6 +212,8 @@ brood__queue_end(struct brood__queue *queue, struct brood__pending *pending,
 {
 	struct brood_completion done = {
 		.fate = fate,
+		.limit = fate == BROOD_EXPIRED ?
+		    brood__pending_passed(pending) : 0,
 		.ran = pending->n_retries > 0 ? BROOD_MAY_HAVE_RUN :
 		    BROOD_NOT_RUN,
 		.text = text,
@@ -204,6 +241,8 @@ queue_insert(struct brood__queue *queue, struct brood__pending *pending)
 	struct brood__pending *at;
 
 	pending->state = BROOD__PENDING_QUEUED;
+	pending->running_since_ms = BROOD__NEVER;
+	brood__queue_reschedule(queue, pending);
 	queue->n_waiting++;
 	TAILQ_FOREACH(at, &queue->waiting, next)
 		if (at->id > pending->id) {
@@ -219,8 +258,7 @@ brood__queue_add(struct brood__queue *queue, struct brood__pending *pending)
 	pending->id = ++queue->last_id;
 	queue->n_submitted++;
 	queue->n_outstanding++;
-	if (pending->deadline_ms != BROOD__NEVER)
-		(void)RB_INSERT(brood__deadlines, &queue->deadlines, pending);
+	brood__queue_reschedule(queue, pending);
 	if (brood__queue_is_closed(queue)) {
 		queue_refuse(queue, pending);
 		return;
@@ -299,12 +337,11 @@ brood__queue_open(struct brood__queue *queue)
 struct brood__pending *
 brood__queue_due(struct brood__queue *queue, int64_t now_ms)
 {
-	struct brood__pending *pending =
-	    RB_MIN(brood__deadlines, &queue->deadlines);
+	struct brood__pending *pending = RB_MIN(brood__dues, &queue->dues);
 
-	if (pending == NULL || pending->deadline_ms > now_ms)
+	if (pending == NULL || pending->due_ms > now_ms)
 		return NULL;
-	queue_forget_deadline(queue, pending);
+	queue_set_due(queue, pending, BROOD__NEVER);
 	return pending;
 }
 
@@ -312,7 +349,7 @@ int64_t
 brood__queue_next_due(struct brood__queue *queue)
 {
 	const struct brood__pending *pending =
-	    RB_MIN(brood__deadlines, &queue->deadlines);
+	    RB_MIN(brood__dues, &queue->dues);
 
-	return pending != NULL ? pending->deadline_ms : BROOD__NEVER;
+	return pending != NULL ? pending->due_ms : BROOD__NEVER;
 }

@@ -3,8 +3,8 @@
 #define BROOD__QUEUE_H
 
 /*
- * What a pool owes its program: the requests that wait for a worker, the
- * deadlines of all requests, and the results that wait to be taken.
+ * What a pool owes its program: the requests that wait for a worker, the limits
+ * of time of all requests, and the results that wait to be taken.
  *
  * Knows no worker and no pool.  A request leaves the queue when the caller
  * removes it to send it, and comes back by brood__queue_restore() if its worker
@@ -19,7 +19,7 @@
 struct brood__queue {
 	struct brood__pendings waiting;	/* the lowest id first */
 	unsigned n_waiting;
-	struct brood__deadlines deadlines; /* of requests at workers too */
+	struct brood__dues dues;	/* of requests at workers too */
 	struct brood__results results;
 	unsigned n_untaken;		/* results, parts included */
 	unsigned n_outstanding;		/* requests whose completion was not
@@ -84,7 +84,7 @@ void	brood__queue_restore(struct brood__queue *queue,
  * result.  Without memory for the reply the completion is FAILED and says so.
  *
  * The request stays the caller's: free it by brood__queue_forget(), or, while a
- * worker has it, keep it as COMPLETED; its deadline still holds for the worker.
+ * worker has it, keep it as COMPLETED; its limits still hold for the worker.
  *
  * Takes fds.
  */
@@ -92,7 +92,7 @@ void	brood__queue_complete(struct brood__queue *queue,
 	    struct brood__pending *pending, struct brood_completion *done,
 	    const struct brood_message *reply, const int *fds, size_t n_fds);
 
-/* Remove the deadline of a completed request and free it. */
+/* Remove a completed request from the tree and free it. */
 void	brood__queue_forget(struct brood__queue *queue,
 	    struct brood__pending *pending);
 
@@ -103,9 +103,12 @@ void	brood__queue_end(struct brood__queue *queue,
 	    struct brood__pending *pending, enum brood_fate fate,
 	    const char *text);
 
-/* Give a part of a reply to the program, with BROOD_STREAM: 0 or -ENOMEM. */
+/*
+ * Give a part of a reply to the program, with BROOD_STREAM: 0 or -ENOMEM.
+ * Fills in id, tag and text of part.
+ */
 int	brood__queue_put_part(struct brood__queue *queue,
-	    struct brood__pending *pending, const struct brood_completion *part,
+	    struct brood__pending *pending, struct brood_completion *part,
 	    const struct brood_message *msg);
 
 /*
@@ -124,13 +127,20 @@ brood__queue_is_closed(const struct brood__queue *queue)
 }
 
 /*
- * One request whose deadline is not after now_ms, or NULL.  Its deadline is
- * forgotten: each call gives another one.
+ * Put a request to its place in the tree again, after something was changed on
+ * which brood__pending_next_due() depends.
+ */
+void	brood__queue_reschedule(struct brood__queue *queue,
+	    struct brood__pending *pending);
+
+/*
+ * One request with a limit that passes not after now_ms, or NULL.  It leaves
+ * the tree: each call gives another one.
  */
 struct brood__pending *
 	brood__queue_due(struct brood__queue *queue, int64_t now_ms);
 
-/* The earliest deadline, or BROOD__NEVER. */
+/* When the next limit passes, or BROOD__NEVER. */
 int64_t	brood__queue_next_due(struct brood__queue *queue);
 
 /* The result of this request, parts included, or NULL if there is none yet. */

@@ -5,7 +5,7 @@
  * the end of their worker.
  *
  * Owns nothing.  Must not decide which workers are stopped for it: a request
- * whose time is over is marked, and the fleet acts on the mark.
+ * of which a limit has passed is marked, and the fleet acts on the mark.
  */
 
 #include "host/settle.h"
@@ -25,22 +25,29 @@ enum {
 
 /* Deadlines and cancellation */
 
+/* Why a request has expired. */
+static const char *
+settle_words(const struct brood__pending *pending)
+{
+	return brood__pending_passed(pending) == BROOD_LIMIT_RUN ?
+	    "it ran for too long" : "its deadline passed";
+}
+
 void
 brood__settle_expire(struct brood_pool *pool, int64_t now_ms)
 {
-	static const char text[] = "its deadline passed";
 	struct brood__pending *pending;
 
 	while ((pending = brood__queue_due(&pool->queue, now_ms)) != NULL) {
 		if (pending->state == BROOD__PENDING_QUEUED) {
 			brood__queue_remove(&pool->queue, pending);
 			brood__queue_end(&pool->queue, pending, BROOD_EXPIRED,
-			    text);
+			    settle_words(pending));
 			continue;
 		}
 		if (pending->state == BROOD__PENDING_SENT)
 			brood__exchange_complete(pool, pending->worker, pending,
-			    BROOD_EXPIRED, text);
+			    BROOD_EXPIRED, settle_words(pending));
 		pending->state = BROOD__PENDING_OVERDUE;
 		pool->fleet.is_stale = true;
 	}
@@ -52,6 +59,8 @@ settle_cancel_sent(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending, const char *text)
 {
 	brood__exchange_complete(pool, worker, pending, BROOD_CANCELED, text);
+	pending->canceled_at_ms = brood__now_ms();
+	brood__queue_reschedule(&pool->queue, pending);
 	/* Without memory for CANCEL the worker works on, for nothing. */
 	(void)brood__worker_cancel(worker, pending);
 	brood__lists_touch(&pool->lists, worker);

@@ -10,7 +10,7 @@
 #include "host/pool.h"
 
 /*
- * Complete every request whose deadline has come.  The worker that has one is
+ * Complete every request of which a limit of time has passed.  The worker that has one is
  * marked by its oldest request's state, and stopped by the fleet.
  */
 void	brood__settle_expire(struct brood_pool *pool, int64_t now_ms);

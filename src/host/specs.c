@@ -7,6 +7,8 @@
 
 #include "host/specs.h"
 
+#include "base/reserved.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,14 +31,20 @@ specs_child(const struct brood_child_spec *spec)
 }
 
 int
-brood__specs_check_child(const struct brood_child_spec *spec)
+brood__specs_check_child(const struct brood_child_spec *spec, char *text)
 {
 	struct brood__config_child child = specs_child(spec);
 
-	if (spec->name == NULL || spec->name[0] == '\0' ||
-	    (unsigned)spec->restart > BROOD_TEMPORARY)
-		return -EINVAL;
-	return brood__config_check_child(&child);
+	if (spec->name == NULL || spec->name[0] == '\0')
+		return brood__config_refuse(text, "a child has no name");
+	if (spec->restart > BROOD_TEMPORARY)
+		return brood__config_refuse(text,
+		    "%s: restart is %u, which is unknown", spec->name,
+		    spec->restart);
+	if (spec->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(spec))
+		return brood__config_refuse(text,
+		    "%s: a reserved field is not 0", spec->name);
+	return brood__config_check_child(&child, text);
 }
 
 static bool
@@ -98,21 +106,21 @@ specs_set_fds(struct brood__specs *specs,
 int
 brood__specs_init(struct brood__specs *specs,
     const struct brood_supervisor_options *options,
-    struct brood__supervisor_config *config)
+    struct brood__supervisor_config *config, char *text)
 {
 	int r;
 
 	*config = (struct brood__supervisor_config) {
 		.n_specs = options->n_children,
 		.is_ordered = true,
-		.strategy = options->strategy,
+		.strategy = (enum brood_strategy)options->strategy,
 	};
 	memset(specs, 0, sizeof(*specs));
 	r = brood__config_set_limits(config, options->intensity,
-	    options->period_ms);
+	    options->period_ms, text);
 	if (r == 0)
 		r = brood__config_set_sink(config, options->stderr_fd,
-		    options->prefix_stderr);
+		    options->prefix_stderr, text);
 	if (r == 0)
 		r = specs_set_fds(specs, options, &config->n_keep_fds);
 	if (r < 0)

@@ -15,8 +15,9 @@ struct brood__specs {
 	int *fds;
 };
 
-/* Of one child alone: 0 or -EINVAL. */
-int	brood__specs_check_child(const struct brood_child_spec *spec);
+/* Of one child alone: the errors of brood__config_check_child(). */
+int	brood__specs_check_child(const struct brood_child_spec *spec,
+	    char *text);
 
 /*
  * Fill in config, which points into specs and options.  specs is to be freed by
@@ -27,7 +28,7 @@ int	brood__specs_check_child(const struct brood_child_spec *spec);
  */
 int	brood__specs_init(struct brood__specs *specs,
 	    const struct brood_supervisor_options *options,
-	    struct brood__supervisor_config *config);
+	    struct brood__supervisor_config *config, char *text);
 void	brood__specs_fini(struct brood__specs *specs);
 
 #endif

@@ -112,11 +112,15 @@ brood__worker_has_room(const struct brood__worker *worker,
 	    BROOD__FRAME_SIZE + pending->len <= WORKER_AHEAD;
 }
 
-/* What is left of the deadline, for the wire: 0 means none, so 1 at least. */
+/*
+ * How long the worker may run it, for the wire: 0 means no limit, so 1 at
+ * least.
+ */
 static uint32_t
 worker_timeout(const struct brood__pending *pending, int64_t now_ms)
 {
-	int left = brood__time_left(pending->deadline_ms, now_ms);
+	int left = brood__time_left(brood__earlier(pending->expire_at_ms,
+	    brood__deadline(now_ms, pending->run_ms)), now_ms);
 
 	return left < 0 ? 0 : left == 0 ? 1 : (uint32_t)left;
 }
@@ -133,7 +137,7 @@ brood__worker_send(struct brood__worker *worker,
 		.len = pending->len,
 		.fds = pending->fds,
 		.n_fds = pending->n_fds,
-		.timeout_ms = worker_timeout(pending, now_ms),
+		.expire_ms = worker_timeout(pending, now_ms),
 	};
 	int r;
 
@@ -142,7 +146,7 @@ brood__worker_send(struct brood__worker *worker,
 		return r;
 	pending->end = brood__channel_queued(worker->channel);
 	pending->worker = worker;
-	pending->sent_ms = now_ms;
+	pending->n_attempts++;
 	pending->state = BROOD__PENDING_SENT;
 	TAILQ_INSERT_TAIL(&worker->requests, pending, next);
 	worker->load++;

@@ -127,7 +127,7 @@ void	brood__worker_blame(struct brood__worker *worker,
 	    enum brood__worker_fault fault, const char *text);
 
 /* The request that it runs, or NULL. */
-static inline const struct brood__pending *
+static inline struct brood__pending *
 brood__worker_oldest(const struct brood__worker *worker)
 {
 	return TAILQ_FIRST(&worker->requests);

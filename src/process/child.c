@@ -10,6 +10,7 @@
 
 #include "base/export.h"
 #include "base/fd.h"
+#include "base/reserved.h"
 #include "process/spawn.h"
 
 #include <sys/wait.h>
@@ -32,7 +33,8 @@ static const struct brood_child_options child_defaults;
 static int
 child_check_fds(const struct brood_child_options *options)
 {
-	if (options->n_keep_fds > 0 && options->keep_fds == NULL)
+	if ((options->n_keep_fds > 0 && options->keep_fds == NULL) ||
+	    !BROOD__RESERVED_IS_ZERO(options))
 		return -EINVAL;
 	for (size_t i = 0; i < options->n_keep_fds; i++)
 		if (fcntl(options->keep_fds[i], F_GETFD) < 0)

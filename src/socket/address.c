@@ -52,11 +52,11 @@ brood__address_explain(char *text, const char *path, const char *part,
     int error)
 {
 	/* A long path is cut, so that the reason behind it has room. */
-	const int room = BROOD_SOCKET_TEXT / 2;
+	const int room = BROOD_TEXT_SIZE / 2;
 	size_t len = strlen(path);
 
 	if (text != NULL)
-		(void)snprintf(text, BROOD_SOCKET_TEXT, "%.*s%s%s: %s",
+		(void)snprintf(text, BROOD_TEXT_SIZE, "%.*s%s%s: %s",
 		    room, path, len > (size_t)room ? "..." : "", part,
 		    address_why(error));
 	return error;

@@ -26,7 +26,7 @@ int	brood__address_init(struct brood__address *ret_address,
 
 /*
  * Write path, part and a description of error into text, which has room for
- * BROOD_SOCKET_TEXT bytes, or is NULL.  Gives error.
+ * BROOD_TEXT_SIZE bytes, or is NULL.  Gives error.
  */
 int	brood__address_explain(char *text, const char *path, const char *part,
 	    int error);

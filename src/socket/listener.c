@@ -15,6 +15,7 @@
 #include "base/await.h"
 #include "base/export.h"
 #include "base/fd.h"
+#include "base/reserved.h"
 #include "socket/address.h"
 #include "socket/claim.h"
 
@@ -48,12 +49,12 @@ socket_read_options(const struct brood_listener_options *options,
 
 	if (options == NULL)
 		options = &defaults;
-	if (options->backlog < 0 || (options->has_mode &&
-	    (options->mode & ~(mode_t)0777) != 0))
+	if (options->backlog < 0 || options->mode > 0777 ||
+	    !BROOD__RESERVED_IS_ZERO(options))
 		return -EINVAL;
-	ret_access->mode = options->has_mode ? options->mode : 0600;
-	ret_access->uid = options->has_owner ? options->uid : (uid_t)-1;
-	ret_access->gid = options->has_group ? options->gid : (gid_t)-1;
+	ret_access->mode = options->mode != 0 ? options->mode : 0600;
+	ret_access->uid = options->uid != 0 ? options->uid : (uid_t)-1;
+	ret_access->gid = options->gid != 0 ? options->gid : (gid_t)-1;
 	*ret_backlog = options->backlog != 0 ? options->backlog :
 	    SOCKET_BACKLOG;
 	return 0;

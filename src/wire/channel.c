@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/export.h"
 #include "base/fd.h"
+#include "base/reserved.h"
 #include "wire/channel.h"
 #include "wire/frame.h"
 #include "wire/inbox.h"
@@ -73,14 +74,16 @@ channel_set_oob_inline(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &one, sizeof(one));
 }
 
-static int
-channel_check_options(const struct brood_channel_options *options)
+int
+brood__channel_check_options(const struct brood_channel_options *options)
 {
 	if (options->max_fds > BROOD_MAX_FDS)
 		return -EINVAL;
 	if (options->max_payload > UINT32_MAX - BROOD__FRAME_SIZE)
 		return -EINVAL;
 	if (options->max_queued > SIZE_MAX / 2)
+		return -EINVAL;
+	if (options->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(options))
 		return -EINVAL;
 	return 0;
 }
@@ -95,7 +98,7 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 
 	if (options == NULL)
 		options = &defaults;
-	r = channel_check_options(options);
+	r = brood__channel_check_options(options);
 	if (r < 0)
 		return r;
 	r = channel_check_socket(fd);
@@ -215,9 +218,12 @@ channel_check_msg(const struct brood_channel *ch,
 {
 	bool is_request = msg->kind == 0 || msg->kind == BROOD_KIND_REQUEST;
 
-	if ((unsigned)msg->kind > BROOD_KIND_LINK ||
-	    (msg->more && msg->kind != BROOD_KIND_REPLY) ||
-	    (msg->timeout_ms != 0 && !is_request) ||
+	if (msg->kind > BROOD_KIND_LINK || msg->more > 1 ||
+	    (msg->more != 0 && msg->kind != BROOD_KIND_REPLY) ||
+	    msg->ran > BROOD_RAN ||
+	    (msg->ran != 0 && msg->kind != BROOD_KIND_ERROR) ||
+	    (msg->expire_ms != 0 && !is_request) ||
+	    msg->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(msg) ||
 	    msg->n_fds > BROOD_MAX_FDS ||
 	    (msg->len > 0 && msg->data == NULL) ||
 	    (msg->n_fds > 0 && msg->fds == NULL))

@@ -32,6 +32,10 @@ void	brood__channel_set_lossy(struct brood_channel *channel);
  */
 int	brood__channel_check(const struct brood_channel *channel);
 
+/* Are these options possible?  0 or -EINVAL. */
+int	brood__channel_check_options(
+	    const struct brood_channel_options *options);
+
 /* The longest payload that the channel accepts. */
 uint32_t brood__channel_max_payload(const struct brood_channel *channel);
 

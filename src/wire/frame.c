@@ -62,10 +62,12 @@ brood__frame_fault(const uint8_t bytes[BROOD__FRAME_SIZE])
 
 	if (kind < BROOD_KIND_HELLO || kind > BROOD_KIND_LINK)
 		return "an unknown kind";
-	if (flags & ~BROOD__FLAG_MORE)
+	if (flags & ~(BROOD__FLAG_MORE | BROOD__FLAG_RAN))
 		return "an unknown flag";
-	if (flags != 0 && kind != BROOD_KIND_REPLY)
+	if ((flags & BROOD__FLAG_MORE) && kind != BROOD_KIND_REPLY)
 		return "MORE on what is no REPLY";
+	if ((flags & BROOD__FLAG_RAN) && kind != BROOD_KIND_ERROR)
+		return "whether it ran on what is no ERROR";
 	if (bytes[OFFSET_NFDS] > BROOD_MAX_FDS)
 		return "more descriptors than a message can carry";
 	if (bytes[OFFSET_RESERVED] != 0)
@@ -145,7 +147,7 @@ brood__hello_decode(const uint8_t *bytes, size_t len,
 	return 0;
 }
 
-/* Error codes */
+/* Words for numbers */
 
 BROOD_PUBLIC const char *
 brood_error_name(uint32_t error)
@@ -161,9 +163,24 @@ brood_error_name(uint32_t error)
 		[BROOD_ERROR_STOPPING] = "stopping",
 		[BROOD_ERROR_VERSION] = "version",
 		[BROOD_ERROR_PROTOCOL] = "protocol",
+		[BROOD_ERROR_NOT_ALLOWED] = "not allowed",
 	};
 
 	if (error < sizeof(names) / sizeof(names[0]) && names[error] != NULL)
 		return names[error];
+	return "unknown";
+}
+
+BROOD_PUBLIC const char *
+brood_ran_name(uint32_t ran)
+{
+	switch ((enum brood_ran)ran) {
+	case BROOD_NOT_RUN:
+		return "not run";
+	case BROOD_MAY_HAVE_RUN:
+		return "may have run";
+	case BROOD_RAN:
+		return "ran";
+	}
 	return "unknown";
 }

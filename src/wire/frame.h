@@ -9,7 +9,8 @@
  *	offset size field
  *	0      4    length	payload bytes
  *	4      1    kind	enum brood_kind
- *	5      1    flags	1: MORE, of a REPLY
+ *	5      1    flags	of a REPLY 1: MORE; of an ERROR bits 1 and 2: an
+ *				enum brood_ran, or 0
  *	6      1    nfds	descriptors attached, 0..BROOD_MAX_FDS
  *	7      1    reserved	0
  *	8      8    id
@@ -37,7 +38,11 @@ struct brood__frame {
 	uint32_t timeout_ms;
 };
 
-enum { BROOD__FLAG_MORE = 1 };
+enum {
+	BROOD__FLAG_MORE = 1,
+	BROOD__FLAG_RAN = 6,
+	BROOD__FLAG_RAN_SHIFT = 1,
+};
 
 struct brood__hello {
 	uint16_t version;

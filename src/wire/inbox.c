@@ -155,10 +155,12 @@ inbox_give(struct brood__inbox *inbox, struct brood_message *ret_msg)
 		.fds = inbox->fds,
 		.n_fds = inbox->n_fds,
 		.id = frame->id,
-		.kind = (enum brood_kind)frame->kind,
+		.kind = frame->kind,
 		.code = frame->code,
-		.timeout_ms = frame->timeout_ms,
+		.expire_ms = frame->timeout_ms,
 		.more = frame->flags & BROOD__FLAG_MORE,
+		.ran = (frame->flags & BROOD__FLAG_RAN) >>
+		    BROOD__FLAG_RAN_SHIFT,
 	};
 }
 

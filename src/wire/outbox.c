@@ -78,11 +78,12 @@ outbox_encode(uint8_t header[BROOD__FRAME_SIZE],
 		.length = (uint32_t)msg->len,
 		.kind = msg->kind == 0 ? BROOD_KIND_REQUEST :
 		    (uint8_t)msg->kind,
-		.flags = msg->more ? BROOD__FLAG_MORE : 0,
+		.flags = (uint8_t)(msg->more |
+		    msg->ran << BROOD__FLAG_RAN_SHIFT),
 		.nfds = (uint8_t)msg->n_fds,
 		.id = msg->id,
 		.code = msg->code,
-		.timeout_ms = msg->timeout_ms,
+		.timeout_ms = msg->expire_ms,
 	};
 
 	brood__frame_encode(header, &frame);

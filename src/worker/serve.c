@@ -206,8 +206,8 @@ worker_handle(struct brood_channel *channel, const struct brood_message *msg,
 	struct brood_request req = {
 		.channel = channel,
 		.msg = *msg,
-		.deadline_ms = msg->timeout_ms == 0 ? BROOD__NEVER :
-		    brood__now_ms() + msg->timeout_ms,
+		.deadline_ms = msg->expire_ms == 0 ? BROOD__NEVER :
+		    brood__now_ms() + msg->expire_ms,
 	};
 	int r;
 

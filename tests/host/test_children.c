@@ -32,7 +32,7 @@ start(struct brood_supervisor_options options)
 	int r;
 
 	options.stderr_fd = -1;
-	r = brood_supervisor_new(&sup, &options);
+	r = brood_supervisor_new(&sup, &options, NULL);
 	cr_assert_eq(r, 0, "brood_supervisor_new: %d", r);
 	return sup;
 }

@@ -40,7 +40,7 @@ start_linked(void)
 		{ .name = "a", .fn = testchild_main },
 		{ .name = "b", .fn = testchild_main, .setup = wait_at_gate },
 	};
-	struct brood_link link = { "a", "b" };
+	struct brood_link link = { .a = "a", .b = "b" };
 	struct brood_supervisor_options options = {
 		.children = specs, .n_children = 2, .links = &link,
 		.n_links = 1, .stderr_fd = -1,
@@ -51,7 +51,7 @@ start_linked(void)
 	specs[0].options.channel.max_queued = 1;
 	specs[1].options.keep_fds = gate;
 	specs[1].options.n_keep_fds = 1;
-	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	cr_assert_eq(brood_supervisor_new(&sup, &options, NULL), 0);
 	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "a", &event));
 	return sup;
 }
@@ -136,7 +136,7 @@ Test(children_link, wait_replaces_the_dead_though_events_are_unread)
 	struct testchild_who who;
 	pid_t pid;
 
-	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	cr_assert_eq(brood_supervisor_new(&sup, &options, NULL), 0);
 	while (brood_supervisor_channel(sup, "a") == NULL)
 		cr_assert_geq(brood_supervisor_wait(sup, 1000), 0);
 	cr_assert(testchild_who(sup, "a", &who));
@@ -165,7 +165,7 @@ Test(children_link, wait_says_when_nothing_can_come_any_more)
 	};
 	struct brood_supervisor *sup;
 
-	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	cr_assert_eq(brood_supervisor_new(&sup, &options, NULL), 0);
 	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "a", &event));
 	cr_assert_eq(brood_supervisor_stop(sup), 0);
 	cr_assert(testchild_await(sup, BROOD_EVENT_STOPPED, NULL, &event));
@@ -187,7 +187,7 @@ Test(children_link, broken_is_told_if_one_is_given_up_and_others_are_done)
 	};
 	struct brood_supervisor *sup;
 
-	cr_assert_eq(brood_supervisor_new(&sup, &options), 0);
+	cr_assert_eq(brood_supervisor_new(&sup, &options, NULL), 0);
 	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "a", &event));
 	cr_assert(testchild_tell_byte(sup, "a", TESTCHILD_EXIT, 0));
 	cr_assert(testchild_await(sup, BROOD_EVENT_BROKEN, NULL, &event));

@@ -36,7 +36,7 @@ start_ab(int sink_fd)
 	int r;
 
 	r = brood_supervisor_new(&sup, &(struct brood_supervisor_options){
-	    .children = ab, .n_children = 2, .stderr_fd = sink_fd });
+	    .children = ab, .n_children = 2, .stderr_fd = sink_fd }, NULL);
 	cr_assert_eq(r, 0, "brood_supervisor_new: %d", r);
 	cr_assert(testchild_await(sup, BROOD_EVENT_READY, "b", &event));
 	return sup;

@@ -35,7 +35,7 @@ start(struct brood_supervisor_options options)
 
 	if (options.stderr_fd == 0)
 		options.stderr_fd = -1;
-	r = brood_supervisor_new(&sup, &options);
+	r = brood_supervisor_new(&sup, &options, NULL);
 	cr_assert_eq(r, 0, "brood_supervisor_new: %d", r);
 	return sup;
 }
@@ -69,7 +69,7 @@ static void
 expect_refused(struct brood_supervisor_options options, const char *why)
 {
 	struct brood_supervisor *sup = (void *)&sup;
-	int r = brood_supervisor_new(&sup, &options);
+	int r = brood_supervisor_new(&sup, &options, NULL);
 
 	cr_expect_eq(r, -EINVAL, "%s: %d", why, r);
 	cr_expect_eq(sup, (void *)&sup, "%s", why);
@@ -100,7 +100,7 @@ Test(children_world, children_that_make_no_sense_are_refused)
 
 Test(children_world, links_to_no_one_are_refused)
 {
-	static const struct brood_link bad[] = { { "a", "c" }, { "c", "b" } };
+	static const struct brood_link bad[] = { { .a = "a", .b = "c" }, { .a = "c", .b = "b" } };
 
 	for (size_t i = 0; i < N_OF(bad); i++)
 		expect_refused((struct brood_supervisor_options){
@@ -126,7 +126,7 @@ start_without_room(void *arg)
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return 1;
 	return brood_supervisor_new(&sup, &(struct brood_supervisor_options){
-	    .children = specs, .n_children = 20 }) == -EMFILE ? 0 : 2;
+	    .children = specs, .n_children = 20 }, NULL) == -EMFILE ? 0 : 2;
 }
 
 Test(children_world, more_children_than_descriptors_are_refused)
@@ -136,7 +136,7 @@ Test(children_world, more_children_than_descriptors_are_refused)
 
 Test(children_world, linked_siblings_talk_and_do_so_after_a_restart)
 {
-	static const struct brood_link link = { "a", "b" };
+	static const struct brood_link link = { .a = "a", .b = "b" };
 	struct brood_child_spec specs[2] = { ab[0], ab[1] };
 	struct brood_supervisor *sup;
 	struct testchild_who a, b;
@@ -205,7 +205,7 @@ start_programs_in_little_room(void *arg)
 	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
 		return 1;
 	r = brood_supervisor_new(&sup, &(struct brood_supervisor_options){
-	    .children = specs, .n_children = 3, .stderr_fd = -1 });
+	    .children = specs, .n_children = 3, .stderr_fd = -1 }, NULL);
 	if (r != 0)
 		return 2;
 	for (int i = 0; i < 3; i++)
@@ -548,7 +548,7 @@ be_a_host(void *arg)
 	struct testchild_who a, b;
 
 	if (brood_supervisor_new(&sup, &(struct brood_supervisor_options){
-	    .children = ab, .n_children = 2, .stderr_fd = -1 }) != 0)
+	    .children = ab, .n_children = 2, .stderr_fd = -1 }, NULL) != 0)
 		return 1;
 	if (!testchild_await(sup, BROOD_EVENT_READY, "b", &event) ||
 	    !testchild_who(sup, "a", &a) || !testchild_who(sup, "b", &b))

@@ -78,7 +78,9 @@ pool_round_trip(struct brood_pool *pool, const char *data, size_t len)
 	struct brood_message msg = { .data = data, .len = len };
 	struct brood_completion done;
 
-	cr_assert(brood_pool_call(pool, &msg, DRAIN_MS, &done) == 0);
+	cr_assert(brood_pool_call(pool, &msg,
+	    &(struct brood_request_options){
+	    .expire_ms = DRAIN_MS }, &done) == 0);
 	cr_assert(done.fate == BROOD_DONE, "%zu bytes: %s", len, done.text);
 	cr_assert(done.reply.len == len, "%zu bytes came back as %zu", len,
 	    done.reply.len);
@@ -119,7 +121,7 @@ Test(pool, payloads_longer_than_the_limit_are_emsgsize)
 	struct brood_pool_stats stats;
 
 	msg.data = data;
-	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL) ==
+	cr_assert(brood_pool_submit(pool, &msg, NULL, NULL) ==
 	    -EMSGSIZE);
 	brood_pool_stats(pool, &stats);
 	cr_assert(stats.submitted == 0);
@@ -137,7 +139,7 @@ Test(pool, the_default_limit_is_16_mib)
 
 	cr_assert(data != NULL);
 	msg.data = data;
-	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL) ==
+	cr_assert(brood_pool_submit(pool, &msg, NULL, NULL) ==
 	    -EMSGSIZE);
 	free(data);
 	fixture_end(pool, counters);
@@ -244,34 +246,72 @@ pool_setup(void *arg)
 	return 0;
 }
 
-Test(pool, senseless_options_are_einval)
+Test(pool, senseless_options_are_einval_and_text_says_which)
 {
 	static const char *const program[] = { "/bin/true", NULL };
 	static const char *const nothing[] = { NULL };
-	static const struct brood_pool_options bad[] = {
-		{ 0 },
-		{ .workers = 2 },
-		{ .handler = methods_handle, .argv = program },
-		{ .argv = nothing },
-		{ .argv = program, .setup = pool_setup },
-		{ .handler = methods_handle, .env = nothing },
-		{ .handler = methods_handle, .chdir = "/" },
-		{ .handler = methods_handle, .boot_ms = -1 },
-		{ .handler = methods_handle, .shutdown_ms = -1 },
-		{ .handler = methods_handle, .period_ms = -1 },
-		{ .handler = methods_handle, .intensity = UINT_MAX },
-		{ .handler = methods_handle, .max_payload = SIZE_MAX },
-		{ .handler = methods_handle, .n_keep_fds = 1 },
+	static const struct {
+		struct brood_pool_options options;
+		const char *text;
+	} bad[] = {
+		{ { 0 }, "neither a function nor argv" },
+		{ { .workers = 2 }, "neither a function nor argv" },
+		{ { .handler = methods_handle, .argv = program },
+		    "a function and argv" },
+		{ { .argv = nothing }, "argv is empty" },
+		{ { .argv = program, .setup = pool_setup }, "setup" },
+		{ { .handler = methods_handle, .env = nothing }, "env" },
+		{ { .handler = methods_handle, .chdir = "/" }, "chdir" },
+		{ { .handler = methods_handle, .boot_ms = -1 }, "boot_ms" },
+		{ { .handler = methods_handle, .shutdown_ms = -1 },
+		    "shutdown_ms" },
+		{ { .handler = methods_handle, .period_ms = -1 },
+		    "period_ms" },
+		{ { .handler = methods_handle, .intensity = -2 },
+		    "intensity is -2" },
+		{ { .handler = methods_handle, .intensity = 1001 },
+		    "intensity is 1001" },
+		{ { .handler = methods_handle, .max_payload = SIZE_MAX },
+		    "max_payload" },
+		{ { .handler = methods_handle, .workers = 1u << 31 },
+		    "workers is 2147483648, at most 262144" },
+		{ { .handler = methods_handle, .in_flight = 65 },
+		    "in_flight" },
+		{ { .handler = methods_handle, .queue = UINT_MAX }, "queue" },
+		{ { .handler = methods_handle, .max_requests = UINT_MAX },
+		    "max_requests" },
+		{ { .handler = methods_handle, .fds_from_worker = 2 },
+		    "fds_from_worker" },
+		{ { .handler = methods_handle, .prefix_stderr = 2 },
+		    "prefix_stderr" },
+		{ { .handler = methods_handle, .stderr_fd = -2 },
+		    "stderr_fd is -2" },
+		{ { .handler = methods_handle, .expire_ms = -2 },
+		    "expire_ms" },
+		{ { .handler = methods_handle, .run_ms = -2 }, "run_ms" },
+		{ { .handler = methods_handle, .cancel_ms = -2 },
+		    "cancel_ms" },
+		{ { .handler = methods_handle, .retire_ms = -2 },
+		    "retire_ms" },
+		{ { .handler = methods_handle, .n_keep_fds = 1 },
+		    "keep_fds is not set" },
+		{ { .handler = methods_handle, .reserved = { 0, 0, 1 } },
+		    "reserved" },
 	};
 	struct brood_pool *const untouched = (void *)&bad;
 	struct brood_pool *pool = untouched;
+	char text[BROOD_TEXT_SIZE];
 
-	cr_assert(brood_pool_new(&pool, NULL) == -EINVAL);
+	cr_assert(brood_pool_new(&pool, NULL, NULL) == -EINVAL);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		int r = brood_pool_new(&pool, &bad[i]);
+		int r = brood_pool_new(&pool, &bad[i].options, text);
 
 		cr_assert(r == -EINVAL, "row %zu: %d", i, r);
 		cr_assert(pool == untouched);
+		cr_assert(strstr(text, bad[i].text) != NULL, "row %zu: %s", i,
+		    text);
+		cr_assert(brood_pool_new(&pool, &bad[i].options, NULL) ==
+		    -EINVAL);
 	}
 }
 
@@ -283,11 +323,14 @@ Test(pool, descriptors_that_are_not_open_are_ebadf)
 		.keep_fds = &closed_fd, .n_keep_fds = 1,
 	};
 	struct brood_pool *pool = NULL;
+	char text[BROOD_TEXT_SIZE];
 
-	cr_assert(brood_pool_new(&pool, &options) == -EBADF);
+	cr_assert(brood_pool_new(&pool, &options, text) == -EBADF);
+	cr_assert_str_eq(text, "worker: keep_fds: 1000 is not open");
 	options.n_keep_fds = 0;
 	options.stderr_fd = closed_fd;
-	cr_assert(brood_pool_new(&pool, &options) == -EBADF);
+	cr_assert(brood_pool_new(&pool, &options, text) == -EBADF);
+	cr_assert_str_eq(text, "stderr_fd is not open");
 	cr_assert(pool == NULL);
 }
 
@@ -302,7 +345,7 @@ pool_under_low_limit(void *arg)
 	DRAIN_CHECK(counters != NULL);
 	DRAIN_CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
 	DRAIN_CHECK(brood_pool_new(&pool, &(struct brood_pool_options){
-	    .handler = methods_handle, .workers = 100 }) == -EMFILE);
+	    .handler = methods_handle, .workers = 100 }, NULL) == -EMFILE);
 	pool = counters_pool(
 	    counters, (struct brood_pool_options){ .workers = 4 });
 	DRAIN_CHECK(pool != NULL);
@@ -358,13 +401,15 @@ pool_use_copy(void *arg)
 	struct brood_worker_info info;
 	struct brood_event event;
 
-	DRAIN_CHECK(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL) ==
+	DRAIN_CHECK(brood_pool_submit(pool, &msg, NULL, NULL) ==
 	    -ECHILD);
 	DRAIN_CHECK(brood_pool_fd(pool) == -ECHILD);
 	DRAIN_CHECK(brood_pool_dispatch(pool) == -ECHILD);
 	DRAIN_CHECK(brood_pool_take(pool, &done) == -ECHILD);
 	DRAIN_CHECK(brood_pool_wait(pool, 0) == -ECHILD);
-	DRAIN_CHECK(brood_pool_call(pool, &msg, 0, &done) == -ECHILD);
+	DRAIN_CHECK(brood_pool_call(pool, &msg,
+	    &(struct brood_request_options){
+	    .expire_ms = 0 }, &done) == -ECHILD);
 	DRAIN_CHECK(brood_pool_cancel(pool, 1) == -ECHILD);
 	DRAIN_CHECK(brood_pool_resize(pool, 1) == -ECHILD);
 	DRAIN_CHECK(brood_pool_reload(pool) == -ECHILD);

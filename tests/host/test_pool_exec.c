@@ -25,7 +25,7 @@ exec_pool(struct brood_pool_options options)
 	options.argv = argv;
 	options.workers = 1;
 	options.shutdown_ms = 300;
-	cr_assert(brood_pool_new(&pool, &options) == 0);
+	cr_assert(brood_pool_new(&pool, &options, NULL) == 0);
 	return pool;
 }
 
@@ -123,7 +123,7 @@ exec_with_traded_places(void *arg)
 	struct brood_completion done;
 
 	DRAIN_CHECK(dup2(fds[0], 5) == 5 && dup2(fds[1], 4) == 4);
-	DRAIN_CHECK(brood_pool_new(&pool, &options) == 0);
+	DRAIN_CHECK(brood_pool_new(&pool, &options, NULL) == 0);
 	DRAIN_CHECK(drain_call(pool, METHOD_READ_KEPT, "4", &done) == 0);
 	DRAIN_CHECK(drain_is_text(&done, "one"));
 	brood_completion_fini(&done);

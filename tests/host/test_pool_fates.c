@@ -103,22 +103,6 @@ Test(pool_fates, deadline_covers_the_wait_and_spares_the_worker)
 	fates_end(pool, counters, &account);
 }
 
-Test(pool_fates, deadline_of_0_costs_no_worker)
-{
-	struct accounting account = accounting_new(1);
-	struct counters *counters;
-	struct brood_pool *pool = fixture_pool(&counters,
-	    (struct brood_pool_options){ .workers = 1 });
-	pid_t pid = drain_echo(pool);
-
-	cr_assert(accounting_submit(&account, pool, METHOD_COUNT, 0, 0) == 0);
-	cr_assert(accounting_await(&account, pool, 1));
-	cr_assert(account.entries[0].fate == BROOD_EXPIRED);
-	cr_assert(account.entries[0].ran == BROOD_NOT_RUN);
-	cr_assert(drain_echo(pool) == pid);
-	fates_end(pool, counters, &account);
-}
-
 /*
  * The pool may end the worker, which runs the other request, or not.  So this
  * does not check how the other request is completed.

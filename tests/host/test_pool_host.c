@@ -54,7 +54,7 @@ host_use_pool(void)
 	DRAIN_CHECK(accounting_await(&account, pool, 1));
 	DRAIN_CHECK(account.entries[0].fate == BROOD_EXPIRED);
 	DRAIN_CHECK(drain_echo(pool) > 0);
-	DRAIN_CHECK(brood_pool_stop(pool, -1) == 0);
+	DRAIN_CHECK(brood_pool_stop(pool, 30000) == 0);
 	DRAIN_CHECK(drain_stopped(pool));
 	DRAIN_CHECK(brood_pool_free(pool) == NULL);
 	DRAIN_CHECK(accounting_fault(&account, counters) == NULL);
@@ -73,7 +73,7 @@ host_use_program(void)
 	struct brood_pool *pool;
 
 	DRAIN_CHECK(argv[0] != NULL);
-	DRAIN_CHECK(brood_pool_new(&pool, &options) == 0);
+	DRAIN_CHECK(brood_pool_new(&pool, &options, NULL) == 0);
 	DRAIN_CHECK(drain_echo(pool) > 0);
 	DRAIN_CHECK(brood_pool_free(pool) == NULL);
 	return 0;

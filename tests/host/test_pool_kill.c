@@ -234,7 +234,7 @@ Test(pool_kill, supervisor_killed_shows_at_the_descriptor_and_can_be_stopped)
 	pfd.fd = brood_pool_fd(pool);
 	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
 	cr_assert(accounting_await(&account, pool, 2));
-	cr_assert(brood_pool_stop(pool, -1) == 0);
+	cr_assert(brood_pool_stop(pool, 30000) == 0);
 	cr_assert(brood_pool_cancel(pool, 1) == -ENOENT);
 	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 5000) == 1);
 	cr_assert(drain_stopped(pool));
@@ -301,7 +301,7 @@ kill_host_run(void *arg)
 	    sizeof(pid_t));
 	for (unsigned i = 0;; i++) {
 		msg.code = i % 64 == 63 ? host->method : METHOD_ECHO;
-		r = brood_pool_submit(pool, &msg, 0, -1, NULL, NULL);
+		r = brood_pool_submit(pool, &msg, NULL, NULL);
 		DRAIN_CHECK(r == 0 || r == -EAGAIN);
 		if (r == -EAGAIN)
 			(void)drain_turn(pool, -1);
@@ -440,7 +440,7 @@ kill_none_of_many(void *arg)
 	for (unsigned i = 1; i < MANY; i++)
 		DRAIN_CHECK(account.entries[i].pid !=
 		    account.entries[i - 1].pid);
-	DRAIN_CHECK(brood_pool_stop(pool, -1) == 0);
+	DRAIN_CHECK(brood_pool_stop(pool, 30000) == 0);
 	DRAIN_CHECK(drain_stopped(pool));
 	DRAIN_CHECK(brood_pool_free(pool) == NULL);
 	DRAIN_CHECK(support_n_children() == 0);

@@ -96,7 +96,7 @@ life_submit(struct brood_pool *pool)
 	struct brood_message msg = { .code = METHOD_ECHO };
 	uint64_t id;
 
-	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, &id) == 0);
+	cr_assert(brood_pool_submit(pool, &msg, NULL, &id) == 0);
 	return id;
 }
 
@@ -182,7 +182,7 @@ Test(pool_life, program_that_is_not_there_is_reported_with_its_path)
 	struct brood_pool *pool;
 	uint64_t id;
 
-	cr_assert(brood_pool_new(&pool, &options) == 0);
+	cr_assert(brood_pool_new(&pool, &options, NULL) == 0);
 	id = life_submit(pool);
 	cr_assert(drain_event(pool, BROOD_EVENT_NOT_STARTED, &event));
 	cr_assert_str_eq(event.step, "exec");
@@ -218,7 +218,7 @@ Test(pool_life, program_that_exits_before_hello_is_reported)
 	struct brood_pool *pool;
 
 	cr_assert(argv[0] != NULL, "ECHO_WORKER is not set");
-	cr_assert(brood_pool_new(&pool, &options) == 0);
+	cr_assert(brood_pool_new(&pool, &options, NULL) == 0);
 	cr_assert(drain_event(pool, BROOD_EVENT_NOT_STARTED, &event));
 	cr_assert(WIFEXITED(event.status) && WEXITSTATUS(event.status) == 4);
 	cr_assert(strstr(event.stderr_tail, "no configuration") != NULL);
@@ -300,9 +300,8 @@ Test(pool_life, stop_finishes_what_was_accepted)
 	    (struct brood_pool_options){ .workers = 2 });
 
 	cr_assert(accounting_fill(&account, pool, METHOD_COUNT, 0, 50) == 0);
-	cr_assert(brood_pool_stop(pool, -1) == 0);
-	cr_assert(brood_pool_submit(pool, &(struct brood_message){ 0 }, 0, -1,
-	    NULL, NULL) == -ESHUTDOWN);
+	cr_assert(brood_pool_stop(pool, 30000) == 0);
+	cr_assert(brood_pool_submit(pool, &(struct brood_message){ 0 }, NULL, NULL) == -ESHUTDOWN);
 	cr_assert(brood_pool_resize(pool, 3) == -ESHUTDOWN);
 	cr_assert(accounting_await(&account, pool, 50));
 	cr_assert(account.n_fates[BROOD_DONE] == 50);
@@ -348,7 +347,7 @@ Test(pool_life, second_stop_shortens_the_drain)
 	cr_assert(accounting_submit(&account, pool, METHOD_PAUSE_HARD, 0,
 	    -1) == 0);
 	cr_assert(counters_await(counters, pool, 1));
-	cr_assert(brood_pool_stop(pool, -1) == 0);
+	cr_assert(brood_pool_stop(pool, 30000) == 0);
 	cr_assert(brood_pool_dispatch(pool) == 0);
 	start_ms = brood__now_ms();
 	cr_assert(brood_pool_stop(pool, 100) == 0);

@@ -30,7 +30,7 @@ misbehaving_pool(const char *how, struct brood_pool_options options)
 	options.workers = options.workers != 0 ? options.workers : 1;
 	options.shutdown_ms = 300;
 	options.stderr_fd = -1;
-	cr_assert(brood_pool_new(&pool, &options) == 0);
+	cr_assert(brood_pool_new(&pool, &options, NULL) == 0);
 	return pool;
 }
 
@@ -40,7 +40,8 @@ misbehaving_submit(struct brood_pool *pool, const char *text, unsigned flags)
 	struct brood_message msg = { .data = text, .len = strlen(text) };
 	uint64_t id;
 
-	cr_assert(brood_pool_submit(pool, &msg, flags, -1, NULL, &id) == 0);
+	cr_assert(brood_pool_submit(pool, &msg,
+	    &(struct brood_request_options){ .flags = flags }, &id) == 0);
 	return id;
 }
 
@@ -174,8 +175,7 @@ Test(pool_misbehaving, answers_to_what_was_not_sent_yet_do_not_count)
 
 	cr_assert(msg.data != NULL);
 	for (unsigned i = 0; i < MAX; i++)
-		cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL,
-		    NULL) == 0);
+		cr_assert(brood_pool_submit(pool, &msg, NULL, NULL) == 0);
 	for (unsigned i = 0; i < MAX; i++) {
 		cr_assert(drain_next(pool, &done));
 		brood_completion_fini(&done);
@@ -257,7 +257,7 @@ misbehaving_call_behind_parts(unsigned workers, enum brood_fate fate)
 	id = misbehaving_submit(pool, "", BROOD_STREAM);
 	cr_assert(drain_untaken(pool, 450));
 	for (unsigned i = 0; i < 2; i++) {
-		cr_assert(brood_pool_call(pool, &msg, -1, &done) == 0);
+		cr_assert(brood_pool_call(pool, &msg, NULL, &done) == 0);
 		cr_assert(done.fate == fate);
 		cr_assert(fate != BROOD_DONE || done.reply.len == 2048000);
 		brood_completion_fini(&done);

@@ -45,7 +45,7 @@ reload_pool(struct brood_pool_options options)
 	options.argv = argv;
 	options.workers = WORKERS;
 	options.shutdown_ms = 2000;
-	cr_assert(brood_pool_new(&pool, &options) == 0);
+	cr_assert(brood_pool_new(&pool, &options, NULL) == 0);
 	cr_assert(drain_ready(pool, WORKERS));
 	return pool;
 }
@@ -160,7 +160,7 @@ Test(pool_reload, ends_only_when_the_busy_old_worker_has_ended)
 	pid_t pid;
 	uint64_t id;
 
-	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, &id) == 0);
+	cr_assert(brood_pool_submit(pool, &msg, NULL, &id) == 0);
 	pid = worker_of(pool, id).pid;
 	cr_assert(brood_pool_reload(pool) == 0);
 	while (worker_of(pool, id).state != BROOD_WORKER_LEAVING)

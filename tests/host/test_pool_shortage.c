@@ -51,7 +51,7 @@ shortage_submit(struct brood_pool *pool, enum method method, uint64_t *ret_id)
 {
 	struct brood_message msg = { .code = method };
 
-	return brood_pool_submit(pool, &msg, 0, -1, NULL, ret_id);
+	return brood_pool_submit(pool, &msg, NULL, ret_id);
 }
 
 /* Dispatch for so long. */
@@ -284,7 +284,7 @@ shortage_of_25(void *arg)
 	(void)arg;
 	closefrom(3);
 	DRAIN_CHECK(shortage_limit(RLIMIT_NOFILE, 64) == 0);
-	DRAIN_CHECK(brood_pool_new(&pool, &options) == 0);
+	DRAIN_CHECK(brood_pool_new(&pool, &options, NULL) == 0);
 	DRAIN_CHECK(shortage_check_starts(pool, 25) == 0);
 	DRAIN_CHECK(brood_pool_free(pool) == NULL);
 	return 0;
@@ -313,7 +313,7 @@ shortage_of_any(void *arg)
 	closefrom(3);
 	for (rlim_t max = 60; max >= 8; max--) {
 		DRAIN_CHECK(shortage_limit(RLIMIT_NOFILE, max) == 0);
-		r = brood_pool_new(&pool, &options);
+		r = brood_pool_new(&pool, &options, NULL);
 		DRAIN_CHECK(r == 0 || r == -EMFILE);
 		n_refused += r < 0;
 		if (r < 0)

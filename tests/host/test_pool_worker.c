@@ -104,8 +104,9 @@ Test(pool_worker, parts_and_progress_come_in_order_with_stream)
 	struct brood_completion done;
 	uint64_t id;
 
-	cr_assert(brood_pool_submit(pool, &msg, BROOD_STREAM, -1, &msg,
-	    &id) == 0);
+	cr_assert(brood_pool_submit(pool, &msg,
+	    &(struct brood_request_options){
+	    .flags = BROOD_STREAM, .tag = &msg }, &id) == 0);
 	for (size_t i = 0; i < 5; i++) {
 		cr_assert(drain_next(pool, &done));
 		cr_assert(done.fate == expected[i].fate, "%zu", i);
@@ -165,10 +166,11 @@ Test(pool_worker, handler_knows_how_much_time_is_left)
 	char buf[32] = { 0 };
 	int left;
 
-	cr_assert(brood_pool_call(pool, &msg, -1, &done) == 0);
+	cr_assert(brood_pool_call(pool, &msg, NULL, &done) == 0);
 	cr_assert(drain_is_text(&done, "-1"));
 	brood_completion_fini(&done);
-	cr_assert(brood_pool_call(pool, &msg, 9000, &done) == 0);
+	cr_assert(brood_pool_call(pool, &msg,
+	    &(struct brood_request_options){ .expire_ms = 9000 }, &done) == 0);
 	cr_assert(done.fate == BROOD_DONE);
 	cr_assert(done.reply.len > 0 && done.reply.len < sizeof(buf));
 	memcpy(buf, done.reply.data, done.reply.len);
@@ -203,7 +205,9 @@ worker_send_files(struct brood_pool *pool, size_t n, const char *alphabet)
 		fds[i] = worker_file(text);
 	}
 	msg.fds = fds;
-	cr_assert(brood_pool_submit(pool, &msg, 0, DRAIN_MS, NULL, NULL) == 0);
+	cr_assert(brood_pool_submit(pool, &msg,
+	    &(struct brood_request_options){
+	    .expire_ms = DRAIN_MS }, NULL) == 0);
 	/* The pool has made copies, so these can be closed at once. */
 	brood__fd_close_all(fds, n);
 	cr_assert(drain_next(pool, &done));
@@ -223,7 +227,7 @@ Test(pool_worker, descriptors_reach_the_worker_in_order)
 	worker_send_files(pool, 1, "x");
 	worker_send_files(pool, 3, "abc");
 	worker_send_files(pool, BROOD_MAX_FDS, "the quick brown fox");
-	cr_assert(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL) == -EINVAL);
+	cr_assert(brood_pool_submit(pool, &msg, NULL, NULL) == -EINVAL);
 	worker_send_files(pool, 2, "yz");
 	fixture_end(pool, counters);
 }
@@ -243,7 +247,9 @@ Test(pool_worker, descriptors_the_handler_does_not_take_are_closed)
 	n_before = support_n_fds_of(pid);
 	cr_assert(n_before > 0);
 	for (unsigned i = 0; i < 10; i++) {
-		cr_assert(brood_pool_call(pool, &msg, DRAIN_MS, &done) == 0);
+		cr_assert(brood_pool_call(pool, &msg,
+		    &(struct brood_request_options){
+		    .expire_ms = DRAIN_MS }, &done) == 0);
 		cr_assert(done.fate == BROOD_DONE);
 		brood_completion_fini(&done);
 	}

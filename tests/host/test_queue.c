@@ -32,7 +32,7 @@ add(struct brood__queue *queue, int64_t deadline_ms)
 	struct brood__pending *pending;
 
 	cr_assert_eq(brood__pending_new(&pending, &msg), 0);
-	pending->deadline_ms = deadline_ms;
+	pending->expire_at_ms = deadline_ms;
 	brood__queue_add(queue, pending);
 	return pending;
 }

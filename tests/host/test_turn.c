@@ -162,7 +162,7 @@ Test(turn, kernel_without_memory_to_send_does_not_make_the_host_spin)
 	    .workers = 1 });
 	cr_assert_gt(drain_echo(pool), 0);
 	is_short = true;
-	cr_assert_eq(brood_pool_submit(pool, &msg, 0, -1, NULL, NULL), 0);
+	cr_assert_eq(brood_pool_submit(pool, &msg, NULL, NULL), 0);
 	wait_while_short(pool);
 	cr_assert(drain_next(pool, &done));
 	cr_assert_eq(done.fate, BROOD_DONE);
@@ -219,7 +219,7 @@ Test(turn, wait_for_a_broken_pool_without_requests_does_not_block)
 	struct brood_pool *pool;
 	int r;
 
-	cr_assert_eq(brood_pool_new(&pool, &options), 0);
+	cr_assert_eq(brood_pool_new(&pool, &options, NULL), 0);
 	cr_assert(drain_event(pool, BROOD_EVENT_BROKEN, &event));
 	do {
 		r = brood_pool_wait(pool, -1);
@@ -246,9 +246,10 @@ Test(turn, processes_left_by_a_dead_worker_cannot_keep_the_host)
 	unsigned most = 0;
 
 	cr_assert_not_null(argv[0]);
-	cr_assert_eq(brood_pool_new(&pool, &options), 0);
-	cr_assert_eq(brood_pool_submit(pool, &msg, BROOD_STREAM, 10000, NULL,
-	    NULL), 0);
+	cr_assert_eq(brood_pool_new(&pool, &options, NULL), 0);
+	cr_assert_eq(brood_pool_submit(pool, &msg,
+	    &(struct brood_request_options){
+	    .flags = BROOD_STREAM, .expire_ms = 10000 }, NULL), 0);
 	while (fate == BROOD_PROGRESS) {
 		cr_assert_geq(brood_pool_dispatch(pool), 0);
 		brood_pool_stats(pool, &stats);

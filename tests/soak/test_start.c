@@ -35,7 +35,7 @@ start(unsigned n)
 	struct brood_pool *pool;
 
 	cr_assert_eq(brood_pool_new(&pool, &(struct brood_pool_options) {
-	    .handler = methods_handle, .workers = n, .boot_ms = 120000 }), 0);
+	    .handler = methods_handle, .workers = n, .boot_ms = 120000 }, NULL), 0);
 	cr_assert(drain_ready(pool, n));
 	used_s = cpu_s() - begun_s;
 	cr_assert_null(brood_pool_free(pool));

@@ -59,7 +59,7 @@ Test(claim, nothing_is_left_when_a_listener_is_freed)
 Test(claim, live_listener_keeps_its_path)
 {
 	struct brood_listener *first = NULL, *second = NULL;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 
 	cr_assert_eq(brood_listener_new(&first, tmpdir_path("s"), NULL, NULL),
 	    0);
@@ -122,7 +122,7 @@ Test(claim, what_is_no_socket_stays_untouched)
 {
 	const char *names[] = { "file", "dir", "fifo", "link", "to-file",
 	    "to-stale" };
-	char text[BROOD_SOCKET_TEXT];
+	char text[BROOD_TEXT_SIZE];
 	struct brood_listener *listener = NULL;
 	struct stat before, after;
 
@@ -215,7 +215,7 @@ Test(claim, forked_copy_removes_nothing)
 Test(claim, no_directory_is_enoent_with_the_path)
 {
 	struct brood_listener *listener = NULL;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 
 	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("no/s"), NULL,
 	    text), -ENOENT);
@@ -233,7 +233,7 @@ static int
 listen_forbidden(void *arg)
 {
 	struct brood_listener *listener;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 
 	(void)arg;
 	if (!tmpdir_become_nobody())

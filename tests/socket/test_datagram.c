@@ -27,7 +27,7 @@ static struct brood_peer *
 peer_new(const char *name)
 {
 	struct brood_peer *peer = NULL;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 	int r = brood_peer_new(&peer, tmpdir_dir(), "p", name, text);
 
 	cr_assert_eq(r, 0, "%s", text);
@@ -107,7 +107,7 @@ Test(datagram, names_are_1_to_64_bytes_without_slash)
 Test(datagram, path_that_does_not_fit_is_enametoolong)
 {
 	struct brood_peer *none = NULL, *deep = NULL;
-	char dir[128], text[BROOD_SOCKET_TEXT] = "", name[65];
+	char dir[128], text[BROOD_TEXT_SIZE] = "", name[65];
 
 	memset(dir, 0, sizeof(dir));
 	memset(dir, '/', 100);
@@ -164,7 +164,7 @@ Test(datagram, binding_again_after_sigkill_works)
 {
 	struct brood_peer *a = peer_new("a"), *none = NULL;
 	int ready[2];
-	char byte, text[BROOD_SOCKET_TEXT] = "";
+	char byte, text[BROOD_TEXT_SIZE] = "";
 	pid_t pid;
 
 	cr_assert_eq(pipe(ready), 0);
@@ -200,7 +200,7 @@ Test(datagram, file_at_the_path_stays_and_is_eexist)
 Test(datagram, no_directory_is_enoent_with_the_path)
 {
 	struct brood_peer *none = NULL;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 
 	cr_assert_eq(brood_peer_new(&none, tmpdir_path("no"), "p", "a", text),
 	    -ENOENT);

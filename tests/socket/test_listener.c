@@ -34,7 +34,7 @@ listener_new(const char *name, int backlog)
 {
 	struct brood_listener_options options = { .backlog = backlog };
 	struct brood_listener *listener = NULL;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 	int r;
 
 	r = brood_listener_new(&listener, tmpdir_path(name), &options, text);
@@ -45,7 +45,7 @@ listener_new(const char *name, int backlog)
 static int
 connect_to(const char *name)
 {
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 	int fd = -1, r;
 
 	r = brood_socket_connect(tmpdir_path(name), 10000, &fd, text);
@@ -119,7 +119,7 @@ Test(listener, channel_with_bad_options_closes_its_connection)
 	struct brood_listener *listener = listener_new("s", 0);
 	struct brood_channel_options bad = { .max_fds = BROOD_MAX_FDS + 1 };
 	struct brood_channel *channel = NULL;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 	int client;
 
 	cr_assert_eq(brood_channel_connect(tmpdir_path("s"), 10000, &bad,
@@ -222,7 +222,7 @@ Test(listener, connect_to_a_full_backlog_ends_in_time)
 {
 	struct brood_listener *listener = listener_new("s", 1);
 	int a = connect_to("s"), b = connect_to("s"), fd = -1;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 	long begin = now_ms();
 
 	cr_assert_eq(brood_socket_connect(tmpdir_path("s"), 0, &fd, text),
@@ -298,7 +298,7 @@ Test(listener, connection_waits_no_shorter_for_its_sends_afterwards)
 
 Test(listener, connect_says_which_path_and_why)
 {
-	char text[BROOD_SOCKET_TEXT] = "", longest[400];
+	char text[BROOD_TEXT_SIZE] = "", longest[400];
 	int fd = -1;
 
 	cr_assert_eq(brood_socket_connect(tmpdir_path("no"), 0, &fd, text),
@@ -327,7 +327,7 @@ Test(listener, connect_says_which_path_and_why)
 Test(listener, path_of_107_bytes_works_and_one_more_does_not)
 {
 	struct brood_listener *listener = NULL;
-	char name[128], text[BROOD_SOCKET_TEXT] = "";
+	char name[128], text[BROOD_TEXT_SIZE] = "";
 	size_t len = 107 - strlen(tmpdir_dir()) - 1;
 	int fd = -1;
 
@@ -350,7 +350,7 @@ Test(listener, path_of_107_bytes_works_and_one_more_does_not)
 static int
 be_refused(void *arg)
 {
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 	int fd;
 
 	if (!tmpdir_become_nobody())

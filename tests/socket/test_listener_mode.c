@@ -76,7 +76,7 @@ static int
 listen_with_mode(void *arg)
 {
 	const struct modes *modes = arg;
-	struct brood_listener_options options = { .has_mode = true,
+	struct brood_listener_options options = {
 	    .mode = modes->mode };
 	struct brood_listener *listener;
 	int r;
@@ -102,7 +102,7 @@ listen_with_mode(void *arg)
 Test(listener_mode, mode_is_exact_whatever_the_umask_and_never_more)
 {
 	const mode_t umasks[] = { 0, 022, 077, 0777 };
-	const mode_t modes[] = { 0600, 0666, 0620, 0660, 0 };
+	const mode_t modes[] = { 0600, 0666, 0620, 0660, 0200 };
 
 	for (size_t i = 0; i < sizeof(umasks) / sizeof(umasks[0]); i++)
 		for (size_t j = 0; j < sizeof(modes) / sizeof(modes[0]); j++)
@@ -147,8 +147,7 @@ Test(listener_mode, peer_is_never_open_to_others)
 
 Test(listener_mode, mode_that_is_none_is_einval)
 {
-	struct brood_listener_options options = { .has_mode = true,
-	    .mode = 04600 };
+	struct brood_listener_options options = { .mode = 04600 };
 	struct brood_listener *listener = NULL;
 
 	cr_assert_eq(brood_listener_new(&listener, tmpdir_path("s"), &options,
@@ -162,8 +161,7 @@ Test(listener_mode, mode_that_is_none_is_einval)
 /* Root can give the file to another user. Others can only keep it, or fail. */
 Test(listener_mode, owner_and_group_are_set_before_anyone_can_connect)
 {
-	struct brood_listener_options options = { .has_owner = true,
-	    .has_group = true, .has_mode = true, .mode = 0660,
+	struct brood_listener_options options = { .mode = 0660,
 	    .uid = geteuid() == 0 ? 12345 : geteuid(),
 	    .gid = geteuid() == 0 ? 23456 : getegid() };
 	struct brood_listener *listener = NULL;
@@ -181,9 +179,9 @@ Test(listener_mode, owner_and_group_are_set_before_anyone_can_connect)
 static int
 give_away(void *arg)
 {
-	struct brood_listener_options options = { .has_owner = true, .uid = 1 };
+	struct brood_listener_options options = { .uid = 1 };
 	struct brood_listener *listener;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 
 	(void)arg;
 	if (!tmpdir_become_nobody())
@@ -205,7 +203,7 @@ Test(listener_mode, owner_that_may_not_be_set_fails_and_leaves_nothing)
 Test(listener_mode, listen_that_fails_leaves_nothing)
 {
 	struct brood_listener *listener = NULL;
-	char text[BROOD_SOCKET_TEXT] = "";
+	char text[BROOD_TEXT_SIZE] = "";
 
 	watch("s");
 	watched.listen_error = ENOBUFS;

@@ -47,7 +47,9 @@ accounting_submit(struct accounting *account, struct brood_pool *pool,
 	if (account->n_submitted == account->n_entries)
 		return -ENOSPC;
 	entry = &account->entries[number];
-	r = brood_pool_submit(pool, &msg, flags, timeout_ms, entry,
+	r = brood_pool_submit(pool, &msg,
+	    &(struct brood_request_options){
+	    .flags = flags, .expire_ms = timeout_ms, .tag = entry },
 	    &entry->id);
 	if (r < 0)
 		return r;

@@ -71,7 +71,7 @@ counters_pool(struct counters *counters, struct brood_pool_options options)
 	options.n_keep_fds = 3;
 	if (options.shutdown_ms == 0)
 		options.shutdown_ms = 300;
-	return brood_pool_new(&pool, &options) == 0 ? pool : NULL;
+	return brood_pool_new(&pool, &options, NULL) == 0 ? pool : NULL;
 }
 
 bool

@@ -163,7 +163,8 @@ drain_call(struct brood_pool *pool, uint32_t method, const char *text,
 		.data = text, .len = strlen(text), .code = method,
 	};
 
-	return brood_pool_call(pool, &msg, DRAIN_MS, ret_done);
+	return brood_pool_call(pool, &msg,
+	    &(struct brood_request_options){ .expire_ms = DRAIN_MS }, ret_done);
 }
 
 pid_t

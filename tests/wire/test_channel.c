@@ -150,7 +150,7 @@ Test(channel, every_field_arrives_as_sent)
 {
 	const struct brood_message sent[] = {
 	    { .kind = BROOD_KIND_REQUEST, .id = UINT64_MAX, .code = 7,
-		.timeout_ms = UINT32_MAX },
+		.expire_ms = UINT32_MAX },
 	    { .kind = BROOD_KIND_REPLY, .id = 1, .code = UINT32_MAX },
 	    { .kind = BROOD_KIND_REPLY, .id = 1, .more = true },
 	    { .kind = BROOD_KIND_ERROR, .code = BROOD_ERROR_EXPIRED,
@@ -170,7 +170,7 @@ Test(channel, every_field_arrives_as_sent)
 		cr_expect_eq(got.kind, sent[i].kind, "%zu", i);
 		cr_expect_eq(got.id, sent[i].id, "%zu", i);
 		cr_expect_eq(got.code, sent[i].code, "%zu", i);
-		cr_expect_eq(got.timeout_ms, sent[i].timeout_ms, "%zu", i);
+		cr_expect_eq(got.expire_ms, sent[i].expire_ms, "%zu", i);
 		cr_expect_eq(got.more, sent[i].more, "%zu", i);
 		cr_expect_eq(got.len, sent[i].len, "%zu", i);
 		cr_expect_eq(got.n_fds, 0, "%zu", i);

@@ -160,7 +160,7 @@ Test(channel_queue, brood_s_own_message_is_queued_even_if_the_queue_is_full)
 		cr_assert(wire_recv(half.raw, &frame));
 		cr_assert_eq(frame.header.id, id);
 	}
-	own.timeout_ms = 1;
+	own.expire_ms = 1;
 	cr_assert_eq(brood__channel_queue_own(half.channel, &own), -EINVAL);
 	wire_half_free(&half);
 }

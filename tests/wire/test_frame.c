@@ -17,12 +17,12 @@ BROOD_SUITE(frame);
 
 Test(frame, every_error_code_has_a_name)
 {
-	for (uint32_t i = BROOD_ERROR_FAILED; i <= BROOD_ERROR_PROTOCOL; i++)
+	for (uint32_t i = BROOD_ERROR_FAILED; i <= BROOD_ERROR_NOT_ALLOWED; i++)
 		cr_assert_str_neq(brood_error_name(i), "unknown");
 	cr_assert_str_eq(brood_error_name(BROOD_ERROR_NO_METHOD),
 	    "no such method");
 	cr_assert_str_eq(brood_error_name(0), "unknown");
-	cr_assert_str_eq(brood_error_name(BROOD_ERROR_PROTOCOL + 1),
+	cr_assert_str_eq(brood_error_name(BROOD_ERROR_NOT_ALLOWED + 1),
 	    "unknown");
 	cr_assert_str_eq(brood_error_name(UINT32_MAX), "unknown");
 }
@@ -208,8 +208,10 @@ Test(frame, a_fault_is_named_and_a_sound_header_has_none)
 		    "an unknown kind" },
 		{ "00000000 0b 00 00 00 0000000000000000 00000000 00000000",
 		    "an unknown kind" },
-		{ "00000000 03 02 00 00 0000000000000000 00000000 00000000",
+		{ "00000000 03 08 00 00 0000000000000000 00000000 00000000",
 		    "an unknown flag" },
+		{ "00000000 03 02 00 00 0000000000000000 00000000 00000000",
+		    "whether it ran on what is no ERROR" },
 		{ "00000000 02 01 00 00 0000000000000000 00000000 00000000",
 		    "MORE on what is no REPLY" },
 		{ "00000000 02 00 fe 00 0000000000000000 00000000 00000000",
@@ -232,16 +234,21 @@ Test(frame, a_fault_is_named_and_a_sound_header_has_none)
 	}
 }
 
-Test(frame, more_belongs_to_a_reply_and_a_timeout_to_a_request)
+Test(frame, each_flag_and_a_timeout_belong_to_one_kind)
 {
 	for (uint8_t k = BROOD_KIND_HELLO; k <= BROOD_KIND_LINK; k++) {
 		struct brood__frame more = {
 			.kind = k, .flags = BROOD__FLAG_MORE
 		};
 		struct brood__frame timed = { .kind = k, .timeout_ms = 1 };
+		struct brood__frame ran = { .kind = k,
+		    .flags = BROOD_RAN << BROOD__FLAG_RAN_SHIFT };
 		struct brood__frame got;
 		uint8_t bytes[BROOD__FRAME_SIZE];
 
+		brood__frame_encode(bytes, &ran);
+		cr_expect_eq(brood__frame_decode(bytes, 0, &got),
+		    k == BROOD_KIND_ERROR ? 0 : -EPROTO, "kind %d", k);
 		brood__frame_encode(bytes, &more);
 		cr_expect_eq(brood__frame_decode(bytes, 0, &got),
 		    k == BROOD_KIND_REPLY ? 0 : -EPROTO, "kind %d", k);

@@ -216,7 +216,7 @@ map_start(struct mapper *mapper, const struct map_options *options,
 		.name = "map",
 		.workers = options->workers,
 	};
-	int r;
+	char text[BROOD_TEXT_SIZE];
 
 	if (mapper->has_lines) {
 		pool.handler = lines_handle;
@@ -228,9 +228,8 @@ map_start(struct mapper *mapper, const struct map_options *options,
 	/* If the reader of the output leaves, write(2) gives EPIPE. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* First of all, because workers are copies of this process. */
-	r = brood_pool_new(&mapper->pool, &pool);
-	if (r < 0)
-		command_die(COMMAND_UNUSABLE, -r, "workers");
+	if (brood_pool_new(&mapper->pool, &pool, text) < 0)
+		command_die(COMMAND_UNUSABLE, 0, "%s", text);
 	progress_start(&mapper->progress, options->has_progress,
 	    STDIN_FILENO);
 }

@@ -139,6 +139,10 @@ mapper_send(struct mapper *mapper, struct chunk *chunk)
 		.len = chunk->len,
 		.code = mapper->has_lines ? (uint32_t)chunk->n_lines : 0,
 	};
+	struct brood_request_options options = {
+		.expire_ms = mapper->has_lines ? -1 : mapper->timeout_ms,
+		.tag = chunk,
+	};
 	int r;
 
 	if (mapper->n_sent >= mapper_n_wanted(mapper, true))
@@ -146,8 +150,7 @@ mapper_send(struct mapper *mapper, struct chunk *chunk)
 	/* A worker that speaks the protocol gets the line without newline. */
 	if (!mapper->has_lines)
 		msg.len--;
-	r = brood_pool_submit(mapper->pool, &msg, 0,
-	    mapper->has_lines ? -1 : mapper->timeout_ms, chunk, NULL);
+	r = brood_pool_submit(mapper->pool, &msg, &options, NULL);
 	if (r == -EAGAIN)
 		return false;
 	if (r < 0)

@@ -146,7 +146,7 @@ call_run(const struct command *command, int argc, char **argv)
 	call.request.fds = call.fds;
 	/* In the protocol 0 means no timeout: the shortest is 1 ms. */
 	if (call.timeout_ms >= 0)
-		call.request.timeout_ms = call.timeout_ms == 0 ? 1 :
+		call.request.expire_ms = call.timeout_ms == 0 ? 1 :
 		    (uint32_t)call.timeout_ms;
 	remote_open(&remote, argv[0], call.timeout_ms > 0 ?
 	    call.timeout_ms : REMOTE_TIMEOUT_MS);

@@ -55,7 +55,7 @@ void
 remote_open(struct remote *remote, const char *path, int timeout_ms)
 {
 	struct brood_channel_options options = { .max_fds = BROOD_MAX_FDS };
-	char text[BROOD_SOCKET_TEXT];
+	char text[BROOD_TEXT_SIZE];
 	int r;
 
 	*remote = (struct remote) { .path = path };
@@ -95,12 +95,8 @@ remote_request(struct remote *remote, const struct brood_message *request)
 
 
 static const char *
-remote_error_name(const struct remote *remote, uint32_t code)
+remote_error_name(uint32_t code)
 {
-	/* The server does not say which of the two it is. */
-	if (code == BROOD_ERROR_NO_METHOD &&
-	    remote->method >= BROOD_METHOD_ADMIN)
-		return "not allowed, or no such method there";
 	if (code == BROOD_ERROR_EXPIRED)
 		return "time ran out";
 	if (code == BROOD_ERROR_VERSION)
@@ -114,7 +110,7 @@ remote_error_name(const struct remote *remote, uint32_t code)
 static noreturn void
 remote_refused(const struct remote *remote, const struct brood_message *error)
 {
-	const char *name = remote_error_name(remote, error->code);
+	const char *name = remote_error_name(error->code);
 	char *text = remote_text(error->data, error->len);
 
 	if (strstr(name, text) != NULL)

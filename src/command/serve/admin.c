@@ -62,11 +62,11 @@ admin_send(const struct job *job, const json_t *object, bool is_part)
 	bool is_sent = false;
 
 	if (text == NULL)
-		connection_refuse(job->connection, job->id,
-		    BROOD_ERROR_NO_CAPACITY, strerror(ENOMEM));
+		connection_fail(job->connection, job->id,
+		    BROOD_ERROR_NO_CAPACITY, BROOD_RAN, strerror(ENOMEM));
 	else if (connection_answer(job->connection, &msg) < 0)
-		connection_refuse(job->connection, job->id,
-		    BROOD_ERROR_TOO_LARGE,
+		connection_fail(job->connection, job->id,
+		    BROOD_ERROR_TOO_LARGE, BROOD_RAN,
 		    "the answer is longer than this client accepts");
 	else
 		is_sent = true;
@@ -86,7 +86,7 @@ admin_finish(struct job *job, json_t *object)
 static void
 admin_fail(struct job *job, enum brood_error code, const char *text)
 {
-	connection_refuse(job->connection, job->id, code, text);
+	connection_fail(job->connection, job->id, code, BROOD_RAN, text);
 	(void)job_free(job);
 }
 
@@ -405,8 +405,9 @@ admin_request(struct connection *connection, const struct brood_message *msg)
 	struct job *job;
 
 	if (!admin_is_allowed(connection)) {
-		connection_refuse(connection, msg->id, BROOD_ERROR_NO_METHOD,
-		    "no such method");
+		connection_refuse(connection, msg->id,
+		    BROOD_ERROR_NOT_ALLOWED,
+		    "only root and the user of the server may");
 		return;
 	}
 	object = msg->len == 0 ? json_object() :

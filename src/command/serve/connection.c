@@ -128,13 +128,14 @@ connection_answer(struct connection *connection,
 
 /* A client that accepts no text of this length gets none. */
 void
-connection_refuse(struct connection *connection, uint64_t id,
-    enum brood_error code, const char *text)
+connection_fail(struct connection *connection, uint64_t id,
+    enum brood_error code, uint32_t ran, const char *text)
 {
 	struct brood_message msg = {
 		.kind = BROOD_KIND_ERROR,
 		.id = id,
 		.code = code,
+		.ran = ran,
 		.data = text,
 		.len = strlen(text),
 	};
@@ -143,6 +144,13 @@ connection_refuse(struct connection *connection, uint64_t id,
 		return;
 	msg.len = 0;
 	(void)connection_answer(connection, &msg);
+}
+
+void
+connection_refuse(struct connection *connection, uint64_t id,
+    enum brood_error code, const char *text)
+{
+	connection_fail(connection, id, code, BROOD_NOT_RUN, text);
 }
 
 /* Messages */

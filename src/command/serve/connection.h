@@ -71,6 +71,13 @@ void	connection_hung_up(struct connection *connection);
  */
 int	connection_answer(struct connection *connection,
 	    const struct brood_message *msg);
+
+/*
+ * Answer that a request has failed, and whether it ran (an enum brood_ran);
+ * connection_refuse() is for those that were not accepted, and so did not.
+ */
+void	connection_fail(struct connection *connection, uint64_t id,
+	    enum brood_error code, uint32_t ran, const char *text);
 void	connection_refuse(struct connection *connection, uint64_t id,
 	    enum brood_error code, const char *text);
 void	connection_flush(struct connection *connection);

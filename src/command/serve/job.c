@@ -72,31 +72,30 @@ job_find(const struct connection *connection, uint64_t id)
 /* Requests */
 
 /*
- * The smaller of the client's and the server's limit.  In the protocol 0 means
- * none, for the pool -1 does.
+ * The client's limit, if it is smaller than the server's, which is the pool's.
+ * 0: the pool's.
  */
-static int
-job_timeout_ms(const struct server *server, uint32_t asked_ms)
+static int32_t
+job_expire_ms(const struct server *server, uint32_t asked_ms)
 {
-	int most_ms = server->timeout_ms;
+	int32_t most_ms = server->pool_options->expire_ms;
 
-	if (asked_ms == 0 || asked_ms > INT32_MAX ||
-	    (most_ms >= 0 && (int)asked_ms > most_ms))
-		return most_ms;
-	return (int)asked_ms;
+	if (asked_ms > INT32_MAX ||
+	    (most_ms > 0 && asked_ms > (uint32_t)most_ms))
+		return 0;
+	return (int32_t)asked_ms;
 }
 
-/* too_large says what is too large for whom. */
+/* The pool did not accept the request. */
 static void
-job_refuse(struct connection *connection, uint64_t id, int error,
-    const char *too_large)
+job_refuse(struct connection *connection, uint64_t id, int error)
 {
 	if (error == -EAGAIN)
 		connection_refuse(connection, id, BROOD_ERROR_NO_CAPACITY,
 		    "the queue is full");
 	else if (error == -EMSGSIZE)
 		connection_refuse(connection, id, BROOD_ERROR_TOO_LARGE,
-		    too_large);
+		    "longer than the workers accept");
 	else if (error == -ESHUTDOWN)
 		connection_refuse(connection, id, BROOD_ERROR_STOPPING,
 		    "the pool is stopping");
@@ -116,6 +115,10 @@ job_submit(struct connection *connection, const struct brood_message *msg)
 		.code = msg->code,
 	};
 	struct server *server = connection->server;
+	struct brood_request_options options = {
+		.flags = BROOD_STREAM,
+		.expire_ms = job_expire_ms(server, msg->expire_ms),
+	};
 	struct job *job;
 	int r;
 
@@ -126,15 +129,14 @@ job_submit(struct connection *connection, const struct brood_message *msg)
 	}
 	r = job_new(&job, connection, msg, JOB_POOL);
 	if (r == 0) {
-		r = brood_pool_submit(server->pool, &request, BROOD_STREAM,
-		    job_timeout_ms(server, msg->timeout_ms), job,
+		options.tag = job;
+		r = brood_pool_submit(server->pool, &request, &options,
 		    &job->pool_id);
 		if (r < 0)
 			job = job_free(job);
 	}
 	if (r < 0)
-		job_refuse(connection, msg->id, r,
-		    "longer than the workers accept");
+		job_refuse(connection, msg->id, r);
 }
 
 /* The completion of a JOB_POOL answers: it says CANCELED. */
@@ -145,8 +147,8 @@ job_cancel(struct job *job)
 		(void)brood_pool_cancel(job->server->pool, job->pool_id);
 		return;
 	}
-	connection_refuse(job->connection, job->id, BROOD_ERROR_CANCELED,
-	    "canceled");
+	connection_fail(job->connection, job->id, BROOD_ERROR_CANCELED,
+	    BROOD_MAY_HAVE_RUN, "canceled");
 	(void)job_free(job);
 }
 
@@ -167,7 +169,7 @@ job_abandon(struct job *job)
 static enum brood_error
 job_error(const struct brood_completion *done)
 {
-	switch (done->fate) {
+	switch ((enum brood_fate)done->fate) {
 	case BROOD_CRASHED:
 		return BROOD_ERROR_CRASHED;
 	case BROOD_EXPIRED:
@@ -198,7 +200,7 @@ job_pass(const struct job *job, const struct brood_completion *done)
 	msg.kind = done->fate == BROOD_PROGRESS ? BROOD_KIND_PROGRESS :
 	    BROOD_KIND_REPLY;
 	msg.more = done->fate == BROOD_PART;
-	msg.timeout_ms = 0;
+	msg.expire_ms = 0;
 	if (!job->server->pool_options->fds_from_worker)
 		msg.n_fds = 0;
 	return connection_answer(job->connection, &msg);
@@ -210,14 +212,18 @@ job_end(struct job *job, const struct brood_completion *done)
 	int r;
 
 	if (done->fate != BROOD_DONE) {
-		connection_refuse(job->connection, job->id, job_error(done),
-		    done->text);
+		connection_fail(job->connection, job->id, job_error(done),
+		    done->ran, done->text);
 		return;
 	}
 	r = job_pass(job, done);
-	if (r < 0)
-		job_refuse(job->connection, job->id, r,
+	if (r == -EMSGSIZE)
+		connection_fail(job->connection, job->id,
+		    BROOD_ERROR_TOO_LARGE, done->ran,
 		    "the reply is longer than this client accepts");
+	else if (r < 0)
+		connection_fail(job->connection, job->id,
+		    BROOD_ERROR_NO_CAPACITY, done->ran, strerror(-r));
 }
 
 void
@@ -230,8 +236,8 @@ job_complete(struct job *job, const struct brood_completion *done)
 			job_end(job, done);
 		(void)job_free(job);
 	} else if (job->connection != NULL && job_pass(job, done) < 0) {
-		connection_refuse(job->connection, job->id,
-		    BROOD_ERROR_TOO_LARGE,
+		connection_fail(job->connection, job->id,
+		    BROOD_ERROR_TOO_LARGE, done->ran,
 		    "a part of the reply is longer than this client accepts");
 		job_abandon(job);
 	}

@@ -28,7 +28,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_MIN_QUEUE = 64 };
+enum {
+	RUN_MIN_QUEUE = 64,
+	RUN_STOP_MS = 30000,	/* for what was accepted, at a stop */
+};
 
 struct run {
 	const char *path;		/* NULL: not named, or inherited */
@@ -38,7 +41,6 @@ struct run {
 	struct brood_pool *pool;
 	struct server *server;
 	struct notify notify;
-	int timeout_ms;			/* the most for a request; -1: none */
 	int signals_fd;
 	int64_t watchdog_ms;		/* when to send WATCHDOG=1 next */
 	enum server_state told;		/* the state that was told last */
@@ -57,10 +59,9 @@ run_set_mode(void *arg, const char *value)
 	errno = 0;
 	mode = strtoul(value, &end, 8);
 	if (value[0] < '0' || value[0] > '7' || *end != '\0' || errno != 0 ||
-	    mode > 0777)
-		return "not a mode (0 to 777, octal)";
-	run->listen.has_mode = true;
-	run->listen.mode = (mode_t)mode;
+	    mode == 0 || mode > 0777)
+		return "not a mode (1 to 777, octal)";
+	run->listen.mode = (uint32_t)mode;
 	return NULL;
 }
 
@@ -85,6 +86,7 @@ run_parse(struct run *run, const struct command *command, int argc,
     char **argv)
 {
 	struct brood_pool_options *pool = &run->pool_options;
+	bool has_fds = false;
 	const struct option_spec options[] = {
 		{ 'n', "workers", "N", "how many workers; default: one for "
 		    "each processor",
@@ -98,7 +100,15 @@ run_parse(struct run *run, const struct command *command, int argc,
 		{ .name = "timeout", .argument = "SECONDS",
 		    .help = "the longest that one request may take, its wait "
 		    "for\na worker included; default: no limit",
-		    .seconds_ms = &run->timeout_ms, .min = 1 },
+		    .seconds_ms = &pool->expire_ms, .min = 1 },
+		{ .name = "run-timeout", .argument = "SECONDS",
+		    .help = "the longest that a worker may run one request; "
+		    "then it\nis stopped and replaced; default: no limit",
+		    .seconds_ms = &pool->run_ms, .min = 1 },
+		{ .name = "cancel-timeout", .argument = "SECONDS",
+		    .help = "stop a worker that goes on for so long with a "
+		    "request\nwhose client has gone; default: never",
+		    .seconds_ms = &pool->cancel_ms, .min = 1 },
 		{ .name = "max-requests", .argument = "N",
 		    .help = "replace a worker after about N requests; "
 		    "default: never",
@@ -119,11 +129,12 @@ run_parse(struct run *run, const struct command *command, int argc,
 		{ .name = "fds-from-worker",
 		    .help = "pass on descriptors that come with replies: only "
 		    "for\nworkers that are trusted",
-		    .flag = &pool->fds_from_worker },
+		    .flag = &has_fds },
 		{ .name = NULL },
 	};
 
 	argv = options_parse(command, options, argc, argv);
+	pool->fds_from_worker = has_fds;
 	pool->argv = (const char *const *)argv;
 }
 
@@ -132,7 +143,7 @@ run_parse(struct run *run, const struct command *command, int argc,
 static void
 run_listen(struct run *run)
 {
-	char text[BROOD_SOCKET_TEXT];
+	char text[BROOD_TEXT_SIZE];
 	int r = -ENOENT;
 
 	if (run->path == NULL)
@@ -167,11 +178,10 @@ run_start_pool(struct run *run)
 {
 	struct brood_pool_options *options = &run->pool_options;
 	struct brood_pool_stats stats;
-	int r;
+	char text[BROOD_TEXT_SIZE];
 
-	r = brood_pool_new(&run->pool, options);
-	if (r < 0)
-		run_die(run, -r, options->argv[0]);
+	if (brood_pool_new(&run->pool, options, text) < 0)
+		run_die(run, 0, text);
 	/* As the pool itself has it, for brood status. */
 	brood_pool_stats(run->pool, &stats);
 	if (options->queue == 0)
@@ -195,8 +205,7 @@ run_start(struct run *run)
 		run_die(run, -run->signals_fd, "signals");
 	run_start_pool(run);
 	r = server_new(&run->server, run->pool, &run->pool_options,
-	    run->listener, run->path != NULL ? run->path : "",
-	    run->timeout_ms);
+	    run->listener, run->path != NULL ? run->path : "");
 	if (r < 0)
 		run_die(run, -r, "clients");
 	run->watchdog_ms = run->notify.watchdog_ms > 0 ? 0 : BROOD__NEVER;
@@ -253,7 +262,7 @@ run_signal(struct run *run, int sig)
 	default:			/* SIGINT, SIGTERM */
 		if (run->server->state >= SERVER_STOPPING)
 			return false;
-		server_stop(run->server, -1);
+		server_stop(run->server, RUN_STOP_MS);
 		break;
 	}
 	return true;
@@ -368,7 +377,7 @@ run_run(const struct command *command, int argc, char **argv)
 	struct run run = {
 		.pool_options.name = "worker",
 		.pool_options.prefix_stderr = true,
-		.timeout_ms = -1,
+		.pool_options.cancel_ms = -1,
 	};
 
 	run_parse(&run, command, argc, argv);

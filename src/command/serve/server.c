@@ -61,7 +61,7 @@ server_set_limits(struct server *server)
 int
 server_new(struct server **ret_server, struct brood_pool *pool,
     const struct brood_pool_options *pool_options,
-    struct brood_listener *listener, const char *path, int timeout_ms)
+    struct brood_listener *listener, const char *path)
 {
 	struct server *server = calloc(1, sizeof(*server));
 
@@ -71,7 +71,6 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->pool_options = pool_options;
 	server->listener = listener;
 	server->path = path;
-	server->timeout_ms = timeout_ms;
 	server->started = time(NULL);
 	server->started_ms = brood__now_ms();
 	server->end_ms = BROOD__NEVER;
@@ -97,13 +96,13 @@ server_free(struct server *server)
 }
 
 void
-server_stop(struct server *server, int drain_ms)
+server_stop(struct server *server, int timeout_ms)
 {
 	if (server->state < SERVER_STOPPING)
 		server->state = SERVER_STOPPING;
 	/* A new server may take the path while this one finishes. */
 	server->listener = brood_listener_free(server->listener);
-	(void)brood_pool_stop(server->pool, drain_ms);
+	(void)brood_pool_stop(server->pool, timeout_ms);
 }
 
 int

@@ -44,7 +44,6 @@ struct server {
 	const struct brood_pool_options *pool_options;
 	struct brood_listener *listener;	/* NULL once it stops */
 	const char *path;		/* of the listener; "" if inherited */
-	int timeout_ms;			/* the most for a request; -1: none */
 	enum server_state state;
 	struct connections connections;
 
@@ -77,7 +76,7 @@ struct server {
  */
 int	server_new(struct server **ret_server, struct brood_pool *pool,
 	    const struct brood_pool_options *pool_options,
-	    struct brood_listener *listener, const char *path, int timeout_ms);
+	    struct brood_listener *listener, const char *path);
 
 /* The connections and jobs must be gone: loop_free() sees to that. */
 struct server *
@@ -87,7 +86,7 @@ struct server *
  * Begin to stop, or shorten a stop under way; replace the workers; change
  * their number.  The errors are those of the pool's functions.
  */
-void	server_stop(struct server *server, int drain_ms);
+void	server_stop(struct server *server, int timeout_ms);
 int	server_reload(struct server *server);
 int	server_resize(struct server *server, unsigned workers);
 

@@ -23,7 +23,6 @@
 #include <err.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,103 +33,60 @@
 #define TEXT_SIZE	256	/* of a line or an answer, with its NUL */
 #define NAME_CHARS	"abcdefghijklmnopqrstuvwxyz0123456789.-"
 
+/* Is it short enough for size bytes with a NUL, and without one inside? */
 static int
-answer(struct brood_channel *channel, const char *text)
+is_text(const void *data, size_t len, size_t size)
 {
-	const struct brood_message msg = {
-		.kind = BROOD_KIND_REPLY, .data = text, .len = strlen(text),
-	};
-
-	return brood_channel_send(channel, &msg);
+	return len < size && memchr(data, '\0', len) == NULL;
 }
 
-/*
- * Copy a payload as a string.  It becomes "" if it is too long or has a NUL
- * byte in it.
- */
-static void
-text_copy(char *text, size_t size, const struct brood_message *msg)
-{
-	size_t len = msg->len;
-
-	if (len >= size || memchr(msg->data, '\0', len) != NULL)
-		len = 0;
-	memcpy(text, msg->data, len);
-	text[len] = '\0';
-}
-
-/*
- * A LINK message has come from the host, with the descriptor of a new channel
- * to the sibling.  It takes the place of the old channel, if there was one.
- */
 static int
-link_accept(struct brood_channel **link, struct brood_channel *host)
+answer(struct brood_request *request, const char *text)
 {
-	int r, fd;
-
-	*link = brood_channel_free(*link);
-	fd = brood_channel_take_fd(host, 0);
-	if (fd < 0)
-		return fd;
-	r = brood_channel_new(link, fd, NULL);
-	if (r < 0)
-		(void)close(fd);
-	return r;
+	return brood_request_reply(request, 0, text, strlen(text));
 }
 
 /* This part runs in the resolver. */
 
 static int
-resolve(struct brood_channel *parser, const struct brood_message *question,
-    FILE *table)
+resolve(struct brood_request *request, void *arg)
 {
-	char wanted[64], name[64], address[64];
+	const char *wanted = brood_request_data(request);
+	size_t len = brood_request_len(request);
+	char name[64], address[64];
+	FILE *table = arg;
 
-	text_copy(wanted, sizeof(wanted), question);
 	rewind(table);
 	while (fscanf(table, "%63s %63s", name, address) == 2)
-		if (strcmp(name, wanted) == 0)
-			return answer(parser, address);
-	return answer(parser, "unknown");
+		if (strlen(name) == len && memcmp(name, wanted, len) == 0)
+			return answer(request, address);
+	return answer(request, "unknown");
 }
 
-/*
- * Wait for the host and the parser at once.  When the parser dies, its channel
- * ends; later the host sends a LINK message with a channel to the next parser.
- */
+/* When the parser dies, its channel ends, and a link to the next one comes. */
 static int
 resolver(struct brood_channel *host, void *arg)
 {
 	FILE *table = fdopen(*(const int *)arg, "r");
-	struct brood_channel *parser = NULL;
-	struct brood_message msg;
-	int r = 0;
+	struct brood_channel *parser;
+	int r;
 
-	while (table != NULL && r >= 0) {
-		struct pollfd fds[2] = {
-			{ .fd = brood_channel_fd(host), .events = POLLIN },
-			{ .fd = parser != NULL ? brood_channel_fd(parser) : -1,
-			    .events = POLLIN },
-		};
-
-		(void)poll(fds, 2, -1);
-		if (parser != NULL) {
-			r = brood_channel_recv(parser, 0, &msg);
-			if (r == 1)
-				r = resolve(parser, &msg, table);
-			if (r < 0)
-				parser = brood_channel_free(parser);
-		}
-		r = brood_channel_recv(host, 0, &msg);
-		if (r == 1 && msg.kind == BROOD_KIND_GOODBYE)
-			return 0;
-		if (r == 1 && msg.kind == BROOD_KIND_LINK)
-			r = link_accept(&parser, host);
+	if (table == NULL)
+		return 1;
+	while ((r = brood_channel_wait_link(host, "parser", -1, NULL,
+	    &parser)) == 1) {
+		(void)brood_worker_run(parser, resolve, table);
+		brood_channel_free(parser);
 	}
-	return r == -EPIPE ? 0 : 1;
+	return r == -EPIPE || r == -ESHUTDOWN ? 0 : 1;
 }
 
 /* This part runs in the parser. */
+
+struct parser {
+	struct brood_channel *host;
+	struct brood_channel *resolver;	/* NULL: before the first question */
+};
 
 /*
  * The setup function of the parser: it runs before the parser is ready.  From
@@ -146,151 +102,98 @@ parser_confine(void *arg)
 	return setrlimit(RLIMIT_FSIZE, &none) < 0 ? -errno : 0;
 }
 
+/* Handle one line of the host. */
 static int
-parse(struct brood_channel *host, struct brood_channel *resolver_link,
-    const struct brood_message *line)
+parse(struct brood_request *request, void *arg)
 {
-	struct brood_message question = { 0 }, found;
-	char name[64], address[64];
-	int r;
+	struct parser *parser = arg;
+	struct brood_message found, question = {
+		.data = brood_request_data(request),
+		.len = brood_request_len(request),
+	};
+	char name[64];
+	int r = 1;
 
-	text_copy(name, sizeof(name), line);
+	if (!is_text(question.data, question.len, sizeof(name)))
+		return answer(request, "not a name");
+	memcpy(name, question.data, question.len);
+	name[question.len] = '\0';
 	if (strcmp(name, "poison") == 0)
 		abort();
 	if (name[0] == '\0' || name[strspn(name, NAME_CHARS)] != '\0')
-		return answer(host, "not a name");
-	question.data = name;
-	question.len = strlen(name);
-	r = brood_channel_send(resolver_link, &question);
-	if (r == 0)
-		r = brood_channel_recv(resolver_link, -1, &found);
-	if (r < 0)
-		return answer(host, "no resolver");
-	text_copy(address, sizeof(address), &found);
-	return answer(host, address);
+		return answer(request, "not a name");
+	if (parser->resolver == NULL)
+		r = brood_channel_wait_link(parser->host, "resolver", -1,
+		    NULL, &parser->resolver);
+	if (r == 1)
+		r = brood_channel_call(parser->resolver, &question, -1,
+		    &found);
+	if (r == 1)
+		return brood_request_reply(request, 0, found.data, found.len);
+	/* It has died: for the next line there may be another one. */
+	parser->resolver = brood_channel_free(parser->resolver);
+	return answer(request, "no resolver");
 }
 
 static int
 parser(struct brood_channel *host, void *arg)
 {
-	struct brood_channel *resolver_link = NULL;
-	struct brood_message msg;
-	int r;
+	struct parser self = { .host = host };
 
 	(void)arg;
-	while ((r = brood_channel_recv(host, -1, &msg)) == 1) {
-		if (msg.kind == BROOD_KIND_GOODBYE)
-			return 0;
-		if (msg.kind == BROOD_KIND_LINK)
-			r = link_accept(&resolver_link, host);
-		else if (resolver_link == NULL)
-			r = answer(host, "no resolver yet");
-		else
-			r = parse(host, resolver_link, &msg);
-		if (r < 0)
-			break;
-	}
-	return r == -EPIPE ? 0 : 1;
+	return brood_worker_run(host, parse, &self) == 0 ? 0 : 1;
 }
 
 /* The rest runs in the parent. */
 
 /*
- * Read the events that have come.
- *
- * Returns the kind of the parser's last event, or 0 if it had none.
+ * The parser does not answer any more.  That does not prove that it has died;
+ * so wait until the supervisor says so, and then for the next parser.
  */
-static int
-events_read(struct brood_supervisor *supervisor)
-{
-	struct brood_event event;
-	int last = 0;
-
-	while (brood_supervisor_next_event(supervisor, &event) == 1) {
-		if (event.kind == BROOD_EVENT_ENDED)
-			printf("%s ended: %s\n", event.name,
-			    WIFSIGNALED(event.status) ?
-			    strsignal(WTERMSIG(event.status)) : "exit");
-		else if (event.kind != BROOD_EVENT_READY)
-			errx(1, "%s: %s", event.name, event.text);
-		if (strcmp(event.name, "parser") == 0)
-			last = event.kind;
-	}
-	return last;
-}
-
 static void
-parser_await(struct brood_supervisor *supervisor)
+parser_mourn(struct brood_supervisor *supervisor)
 {
-	int r;
+	struct brood_event event = { 0 };
+	int r = 0;
 
-	do {
+	while (r >= 0 && event.kind != BROOD_EVENT_ENDED) {
 		r = brood_supervisor_wait(supervisor, -1);
-		if (r < 0)
-			errx(1, "supervisor: %s", strerror(-r));
-	} while (events_read(supervisor) != BROOD_EVENT_READY);
+		while (event.kind != BROOD_EVENT_ENDED &&
+		    brood_supervisor_next_event(supervisor, &event) == 1)
+			continue;
+	}
+	if (r >= 0) {
+		printf("%s ended: %s\n", event.name,
+		    WIFSIGNALED(event.status) ?
+		    strsignal(WTERMSIG(event.status)) : "exit");
+		r = brood_supervisor_wait_ready(supervisor, -1);
+	}
+	if (r < 0)
+		errx(1, "supervisor: %s", strerror(-r));
 }
 
-/* Wait for an event, or a message if channel is not NULL. */
-static void
-wait_for(struct brood_supervisor *supervisor, struct brood_channel *channel)
-{
-	struct pollfd fds[2] = {
-		{ .fd = brood_supervisor_fd(supervisor), .events = POLLIN },
-		{ .fd = channel != NULL ? brood_channel_fd(channel) : -1,
-		    .events = POLLIN },
-	};
-
-	/*
-	 * On a system where brood_supervisor_fd() gives -ENOSYS, return after
-	 * 10 ms, and the caller dispatches.
-	 */
-	if (poll(fds, 2, fds[0].fd < 0 ? 10 : -1) < 0)
-		err(1, "poll");
-}
-
-/*
- * Send a line to the parser, and print the answer, or that the line is lost.
- *
- * The line is lost when the event ENDED has come.  An error of the channel does
- * not prove that the parser has died; so wait for the event.
- */
+/* Send a line to the parser, and print the answer, or that the line is lost. */
 static void
 ask(struct brood_supervisor *supervisor, const char *line)
 {
-	struct brood_channel *channel =
-	    brood_supervisor_channel(supervisor, "parser");
 	const struct brood_message msg = { .data = line, .len = strlen(line) };
 	struct brood_message reply;
-	int event, r;
 
-	r = brood_channel_send(channel, &msg);
-	for (;;) {
-		wait_for(supervisor, r < 0 ? NULL : channel);
-		if (r == 0)
-			r = brood_channel_recv(channel, 0, &reply);
-		if (r == 1) {
-			printf("%s: %.*s\n", line, (int)reply.len,
-			    (const char *)reply.data);
-			return;
-		}
-		(void)brood_supervisor_dispatch(supervisor);
-		event = events_read(supervisor);
-		if (event == BROOD_EVENT_ENDED)
-			parser_await(supervisor);
-		if (event != 0) {
-			printf("%s: lost\n", line);
-			return;
-		}
+	if (brood_channel_call(brood_supervisor_channel(supervisor, "parser"),
+	    &msg, -1, &reply) == 1)
+		printf("%s: %.*s\n", line, (int)reply.len,
+		    (const char *)reply.data);
+	else {
+		parser_mourn(supervisor);
+		printf("%s: lost\n", line);
 	}
 }
 
 static struct brood_supervisor *
 children_start(int *table_fd)
 {
-	/* A LINK message has one descriptor, so max_fds is 1. */
 	const struct brood_channel_options channel = {
-		.max_payload = TEXT_SIZE, .max_fds = 1,
+		.max_payload = TEXT_SIZE,
 	};
 	/* The second is started when the first is ready. */
 	const struct brood_child_spec children[] = {
@@ -309,10 +212,13 @@ children_start(int *table_fd)
 	};
 	struct brood_supervisor *supervisor;
 	char text[BROOD_TEXT_SIZE];
+	int r;
 
 	if (brood_supervisor_new(&supervisor, &options, text) < 0)
 		errx(1, "cannot start: %s", text);
-	parser_await(supervisor);
+	r = brood_supervisor_wait_ready(supervisor, -1);
+	if (r < 0)
+		errx(1, "the children cannot start: %s", strerror(-r));
 	return supervisor;
 }
 

@@ -160,6 +160,33 @@ int	brood_channel_recv(struct brood_channel *channel, int timeout_ms,
 	    struct brood_message *ret_msg);
 
 /*
+ * Send a request and wait up to timeout_ms for its answer: a REPLY, or an
+ * ERROR.  Chooses the id of the request, so that must be 0; ids from 2^63 on are
+ * for these calls, and programs use lower ones.  If msg has no expire_ms, the
+ * peer is told timeout_ms.
+ *
+ * Progress is dropped.  If more is set in ret_msg, it is a part of the answer,
+ * and the other parts come by brood_channel_recv().  Any other message that
+ * comes while this call waits is kept, and brood_channel_recv() gives it before
+ * later ones.  poll(2) does not tell of a message that is kept: so, after this
+ * call, receive with a timeout of 0 until there is none, before you poll.
+ *
+ * Borrows msg.  The data and the descriptors of ret_msg belong to the channel,
+ * as those of brood_channel_recv().
+ *
+ * Returns 1 with the answer.  Returns 0 if it did not come in time: the peer is
+ * told by CANCEL, and a late answer is dropped.  The errors are those of
+ * brood_channel_queue(), brood_channel_flush() and brood_channel_recv(), and:
+ *
+ *   -EINVAL	id is not 0, or kind is not 0 or REQUEST
+ *   -ENOBUFS	the messages that are kept are more than max_queued bytes:
+ *		receive them
+ */
+int	brood_channel_call(struct brood_channel *channel,
+	    const struct brood_message *msg, int timeout_ms,
+	    struct brood_message *ret_msg);
+
+/*
  * Keep descriptor number i (from 0) of the message that was received last.
  *
  * Gives the descriptor.

@@ -43,7 +43,8 @@
  *     the copy in the child process; the others tell what was true at the time
  *     of the fork; and the function that ends in _free only releases memory
  *     and closes descriptors.
- *   - Threads.  Only one thread at a time may use an object.
+ *   - Threads.  Only one thread at a time may use an object; brood_pool_wake()
+ *     is the one function that another thread may call.
  *   - Descriptors.  Every descriptor that brood opens or receives has its
  *     close-on-exec flag set.
  *   - The program's process.  No function prints, exits, causes SIGPIPE,

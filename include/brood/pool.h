@@ -395,17 +395,30 @@ int	brood_pool_take(struct brood_pool *pool,
 	    struct brood_completion *ret_done);
 
 /*
- * Wait up to timeout_ms, dispatching, until there is a completion to take or a
- * new event.  For programs that have no loop of their own.
+ * Wait up to timeout_ms, dispatching, until there is a completion to take, or
+ * an event to read, or brood_pool_wake() is called.  For programs that have no
+ * loop of their own.  A program that leaves events unread is told of each one
+ * once.
  *
- * Returns 1 if there is a completion to take, or an event has come since the
- * last call; 0 if neither came in time.
+ * Returns 1 if one of the three has come, 0 if none came in time.
  *
  *   -ESHUTDOWN	nothing can come any more: the pool has stopped, or it is broken
  *		and every accepted request has its completion; and nothing is
  *		left to take.  Free the pool
  */
 int	brood_pool_wait(struct brood_pool *pool, int timeout_ms);
+
+/*
+ * Have the thread that uses the pool look up: brood_pool_wait() returns 1 there,
+ * now or when it is called next, and brood_pool_fd() becomes readable once.
+ *
+ * This is the only function that another thread may call while one is using the
+ * pool; signal handlers may call it too.  It says nothing but that something is
+ * to be done: what, the program puts where both threads find it, for instance
+ * in a queue with a lock.  No thread may call it once brood_pool_free() has
+ * begun.
+ */
+void	brood_pool_wake(struct brood_pool *pool);
 
 /*
  * Submit a request and wait for its completion.  Completions of other requests

@@ -130,7 +130,7 @@ struct brood_supervisor_options {
  * For each link, both children get a message of kind BROOD_KIND_LINK on their
  * channels when both are ready, and again when either has been restarted.  Its
  * payload is the name of the other child, and its descriptor is a socket to it:
- * take the descriptor, and give it to brood_channel_new().  The message comes
+ * see brood_channel_wait_link().  The message comes
  * before anything that the host sends after it has read BROOD_EVENT_READY of
  * the second of the two.  For this a linked child accepts one descriptor with a
  * message, even if its options say none.
@@ -174,12 +174,13 @@ int	brood_supervisor_fd(const struct brood_supervisor *supervisor);
 int	brood_supervisor_dispatch(struct brood_supervisor *supervisor);
 
 /*
- * Wait up to timeout_ms, dispatching, until there is an event to read.
+ * Wait up to timeout_ms, dispatching, until there is an event to read.  A
+ * program that leaves events unread is told of each one once.
  *
  * Returns 1 if there is an event to read, 0 if none came in time.
  *
- *   -ESHUTDOWN	no event can come any more, and none is left to read: all have
- *		stopped, or the supervisor is broken.  Free it
+ *   -ESHUTDOWN	no event can come any more: all have stopped, or no child is
+ *		left that would be started again
  */
 int	brood_supervisor_wait(struct brood_supervisor *supervisor,
 	    int timeout_ms);
@@ -191,6 +192,16 @@ int	brood_supervisor_wait(struct brood_supervisor *supervisor,
  */
 int	brood_supervisor_next_event(struct brood_supervisor *supervisor,
 	    struct brood_event *ret_event);
+
+/*
+ * Wait up to timeout_ms, dispatching, until every child is ready.
+ *
+ *   -ETIMEDOUT	some child is not ready yet
+ *   -ESHUTDOWN	a child has ended, or has been given up, and is not started
+ *		again; or all are being stopped.  The events say why
+ */
+int	brood_supervisor_wait_ready(struct brood_supervisor *supervisor,
+	    int timeout_ms);
 
 /*
  * Get the channel to the child of that name.  NULL while the child is not
@@ -209,10 +220,38 @@ struct brood_channel *
  * are restarted with it if the strategy says so; they are stopped beginning
  * with SIGTERM.  Does not wait for them.
  *
- *   -ENOENT	no child of that name is running, or all are being stopped
+ * A child that has ended for good, or was given up, is started again, alone, as
+ * if it had never failed.
+ *
+ *   -ENOENT	there is no child of that name
+ *   -EALREADY	the child is being started, or waits for its next start
+ *   -ESHUTDOWN	all are being stopped, or the supervisor process has ended
  */
 int	brood_supervisor_restart(struct brood_supervisor *supervisor,
 	    const char *name);
+
+/*
+ * In a child: wait up to timeout_ms for the LINK message of that name on the
+ * channel to the host, and make a channel to the other child of it.  Other
+ * messages that come meanwhile are kept, as by brood_channel_call().  A child
+ * that answers requests of the host by brood_worker_run() may call this in its
+ * handler.
+ *
+ * When the other child has been restarted, its channel fails with -EPIPE:
+ * free that, and wait for the next LINK.
+ *
+ * Gives the channel.  options are those of brood_channel_new().
+ *
+ * Returns 1 with the channel, 0 if no LINK came in time.  The errors are those
+ * of brood_channel_recv() and brood_channel_new(), and:
+ *
+ *   -ENOBUFS	as for brood_channel_call()
+ *   -ESHUTDOWN	the host has said GOODBYE: the child should end
+ */
+int	brood_channel_wait_link(struct brood_channel *channel,
+	    const char *name, int timeout_ms,
+	    const struct brood_channel_options *options,
+	    struct brood_channel **ret_peer);
 
 /*
  * Begin to stop all children, the last one first.  Each gets GOODBYE, then

@@ -18,7 +18,7 @@
  * message.  That can take as long as the host does not read.
  */
 
-#include <brood/message.h>
+#include <brood/channel.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -152,22 +152,55 @@ int	brood_request_progress(struct brood_request *request, const void *data,
 int	brood_request_fail(struct brood_request *request, int error,
 	    const char *text);
 
+/* How to be a worker. */
+struct brood_worker_options {
+	const char	*name;		/* for HELLO; NULL: the program's */
+	size_t		 max_payload;	/* the longest request and reply, in
+					   bytes; 0: 16 MiB.  The pool's limit
+					   holds too */
+	uint64_t	 reserved[6];
+};
+
 /*
  * Be a worker: the main loop of a program that a pool starts by argv.  It makes
  * a channel of BROOD_FD, says by HELLO that it is ready, and calls
  * handler(request, arg) for each request, until the host sends GOODBYE or is
  * gone.  So set everything up before you call it.
  *
- * It accepts payloads of up to BROOD_MAX_PAYLOAD bytes, whatever the
- * max_payload of the pool.
+ * options may be NULL.
  *
  * Returns 0 after GOODBYE or the end of the host.  The errors are those of
- * brood_channel_inherit(), brood_channel_hello() and brood_channel_recv(), and:
+ * brood_channel_inherit(), brood_channel_hello() and brood_worker_run().
+ */
+int	brood_worker_main(brood_handler_fn handler, void *arg,
+	    const struct brood_worker_options *options);
+
+/*
+ * The loop alone, on any channel: for a child of a supervisor, or of
+ * brood_child_fork(), that answers requests.  Returns as brood_worker_main()
+ * does; the channel stays the caller's.
+ *
+ * LINK messages are kept for brood_channel_wait_link().
+ *
+ * The errors are those of brood_channel_recv() except -EPIPE, and:
  *
  *   -EINVAL	handler is NULL
  *   -EPROTO	the host sent a kind of message that a worker does not accept
  */
-int	brood_worker_main(brood_handler_fn handler, void *arg);
+int	brood_worker_run(struct brood_channel *channel,
+	    brood_handler_fn handler, void *arg);
+
+/*
+ * Get the number of the slot of this process, as in brood/event.h, and its
+ * generation: for a setup function or a handler, and for a program that a pool
+ * or a supervisor started, once it has its channel.  A program in another
+ * language finds them in the environment, as BROOD_SLOT and BROOD_GENERATION.
+ *
+ * The slot is -1, and the generation 0, in any other process.
+ */
+int	brood_worker_slot(void);
+uint32_t
+	brood_worker_generation(void);
 
 #ifdef __cplusplus
 }

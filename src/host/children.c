@@ -148,19 +148,32 @@ children_fork(struct brood_supervisor *sup,
 	return r;
 }
 
+/* Have the supervisor process start this child. */
 static int
-children_fill(struct brood_supervisor *sup)
+children_fill(struct brood_supervisor *sup, struct child *child)
 {
 	struct brood__command command = {
 		.kind = BROOD__COMMAND_FILL,
-		.revision = 1,
+		.slot = (unsigned)(child - sup->children),
+		.revision = child->revision + 1,
 	};
+	int r;
+
+	r = brood__control_send(sup->control, &command);
+	if (r < 0)
+		return r;
+	child->revision++;
+	child->outlook = CHILD_KEPT;
+	return 0;
+}
+
+static int
+children_fill_all(struct brood_supervisor *sup)
+{
 	int r = 0;
 
-	for (unsigned i = 0; r == 0 && i < sup->n_children; i++) {
-		command.slot = i;
-		r = brood__control_send(sup->control, &command);
-	}
+	for (unsigned i = 0; r == 0 && i < sup->n_children; i++)
+		r = children_fill(sup, &sup->children[i]);
 	return r;
 }
 
@@ -181,7 +194,7 @@ children_open(struct brood_supervisor *sup,
 	if (r == 0)
 		r = brood__control_watch(sup->control, sup->ready,
 		    CHILDREN_TOKEN);
-	return r < 0 ? r : children_fill(sup);
+	return r < 0 ? r : children_fill_all(sup);
 }
 
 BROOD_PUBLIC int
@@ -273,18 +286,53 @@ brood_supervisor_wait(struct brood_supervisor *sup, int timeout_ms)
 
 	if (!children_is_mine(sup))
 		return -ECHILD;
-	/* At least one turn, or nothing would go on while events are unread. */
 	do {
 		r = brood__children_turn(sup, left);
 		if (r < 0)
 			return r;
-		if (sup->events.n_events > 0)
+		if (brood__events_have_news(&sup->events))
 			return 1;
 		if (brood__children_is_over(sup))
 			return -ESHUTDOWN;
 		left = brood__time_left(deadline, brood__now_ms());
 	} while (left != 0);
 	return 0;
+}
+
+/* Is every child ready?  -ESHUTDOWN: they will never be. */
+static int
+children_are_ready(const struct brood_supervisor *sup)
+{
+	bool are_ready = true;
+
+	if (sup->state != CHILDREN_RUNNING)
+		return -ESHUTDOWN;
+	for (unsigned i = 0; i < sup->n_children; i++) {
+		if (sup->children[i].outlook != CHILD_KEPT)
+			return -ESHUTDOWN;
+		if (sup->children[i].state != CHILD_RUNNING)
+			are_ready = false;
+	}
+	return are_ready;
+}
+
+BROOD_PUBLIC int
+brood_supervisor_wait_ready(struct brood_supervisor *sup, int timeout_ms)
+{
+	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
+	int left = 0, r;
+
+	if (!children_is_mine(sup))
+		return -ECHILD;
+	do {
+		r = brood__children_turn(sup, left);
+		if (r == 0)
+			r = children_are_ready(sup);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		left = brood__time_left(deadline, brood__now_ms());
+	} while (left != 0);
+	return -ETIMEDOUT;
 }
 
 BROOD_PUBLIC int
@@ -304,29 +352,48 @@ brood_supervisor_channel(struct brood_supervisor *sup, const char *name)
 	    child->channel : NULL;
 }
 
-BROOD_PUBLIC int
-brood_supervisor_restart(struct brood_supervisor *sup, const char *name)
+/* Stop a child that is running, to be started again. */
+static int
+children_replace(struct brood_supervisor *sup, struct child *child)
 {
 	struct brood__command command = {
 		.kind = BROOD__COMMAND_STOP,
+		.slot = (unsigned)(child - sup->children),
+		.generation = child->generation,
 		.phase = BROOD__STOP_GOODBYE,
 		.is_refill = true,
 	};
+	int r;
+
+	r = brood__control_send(sup->control, &command);
+	if (r == 0)
+		child->goodbye_gate = brood__control_queued(sup->control);
+	return r;
+}
+
+BROOD_PUBLIC int
+brood_supervisor_restart(struct brood_supervisor *sup, const char *name)
+{
 	struct child *child;
 	int r;
 
 	if (!children_is_mine(sup))
 		return -ECHILD;
 	child = children_find(sup, name);
-	if (child == NULL || child->state != CHILD_RUNNING ||
-	    sup->state != CHILDREN_RUNNING)
+	if (child == NULL)
 		return -ENOENT;
-	command.slot = (unsigned)(child - sup->children);
-	command.generation = child->generation;
-	r = brood__control_send(sup->control, &command);
+	if (sup->state >= CHILDREN_STOPPING ||
+	    brood__control_is_lost(sup->control))
+		return -ESHUTDOWN;
+	if (child->state == CHILD_RUNNING)
+		r = children_replace(sup, child);
+	else if (child->outlook != CHILD_KEPT)
+		r = children_fill(sup, child);
+	else
+		r = -EALREADY;
 	if (r < 0)
 		return r;
-	child->goodbye_gate = brood__control_queued(sup->control);
+	sup->state = CHILDREN_RUNNING;
 	brood__children_flush(sup);
 	return 0;
 }

@@ -154,6 +154,15 @@ children_on_ready(struct brood_supervisor *sup,
 		(void)children_join(sup, notice->slot);
 }
 
+/* Not if the child was filled again since: the notice is of an older process. */
+static void
+child_set_outlook(struct child *child, const struct brood__notice *notice,
+    enum child_outlook outlook)
+{
+	if (notice->revision >= child->revision)
+		child->outlook = outlook;
+}
+
 static void
 children_on_end(struct brood_supervisor *sup,
     const struct brood__notice *notice)
@@ -162,7 +171,7 @@ children_on_end(struct brood_supervisor *sup,
 
 	child->state = CHILD_ABSENT;
 	if (notice->delay_ms < 0)
-		child->outlook = CHILD_OVER;
+		child_set_outlook(child, notice, CHILD_OVER);
 	for (size_t i = 0; i < sup->n_links; i++)
 		if (sup->links[i].child[0] == notice->slot ||
 		    sup->links[i].child[1] == notice->slot)
@@ -192,10 +201,10 @@ children_on_notice(struct brood_supervisor *sup,
 		children_on_end(sup, notice);
 		break;
 	case BROOD__NOTICE_GIVEN_UP:
-		child->outlook = CHILD_GIVEN_UP;
+		child_set_outlook(child, notice, CHILD_GIVEN_UP);
 		break;
 	case BROOD__NOTICE_EMPTIED:
-		child->outlook = CHILD_OVER;
+		child_set_outlook(child, notice, CHILD_OVER);
 		break;
 	case BROOD__NOTICE_STOPPING:
 		child_say_goodbye(child);

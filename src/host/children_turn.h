@@ -37,6 +37,8 @@ struct child {
 	struct brood_channel *channel;	/* of one that has ended too, until the
 					   next turn: the program may use it */
 	uint32_t generation;
+	uint32_t revision;		/* of the last FILL.  What is told of an
+					   older one does not change outlook */
 	pid_t pid;
 	uint64_t goodbye_gate;		/* GOODBYE is to be said when so many
 					   bytes of control are sent; 0: not */

@@ -146,6 +146,15 @@ brood__events_push_notice(struct brood__events *events, const char *name,
 	brood__events_push(events, &event);
 }
 
+bool
+brood__events_have_news(struct brood__events *events)
+{
+	bool is_new = events->is_new;
+
+	events->is_new = false;
+	return is_new;
+}
+
 int
 brood__events_next(struct brood__events *events, struct brood_event *ret_event)
 {
@@ -153,6 +162,7 @@ brood__events_next(struct brood__events *events, struct brood_event *ret_event)
 
 	free(events->current);
 	events->current = event;
+	events->is_new = events->n_events > 0;
 	if (event == NULL)
 		return 0;
 	*ret_event = event->event;

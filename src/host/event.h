@@ -19,7 +19,8 @@ struct brood__events {
 	unsigned n_events;
 	unsigned long n_lost;
 	struct brood__event *current;	/* its strings are with the program */
-	bool is_new;			/* one came since it was last asked */
+	bool is_new;			/* there is one of which the program was
+					   not told */
 };
 
 void	brood__events_init(struct brood__events *events);
@@ -36,6 +37,14 @@ void	brood__events_tell(struct brood__events *events, const char *name,
 /* The event that a notice stands for, if it does. */
 void	brood__events_push_notice(struct brood__events *events,
 	    const char *name, const struct brood__notice *notice);
+
+/*
+ * Is there an event to read of which the program was not told by this function?
+ * When the program has read one it is told of the others again: so one that
+ * reads a single event at a time misses none, and one that reads none is told
+ * of each once.
+ */
+bool	brood__events_have_news(struct brood__events *events);
 
 int	brood__events_next(struct brood__events *events,
 	    struct brood_event *ret_event);

@@ -123,7 +123,7 @@ exchange_send(struct brood_pool *pool, struct brood__worker *worker,
 		    "it shut its channel down");
 		return 0;
 	}
-	brood__pool_wake(pool, EXCHANGE_RETRY_MS);
+	brood__pool_turn_in(pool, EXCHANGE_RETRY_MS);
 	return -EAGAIN;
 }
 
@@ -157,7 +157,7 @@ brood__exchange_assign(struct brood_pool *pool, int64_t now_ms)
 			return;
 		if (!exchange_use(pool, worker)) {
 			if (worker->gate == 0) {
-				brood__pool_wake(pool, EXCHANGE_RETRY_MS);
+				brood__pool_turn_in(pool, EXCHANGE_RETRY_MS);
 				return;
 			}
 			continue;

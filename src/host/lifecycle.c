@@ -90,7 +90,7 @@ brood__lifecycle_lose_supervisor(struct brood_pool *pool, int64_t now_ms)
 		pool->n_ended++;
 		brood__worker_enter(worker, BROOD__WORKER_ENDED, now_ms);
 		brood__lists_update(&pool->lists, worker, 0);
-		brood__pool_wake(pool, 0);
+		brood__pool_turn_in(pool, 0);
 	}
 	brood__fleet_lost(&pool->fleet);
 	pool->fleet.is_stale = false;

@@ -18,7 +18,6 @@
 #include "host/settle.h"
 #include "host/turn.h"
 #include "supervisor/setup.h"
-#include "worker/serve.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -99,7 +98,7 @@ pool_worker(struct brood_channel *channel, void *arg)
 {
 	const struct brood_pool_options *options = arg;
 
-	return brood__serve_run(channel, options->handler,
+	return brood_worker_run(channel, options->handler,
 	    options->arg) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -195,6 +194,11 @@ pool_start(struct brood_pool *pool, const struct brood_pool_options *options,
 	if (r == 0)
 		r = brood__control_watch(pool->control, pool->ready,
 		    BROOD__POOL_CONTROL_TOKEN);
+	if (r == 0)
+		r = brood__waker_open(&pool->waker);
+	if (r == 0)
+		r = brood__ready_add(pool->ready, pool->waker.fds[0], POLLIN,
+		    BROOD__POOL_WAKER_TOKEN);
 	return r < 0 ? r : brood__turn_act(pool);
 }
 
@@ -230,6 +234,7 @@ brood_pool_new(struct brood_pool **ret_pool,
 	pool->fds_from_worker = options->fds_from_worker != 0;
 	pool->n_keep_fds = options->n_keep_fds;
 	pool->wake_ms = BROOD__NEVER;
+	pool->waker = BROOD__WAKER_NONE;
 	brood__queue_init(&pool->queue);
 	brood__lists_init(&pool->lists, options->in_flight != 0 ?
 	    options->in_flight : 1);
@@ -274,6 +279,7 @@ brood_pool_free(struct brood_pool *pool)
 		return NULL;
 	/* The readiness set first: what it polls is closed below. */
 	pool->ready = brood__ready_free(pool->ready);
+	brood__waker_close(&pool->waker);
 	pool->control = brood__control_free(pool->control, &is_orderly);
 	if (!is_orderly)
 		pool_wait_gone(pool);
@@ -309,16 +315,21 @@ brood_pool_dispatch(struct brood_pool *pool)
 	return pool_is_mine(pool) ? brood__turn(pool, 0) : -ECHILD;
 }
 
-/* Is there something to tell the program?  Each event is told of once. */
+/* Is there something to tell the program? */
 static bool
 pool_has_news(struct brood_pool *pool)
 {
-	if (!STAILQ_EMPTY(&pool->queue.results))
-		return true;
-	if (!pool->events.is_new)
-		return false;
-	pool->events.is_new = false;
-	return true;
+	bool is_woken = pool->is_woken;
+
+	pool->is_woken = false;
+	return is_woken || !STAILQ_EMPTY(&pool->queue.results) ||
+	    brood__events_have_news(&pool->events);
+}
+
+BROOD_PUBLIC void
+brood_pool_wake(struct brood_pool *pool)
+{
+	brood__waker_wake(&pool->waker);
 }
 
 /*
@@ -419,7 +430,7 @@ static int
 pool_act(struct brood_pool *pool)
 {
 	if (!STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new)
-		brood__pool_wake(pool, 0);
+		brood__pool_turn_in(pool, 0);
 	return brood__turn_act(pool);
 }
 
@@ -451,7 +462,7 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	if (ret_id != NULL)
 		*ret_id = pool->queue.last_id;
 	if (pool->queue.n_untaken > n_untaken)
-		brood__pool_wake(pool, 0);
+		brood__pool_turn_in(pool, 0);
 	(void)brood__turn_act(pool);
 	return 0;
 }

@@ -22,6 +22,7 @@
  */
 
 #include "base/ready.h"
+#include "base/waker.h"
 #include "host/control.h"
 #include "host/event.h"
 #include "host/fleet.h"
@@ -58,6 +59,9 @@ struct brood_pool {
 	size_t n_keep_fds;		/* how many the supervisor keeps open */
 
 	struct brood__ready *ready;
+	struct brood__waker waker;	/* brood_pool_wake() */
+	bool is_woken;			/* by that, and the program was not
+					   told yet */
 	struct brood__control *control;
 	struct brood__queue queue;
 	struct brood__fleet fleet;
@@ -74,10 +78,11 @@ struct brood_pool {
 	uint64_t n_ended;
 };
 
-/* The control channel's in the readiness set; no worker has it. */
+/* The two in the readiness set that are no worker's: no slot is so high. */
 #define BROOD__POOL_CONTROL_TOKEN	((uint64_t)UINT32_MAX)
+#define BROOD__POOL_WAKER_TOKEN		((uint64_t)UINT32_MAX - 1)
 
 /* A turn is due after this many milliseconds at the latest; 0: at once. */
-void	brood__pool_wake(struct brood_pool *pool, int in_ms);
+void	brood__pool_turn_in(struct brood_pool *pool, int in_ms);
 
 #endif

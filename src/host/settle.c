@@ -228,7 +228,7 @@ settle_worker(struct brood_pool *pool, struct brood__worker *worker)
 	if (!brood__worker_is_finished(worker)) {
 		/* Else brood_pool_take() wakes the pool when it may go on. */
 		if (brood__exchange_may_read(pool, worker))
-			brood__pool_wake(pool, 0);
+			brood__pool_turn_in(pool, 0);
 		return;
 	}
 	settle_all(pool, worker, is_lost ?

@@ -28,7 +28,7 @@ enum {
 };
 
 void
-brood__pool_wake(struct brood_pool *pool, int in_ms)
+brood__pool_turn_in(struct brood_pool *pool, int in_ms)
 {
 	int64_t at_ms = in_ms == 0 ? 0 : brood__now_ms() + in_ms;
 
@@ -212,7 +212,7 @@ turn_obey(struct brood_pool *pool, const struct brood__command *command)
 
 	if (brood__control_send(pool->control, command) < 0) {
 		brood__fleet_take_back(&pool->fleet, command);
-		brood__pool_wake(pool, TURN_RETRY_MS);
+		brood__pool_turn_in(pool, TURN_RETRY_MS);
 		return;
 	}
 	if (command->kind != BROOD__COMMAND_STOP ||
@@ -280,7 +280,7 @@ turn_flush_worker(struct brood_pool *pool, struct brood__worker *worker)
 	if (r == 0 || r == -EAGAIN)	/* POLLOUT tells when there is room */
 		return 0;
 	if (r != -EPIPE) {		/* the system is short of something */
-		brood__pool_wake(pool, TURN_RETRY_MS);
+		brood__pool_turn_in(pool, TURN_RETRY_MS);
 		return r;
 	}
 	/*
@@ -299,10 +299,10 @@ turn_flush(struct brood_pool *pool)
 	struct brood__worker *worker, *next;
 
 	if (brood__control_flush(pool->control) < 0)
-		brood__pool_wake(pool, TURN_RETRY_MS);
+		brood__pool_turn_in(pool, TURN_RETRY_MS);
 	if (brood__lists_open_gates(&pool->lists,
 	    brood__control_sent(pool->control)) && pool->queue.n_waiting > 0)
-		brood__pool_wake(pool, 0);
+		brood__pool_turn_in(pool, 0);
 	if (brood__lifecycle_is_losing(pool))
 		pool->fleet.is_stale = true;
 	TAILQ_FOREACH_SAFE(worker, &pool->lists.touched, in_touched, next) {
@@ -359,6 +359,10 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 	for (int i = 0; i < n; i++)
 		if (events[i].token == BROOD__POOL_CONTROL_TOKEN)
 			turn_read_control(pool);
+		else if (events[i].token == BROOD__POOL_WAKER_TOKEN) {
+			brood__waker_drain(&pool->waker);
+			pool->is_woken = true;
+		}
 	turn_read_workers(pool, events, n);
 	brood__settle_expire(pool, now_ms);
 	return turn_act(pool);
@@ -373,7 +377,7 @@ brood__turn_act(struct brood_pool *pool)
 	r = turn_act(pool);
 	if (r < 0 || pool->queue.n_untaken + pool->events.n_events <= n)
 		return r;
-	brood__pool_wake(pool, 0);
+	brood__pool_turn_in(pool, 0);
 	return brood__ready_alarm_by(pool->ready, 0);
 }
 
@@ -384,5 +388,5 @@ brood__turn_resume(struct brood_pool *pool)
 		if (pool->fleet.slots[i].worker != NULL)
 			brood__lists_touch(&pool->lists,
 			    pool->fleet.slots[i].worker);
-	brood__pool_wake(pool, 0);
+	brood__pool_turn_in(pool, 0);
 }

@@ -125,6 +125,7 @@ brood_child_fork(struct brood_child **ret_child,
 	struct brood__spawn spawn = {
 		.fn = fn,
 		.arg = arg,
+		.slot = -1,
 		.options = options,
 		.output_fd = -1,
 	};
@@ -141,6 +142,7 @@ brood_child_exec(struct brood_child **ret_child,
 {
 	struct brood__spawn spawn = {
 		.argv = argv,
+		.slot = -1,
 		.options = options,
 		.output_fd = -1,
 	};

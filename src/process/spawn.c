@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/fork.h"
 #include "base/parent_death.h"
+#include "process/inherit.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
 
@@ -20,6 +21,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,7 +40,9 @@ struct spawn_plan {
 	pid_t parent;
 	int socket;		/* the child's end */
 	int report_fd;		/* to write the report to */
-	char **env;		/* of a program */
+	char **env;		/* of a program; its own strings: */
+	char env_slot[32];
+	char env_generation[40];
 	int *fds;		/* room for the keep list, socket and report */
 };
 
@@ -204,6 +208,7 @@ spawn_call(struct spawn_plan *plan)
 	struct brood_channel *channel;
 	int r;
 
+	brood__inherit_set(spawn->slot, spawn->generation);
 	r = brood_channel_new(&channel, plan->socket,
 	    &spawn->options->channel);
 	if (r < 0)
@@ -305,32 +310,60 @@ spawn_pipe(int fds[2])
 	return spawn_lift(fds);
 }
 
+/* Is this string of an environment one of the variables that are set here? */
+static bool
+spawn_is_own(const char *string)
+{
+	static const char *const own[] = {
+		BROOD__ENV_FD, BROOD__ENV_SLOT, BROOD__ENV_GENERATION,
+	};
+
+	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
+		size_t len = strlen(own[i]);
+
+		if (strncmp(string, own[i], len) == 0 && string[len] == '=')
+			return true;
+	}
+	return false;
+}
+
 /*
  * Make the environment of a program: that of options->env, or of this process,
- * with BROOD_FD set.  Only the array is new, not the strings.
+ * with BROOD_FD set, and what inherit.h names.  Only the array and the plan's
+ * strings are new.
  */
 static int
-spawn_env_new(char ***ret_env, const struct brood_child_options *options)
+spawn_env_new(struct spawn_plan *plan)
 {
-	static char brood_fd[] = "BROOD_FD=3";
+	const struct brood__spawn *spawn = plan->spawn;
+	static char brood_fd[] = BROOD__ENV_FD "=3";
 	char **from, **env;
 	size_t n = 0, n_env = 0;
 
-	if (options->env != NULL)
-		memcpy(&from, &options->env, sizeof(from));
+	if (spawn->options->env != NULL)
+		memcpy(&from, &spawn->options->env, sizeof(from));
 	else
 		from = environ;
 	while (from != NULL && from[n] != NULL)
 		n++;
-	env = reallocarray(NULL, n + 2, sizeof(*env));
+	env = reallocarray(NULL, n + 4, sizeof(*env));
 	if (env == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
-		if (strncmp(from[i], brood_fd, strlen("BROOD_FD=")) != 0)
+		if (!spawn_is_own(from[i]))
 			env[n_env++] = from[i];
 	env[n_env++] = brood_fd;
+	if (spawn->slot >= 0) {
+		(void)snprintf(plan->env_slot, sizeof(plan->env_slot),
+		    BROOD__ENV_SLOT "=%d", spawn->slot);
+		(void)snprintf(plan->env_generation,
+		    sizeof(plan->env_generation),
+		    BROOD__ENV_GENERATION "=%" PRIu32, spawn->generation);
+		env[n_env++] = plan->env_slot;
+		env[n_env++] = plan->env_generation;
+	}
 	env[n_env] = NULL;
-	*ret_env = env;
+	plan->env = env;
 	return 0;
 }
 
@@ -365,7 +398,7 @@ brood__spawn(struct brood__spawned *ret_spawned,
 	    sizeof(*plan.fds));
 	r = plan.fds == NULL ? -ENOMEM : 0;
 	if (r == 0 && spawn->argv != NULL)
-		r = spawn_env_new(&plan.env, spawn->options);
+		r = spawn_env_new(&plan);
 	if (r == 0) {
 		pid = brood__fork(NULL);
 		if (pid == 0)

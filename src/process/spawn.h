@@ -19,6 +19,8 @@
 
 struct brood__spawn {
 	const char *name;		/* for HELLO; NULL: none */
+	int slot;			/* of brood_worker_slot(); -1: none */
+	uint32_t generation;
 
 	/* Either a function: setup, then HELLO if says_hello, then fn. */
 	brood_child_fn fn;

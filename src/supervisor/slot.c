@@ -252,6 +252,8 @@ slot_spawn(struct brood__slot *slot, struct brood__shared *shared)
 	    slot_token(slot, BROOD__TOKEN_STREAM), &spawn.output_fd);
 	if (r < 0)
 		return r;
+	spawn.slot = (int)slot->order.index;
+	spawn.generation = slot->generation + 1;
 	spawn.nofile = &shared->nofile;
 	r = brood__boot_start(&slot->boot, shared->ready,
 	    slot_token(slot, BROOD__TOKEN_BOOT), &spawn, &slot->pid);

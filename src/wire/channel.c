@@ -15,6 +15,7 @@
 #include "wire/channel.h"
 #include "wire/frame.h"
 #include "wire/inbox.h"
+#include "wire/kept.h"
 #include "wire/outbox.h"
 
 #include <sys/socket.h>
@@ -37,6 +38,8 @@ struct brood_channel {
 					   less than max_payload */
 	struct brood__inbox in;
 	struct brood__outbox out;
+	struct brood__kepts kept;	/* received, to be given later */
+	uint64_t last_call;		/* id of the last brood_channel_call() */
 	int recv_error;			/* 0, or why nothing can be received */
 	int send_error;			/* 0, or -EPIPE */
 };
@@ -116,6 +119,8 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 	ch->max_payload = options->max_payload != 0 ?
 	    (uint32_t)options->max_payload : BROOD_MAX_PAYLOAD;
 	brood__outbox_init(&ch->out);
+	brood__kepts_init(&ch->kept);
+	ch->last_call = BROOD__CALL_ID;
 	r = brood__inbox_init(&ch->in, ch->max_payload, options->max_fds);
 	if (r < 0) {
 		free(ch);
@@ -129,24 +134,6 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 	return 0;
 }
 
-BROOD_PUBLIC int
-brood_channel_inherit(struct brood_channel **ret_channel,
-    const struct brood_channel_options *options)
-{
-	const char *value = getenv("BROOD_FD"), *error;
-	int fd, r;
-
-	if (value == NULL)
-		return -ENOENT;
-	fd = (int)strtonum(value, 0, INT_MAX, &error);
-	if (error != NULL)
-		return -EBADF;
-	r = brood_channel_new(ret_channel, fd, options);
-	if (r == 0)
-		(void)unsetenv("BROOD_FD");
-	return r;
-}
-
 int
 brood__channel_release(struct brood_channel *ch)
 {
@@ -154,6 +141,7 @@ brood__channel_release(struct brood_channel *ch)
 
 	brood__inbox_fini(&ch->in);
 	brood__outbox_fini(&ch->out);
+	brood__kepts_fini(&ch->kept);
 	free(ch);
 	return fd;
 }
@@ -481,16 +469,46 @@ BROOD_PUBLIC int
 brood_channel_recv(struct brood_channel *ch, int timeout_ms,
     struct brood_message *ret_msg)
 {
-	int r = brood__channel_check(ch);
-
-	return r < 0 ? r : brood__channel_recv(ch, timeout_ms, ret_msg);
+	if (ch->owner != getpid())
+		return -ECHILD;
+	return brood__kepts_give(&ch->kept, NULL, ret_msg) ? 1 :
+	    brood__channel_recv(ch, timeout_ms, ret_msg);
 }
 
 BROOD_PUBLIC int
 brood_channel_take_fd(struct brood_channel *ch, size_t i)
 {
-	return ch->owner != getpid() ? -ECHILD :
+	if (ch->owner != getpid())
+		return -ECHILD;
+	return ch->kept.given != NULL ? brood__kepts_take_fd(&ch->kept, i) :
 	    brood__inbox_take_fd(&ch->in, i);
+}
+
+int
+brood__channel_keep(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int fds[BROOD_MAX_FDS], r;
+
+	for (size_t i = 0; i < msg->n_fds; i++)
+		fds[i] = brood__inbox_take_fd(&ch->in, i);
+	r = brood__kepts_add(&ch->kept, msg, fds);
+	if (r < 0) {
+		brood__fd_close_all(fds, msg->n_fds);
+		return r;
+	}
+	return ch->kept.size > ch->max_queued ? -ENOBUFS : 0;
+}
+
+struct brood__kepts *
+brood__channel_kepts(struct brood_channel *ch)
+{
+	return &ch->kept;
+}
+
+uint64_t
+brood__channel_next_call(struct brood_channel *ch)
+{
+	return ++ch->last_call;
 }
 
 int

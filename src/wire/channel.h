@@ -47,6 +47,22 @@ void	brood__channel_set_peer_max(struct brood_channel *channel,
 	    uint32_t max_payload);
 
 /*
+ * Keep a message that was received by brood__channel_recv() until
+ * brood_channel_recv() gives it, before those that come later.
+ *
+ *   -ENOBUFS	it is kept, but now more is kept than may be queued
+ */
+struct brood__kepts;
+int	brood__channel_keep(struct brood_channel *channel,
+	    const struct brood_message *msg);
+struct brood__kepts *
+	brood__channel_kepts(struct brood_channel *channel);
+
+/* The id of the next request of brood_channel_call(). */
+#define BROOD__CALL_ID	(UINT64_C(1) << 63)
+uint64_t brood__channel_next_call(struct brood_channel *channel);
+
+/*
  * Read from the socket once, without waiting.  Gives 1 if anything came, 0 if
  * not, and the errors of brood_channel_recv().  Only after
  * brood__channel_next() has given 0.

@@ -12,8 +12,10 @@
 #include "base/clock.h"
 #include "base/export.h"
 #include "base/names.h"
+#include "base/reserved.h"
 #include "wire/channel.h"
-#include "worker/serve.h"
+
+#include <brood/worker.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,10 +29,6 @@ struct brood_request {
 	bool is_answered;	/* by its last reply, or an error */
 	bool is_canceled;	/* a CANCEL of it has been seen */
 	uint64_t seen;		/* how far in the stream was looked for one */
-};
-
-const struct brood_channel_options brood__serve_options = {
-	.max_fds = BROOD_MAX_FDS,
 };
 
 /* Questions */
@@ -247,6 +245,9 @@ worker_step(struct brood_channel *channel, struct brood_message *msg,
 		return r < 0 ? r : 1;
 	case BROOD_KIND_CANCEL:		/* its request has been answered */
 		return 1;
+	case BROOD_KIND_LINK:		/* for brood_channel_wait_link() */
+		r = brood__channel_keep(channel, msg);
+		return r < 0 ? r : 1;
 	case BROOD_KIND_GOODBYE:
 		return 0;
 	case BROOD_KIND_HELLO:
@@ -254,7 +255,6 @@ worker_step(struct brood_channel *channel, struct brood_message *msg,
 	case BROOD_KIND_ERROR:
 	case BROOD_KIND_PROGRESS:
 	case BROOD_KIND_PONG:
-	case BROOD_KIND_LINK:
 		break;
 	}
 	brood__channel_complain(channel, BROOD_ERROR_PROTOCOL,
@@ -262,13 +262,18 @@ worker_step(struct brood_channel *channel, struct brood_message *msg,
 	return -EPROTO;
 }
 
-int
-brood__serve_run(struct brood_channel *channel, brood_handler_fn handler,
+BROOD_PUBLIC int
+brood_worker_run(struct brood_channel *channel, brood_handler_fn handler,
     void *arg)
 {
 	struct brood_message msg;
 	int r;
 
+	if (handler == NULL)
+		return -EINVAL;
+	r = brood__channel_check(channel);
+	if (r < 0)
+		return r == -EPIPE ? 0 : r;
 	do {
 		r = brood__channel_recv(channel, -1, &msg);
 		if (r > 0)
@@ -278,19 +283,28 @@ brood__serve_run(struct brood_channel *channel, brood_handler_fn handler,
 }
 
 BROOD_PUBLIC int
-brood_worker_main(brood_handler_fn handler, void *arg)
+brood_worker_main(brood_handler_fn handler, void *arg,
+    const struct brood_worker_options *options)
 {
+	static const struct brood_worker_options defaults;
+	struct brood_channel_options channel_options = {
+		.max_fds = BROOD_MAX_FDS,
+	};
 	struct brood_channel *channel;
 	int r;
 
-	if (handler == NULL)
+	if (options == NULL)
+		options = &defaults;
+	if (handler == NULL || !BROOD__RESERVED_IS_ZERO(options))
 		return -EINVAL;
-	r = brood_channel_inherit(&channel, &brood__serve_options);
+	channel_options.max_payload = options->max_payload;
+	r = brood_channel_inherit(&channel, &channel_options);
 	if (r < 0)
 		return r;
-	r = brood_channel_hello(channel, getprogname(), -1);
+	r = brood_channel_hello(channel, options->name != NULL ?
+	    options->name : getprogname(), -1);
 	if (r == 0)
-		r = brood__serve_run(channel, handler, arg);
+		r = brood_worker_run(channel, handler, arg);
 	(void)brood_channel_free(channel);
 	return r;
 }

@@ -35,9 +35,39 @@ def test_full_queue_is_refused_at_once():
         for i in 1, 2, 3:
             client.request(i, PAUSE)
         frame = client.recv()
-        check((frame.kind, frame.id, frame.code) == (ERROR, 3, NO_CAPACITY),
-              frame)
+        check((frame.kind, frame.id, frame.code, frame.flags) ==
+              (ERROR, 3, NO_CAPACITY, NOT_RUN), frame)
         run.kill(9)
+
+
+def test_errors_say_whether_the_request_ran():
+    with Run("-n", "1") as run, Client(run.path) as client:
+        frame = client.call(1, ABORT, b"0000")
+        check((frame.code, frame.flags) == (CRASHED, MAY_HAVE_RUN), frame)
+        frame = client.call(2, 999)
+        check((frame.code, frame.flags) == (NO_METHOD, RAN), frame)
+        run.stop()
+
+
+def test_run_limit_stops_the_worker_that_runs_too_long():
+    with Run("-n", "1", "--run-timeout", "0.1") as run, \
+            Client(run.path) as client:
+        for id in 1, 2:
+            frame = client.call(id, PAUSE)
+            check((frame.code, frame.flags, frame.payload) ==
+                  (EXPIRED, MAY_HAVE_RUN, b"it ran for too long"), frame)
+        check(client.call(3, ECHO, b"x").payload == b"x")
+        run.stop()
+
+
+def test_worker_of_a_client_that_is_gone_is_stopped_if_asked():
+    with Run("-n", "1", "--cancel-timeout", "0.1") as run:
+        with Client(run.path) as client:
+            client.request(1, PAUSE)
+            client.request(2, ECHO)
+        with Client(run.path) as client:
+            check(client.call(1, ECHO, b"x").payload == b"x")
+        run.stop()
 
 
 def test_smaller_of_two_timeouts_counts():

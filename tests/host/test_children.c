@@ -338,7 +338,7 @@ Test(children, restart_on_request_follows_the_strategy)
 	brood_supervisor_free(sup);
 }
 
-Test(children, child_that_has_ended_for_good_cannot_be_restarted)
+Test(children, child_that_has_ended_for_good_is_started_again_on_request)
 {
 	struct brood_child_spec specs[] = {
 	    { .name = "a", .fn = testchild_main },
@@ -351,8 +351,54 @@ Test(children, child_that_has_ended_for_good_cannot_be_restarted)
 	await(sup, BROOD_EVENT_READY, "b");
 	cr_assert(testchild_tell_byte(sup, "b", TESTCHILD_EXIT, 0));
 	await(sup, BROOD_EVENT_ENDED, "b");
-	cr_assert_eq(brood_supervisor_restart(sup, "b"), -ENOENT);
+	cr_assert_eq(brood_supervisor_wait_ready(sup, 0), -ESHUTDOWN);
+	cr_assert_eq(brood_supervisor_restart(sup, "b"), 0);
+	cr_assert_eq(brood_supervisor_restart(sup, "b"), -EALREADY);
+	await(sup, BROOD_EVENT_READY, "b");
+	cr_assert_eq(event.event.generation, 2);
+	cr_assert_eq(brood_supervisor_wait_ready(sup, 0), 0);
+	cr_assert_eq(brood_supervisor_restart(sup, "c"), -ENOENT);
+	cr_assert_eq(brood_supervisor_stop(sup), 0);
+	cr_assert_eq(brood_supervisor_restart(sup, "b"), -ESHUTDOWN);
 	brood_supervisor_free(sup);
+}
+
+/* It has no request to wait for: the fourth run stays, by the memory shared. */
+static int
+die_three_times(struct brood_channel *channel, void *arg)
+{
+	if (++*(_Atomic int *)arg <= 3)
+		return 1;
+	return testchild_main(channel, NULL);
+}
+
+Test(children, child_that_was_given_up_is_started_again_on_request)
+{
+	_Atomic int *n_runs = mmap(NULL, sizeof(*n_runs),
+	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct brood_child_spec spec = {
+	    .name = "a", .fn = die_three_times };
+	struct brood_supervisor *sup;
+	struct testchild_who who;
+
+	cr_assert_neq(n_runs, MAP_FAILED);
+	memcpy(&spec.arg, &n_runs, sizeof(spec.arg));
+	sup = start((struct brood_supervisor_options){ .children = &spec,
+	    .n_children = 1, .intensity = 2 });
+	await(sup, BROOD_EVENT_GIVEN_UP, "a");
+	cr_assert_eq(*n_runs, 3);
+	await(sup, BROOD_EVENT_BROKEN, NULL);
+	cr_assert_eq(brood_supervisor_wait(sup, -1), -ESHUTDOWN);
+	cr_assert_eq(brood_supervisor_restart(sup, "a"), 0);
+	cr_assert_eq(brood_supervisor_wait_ready(sup, TESTCHILD_PATIENCE), 0);
+	cr_assert(testchild_who(sup, "a", &who));
+	cr_assert_eq(*n_runs, 4);
+	/* BROKEN was no last word: what comes later is told. */
+	cr_assert(testchild_tell_byte(sup, "a", TESTCHILD_EXIT, 1));
+	await(sup, BROOD_EVENT_ENDED, "a");
+	cr_assert_eq(event.event.delay_ms, 100);
+	brood_supervisor_free(sup);
+	(void)munmap(n_runs, sizeof(*n_runs));
 }
 
 static int
@@ -361,6 +407,65 @@ die_at_once(struct brood_channel *channel, void *arg)
 	(void)channel;
 	(void)arg;
 	return 1;
+}
+
+Test(children, no_failure_is_allowed_with_intensity_none)
+{
+	struct brood_child_spec spec = { .name = "a", .fn = die_at_once };
+	struct brood_supervisor *sup;
+
+	sup = start((struct brood_supervisor_options){ .children = &spec,
+	    .n_children = 1, .intensity = -1 });
+	await(sup, BROOD_EVENT_ENDED, "a");
+	cr_assert_eq(event.event.delay_ms, -1);
+	await(sup, BROOD_EVENT_GIVEN_UP, "a");
+	brood_supervisor_free(sup);
+}
+
+Test(children, wait_ready_waits_for_all_and_says_if_that_cannot_be)
+{
+	const char *missing[] = { "/no/such/program", NULL };
+	struct brood_child_spec specs[] = {
+	    { .name = "a", .fn = testchild_main },
+	    { .name = "b", .fn = testchild_main },
+	};
+	struct brood_supervisor *sup;
+
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 2 });
+	cr_assert_eq(brood_supervisor_wait_ready(sup, TESTCHILD_PATIENCE), 0);
+	cr_assert_not_null(brood_supervisor_channel(sup, "a"));
+	cr_assert_not_null(brood_supervisor_channel(sup, "b"));
+	brood_supervisor_free(sup);
+
+	specs[1] = (struct brood_child_spec){ .name = "b", .argv = missing };
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 2, .intensity = -1 });
+	cr_assert_eq(brood_supervisor_wait_ready(sup, TESTCHILD_PATIENCE),
+	    -ESHUTDOWN);
+	await(sup, BROOD_EVENT_GIVEN_UP, "b");
+	brood_supervisor_free(sup);
+}
+
+/* One event at a time is read, and each wait tells of the others. */
+Test(children, wait_tells_of_each_event_that_is_left)
+{
+	struct brood_supervisor *sup;
+	struct brood_event next;
+	static const struct brood_child_spec specs[] = {
+	    { .name = "a", .fn = testchild_main },
+	    { .name = "b", .fn = testchild_main },
+	};
+
+	sup = start((struct brood_supervisor_options){ .children = specs,
+	    .n_children = 2 });
+	cr_assert_eq(brood_supervisor_wait_ready(sup, TESTCHILD_PATIENCE), 0);
+	cr_assert_eq(brood_supervisor_wait(sup, -1), 1);
+	cr_assert_eq(brood_supervisor_next_event(sup, &next), 1);
+	cr_assert_eq(brood_supervisor_wait(sup, -1), 1);
+	cr_assert_eq(brood_supervisor_next_event(sup, &next), 1);
+	cr_assert_eq(brood_supervisor_wait(sup, 0), 0);
+	brood_supervisor_free(sup);
 }
 
 Test(children, child_that_fails_too_often_is_given_up_and_others_run_on)

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 BROOD_SUITE(children_link);
@@ -192,5 +193,91 @@ Test(children_link, broken_is_told_if_one_is_given_up_and_others_are_done)
 	cr_assert(testchild_tell_byte(sup, "a", TESTCHILD_EXIT, 0));
 	cr_assert(testchild_await(sup, BROOD_EVENT_BROKEN, NULL, &event));
 	cr_assert_eq(brood_supervisor_wait(sup, -1), -ESHUTDOWN);
+	cr_assert_null(brood_supervisor_free(sup));
+}
+
+/* Two children that use handlers and the helpers, and see no message. */
+
+static int
+double_it(struct brood_request *request, void *arg)
+{
+	char text[2];
+
+	(void)arg;
+	text[0] = text[1] = *(const char *)brood_request_data(request);
+	return brood_request_reply(request, 0, text, 2);
+}
+
+static int
+backend(struct brood_channel *host, void *arg)
+{
+	struct brood_channel *front;
+
+	(void)arg;
+	while (brood_channel_wait_link(host, "front", -1, NULL, &front) == 1) {
+		(void)brood_worker_run(front, double_it, NULL);
+		(void)brood_channel_free(front);
+	}
+	return 0;
+}
+
+static int
+pass_on(struct brood_request *request, void *arg)
+{
+	struct brood_channel *host = arg, *back;
+	struct brood_message found, msg = {
+		.data = brood_request_data(request),
+		.len = brood_request_len(request),
+	};
+	int r;
+
+	r = brood_channel_wait_link(host, "back", -1, NULL, &back);
+	if (r == 1)
+		r = brood_channel_call(back, &msg, -1, &found);
+	if (r != 1)
+		return -EPIPE;
+	r = brood_request_reply(request, 0, found.data, found.len);
+	/* Die, so that the next request meets a new process and a new link. */
+	raise(SIGKILL);
+	return r;
+}
+
+static int
+frontend(struct brood_channel *host, void *arg)
+{
+	(void)arg;
+	return brood_worker_run(host, pass_on, host);
+}
+
+Test(children_link, children_with_handlers_handle_no_link_and_no_id)
+{
+	struct brood_child_spec specs[2] = {
+		{ .name = "back", .fn = backend },
+		{ .name = "front", .fn = frontend },
+	};
+	struct brood_link link = { .a = "front", .b = "back" };
+	struct brood_supervisor_options options = {
+		.children = specs, .n_children = 2, .links = &link,
+		.n_links = 1, .stderr_fd = -1,
+	};
+	struct brood_message msg = { .data = "x", .len = 1 }, reply;
+	struct brood_supervisor *sup;
+
+	cr_assert_eq(brood_supervisor_new(&sup, &options, NULL), 0);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(brood_supervisor_wait_ready(sup, 10000), 0);
+		cr_assert_eq(brood_channel_call(
+		    brood_supervisor_channel(sup, "front"), &msg, 10000,
+		    &reply), 1);
+		cr_assert_eq(reply.kind, BROOD_KIND_REPLY);
+		cr_assert_eq(reply.len, 2);
+		cr_assert(testchild_await(sup, BROOD_EVENT_ENDED, "front",
+		    &event));
+	}
+	/* GOODBYE ends both: neither waits for SIGTERM. */
+	cr_assert_eq(brood_supervisor_wait_ready(sup, 10000), 0);
+	cr_assert_eq(brood_supervisor_stop(sup), 0);
+	cr_assert(testchild_await(sup, BROOD_EVENT_ENDED, "back", &event));
+	cr_assert(WIFEXITED(event.event.status));
 	cr_assert_null(brood_supervisor_free(sup));
 }

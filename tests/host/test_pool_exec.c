@@ -202,3 +202,25 @@ Test(pool_exec, stderr_goes_where_asked_by_lines_with_a_prefix)
 	brood__fd_close_all(fds, 2);
 	(void)counters_free(counters);
 }
+
+Test(pool_exec, program_knows_its_slot_and_generation_and_passes_neither_on)
+{
+	struct brood_pool *pool = exec_pool((struct brood_pool_options){ 0 });
+	struct brood_completion done;
+	static const char *const names[] = {
+		"BROOD_FD", "BROOD_SLOT", "BROOD_GENERATION",
+	};
+
+	exec_check(pool, METHOD_WHO, "", "0 1");
+	for (int i = 0; i < 3; i++) {
+		cr_assert(drain_call(pool, METHOD_GETENV, names[i], &done) ==
+		    0);
+		cr_assert(done.fate == BROOD_FAILED, "%s is set", names[i]);
+		brood_completion_fini(&done);
+	}
+	cr_assert(drain_call(pool, METHOD_ABORT, "0123", &done) == 0);
+	cr_assert(done.fate == BROOD_CRASHED);
+	brood_completion_fini(&done);
+	exec_check(pool, METHOD_WHO, "", "0 2");
+	cr_assert(brood_pool_free(pool) == NULL);
+}

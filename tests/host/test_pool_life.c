@@ -11,6 +11,7 @@
 #include "support/methods.h"
 #include "support/support.h"
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -399,4 +400,40 @@ Test(pool_life, free_ends_workers_that_are_still_starting)
 
 	cr_assert(brood_pool_free(pool) == NULL);
 	(void)counters_free(counters);
+}
+
+static void *
+wake_later(void *arg)
+{
+	struct brood_pool *pool = arg;
+
+	brood_pool_wake(pool);
+	return NULL;
+}
+
+Test(pool_life, another_thread_wakes_the_one_that_waits)
+{
+	struct counters *counters;
+	struct brood_pool *pool = fixture_pool(&counters,
+	    (struct brood_pool_options){ .workers = 1 });
+	struct brood_event event;
+	pthread_t thread;
+
+	cr_assert(drain_echo(pool) > 0);
+	while (brood_pool_next_event(pool, &event) == 1)
+		continue;
+	cr_assert_eq(brood_pool_wait(pool, 0), 0);
+	for (int i = 0; i < 100; i++) {
+		cr_assert_eq(pthread_create(&thread, NULL, wake_later, pool),
+		    0);
+		cr_assert_eq(brood_pool_wait(pool, 10000), 1);
+		cr_assert_eq(pthread_join(thread, NULL), 0);
+		/* Many calls before one look are one. */
+		cr_assert_eq(brood_pool_wait(pool, 0), 0);
+	}
+	for (int i = 0; i < 100000; i++)
+		brood_pool_wake(pool);
+	cr_assert_eq(brood_pool_wait(pool, -1), 1);
+	cr_assert_eq(brood_pool_wait(pool, 0), 0);
+	fixture_end(pool, counters);
 }

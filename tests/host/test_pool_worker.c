@@ -501,3 +501,36 @@ Test(pool_worker, death_of_one_being_replaced_lets_the_next_be)
 	accounting_free(&account);
 	fixture_end(pool, counters);
 }
+
+static int
+pool_keep_slot(void *arg)
+{
+	struct counters *counters = arg;
+
+	atomic_store(&counters->results[0], brood_worker_slot());
+	atomic_store(&counters->results[1], (int)brood_worker_generation());
+	return 0;
+}
+
+Test(pool_worker, handler_and_setup_know_their_slot_and_generation)
+{
+	struct brood_completion done;
+	struct counters *counters;
+	struct brood_pool *pool = fixture_pool(&counters,
+	    (struct brood_pool_options){ .workers = 1,
+	    .setup = pool_keep_slot });
+
+	cr_assert(drain_call(pool, METHOD_WHO, "", &done) == 0);
+	cr_assert(drain_is_text(&done, "0 1"));
+	brood_completion_fini(&done);
+	cr_assert(drain_call(pool, METHOD_ABORT, "0123", &done) == 0);
+	brood_completion_fini(&done);
+	cr_assert(drain_call(pool, METHOD_WHO, "", &done) == 0);
+	cr_assert(drain_is_text(&done, "0 2"));
+	brood_completion_fini(&done);
+	cr_assert_eq(atomic_load(&counters->results[0]), 0);
+	cr_assert_eq(atomic_load(&counters->results[1]), 2);
+	cr_assert_eq(brood_worker_slot(), -1);
+	cr_assert_eq(brood_worker_generation(), 0);
+	fixture_end(pool, counters);
+}

@@ -27,7 +27,7 @@ main(int argc, char **argv)
 		(void)fprintf(stderr, "no configuration\n");
 		return atoi(argv[2]);
 	}
-	r = brood_worker_main(methods_handle, NULL);
+	r = brood_worker_main(methods_handle, NULL, NULL);
 	if (r < 0)
 		(void)fprintf(stderr, "echo_worker: %s\n", strerror(-r));
 	return r < 0 ? 1 : 0;

@@ -45,7 +45,7 @@ worker_body(void *arg)
 	gate_fd = start->gate_fd;
 	snprintf(number, sizeof(number), "%d", start->worker_fd);
 	setenv("BROOD_FD", number, 1);
-	shared->result = brood_worker_main(start->handler, shared);
+	shared->result = brood_worker_main(start->handler, shared, NULL);
 	return shared->result == 0 ? 0 : 1;
 }
 

@@ -285,6 +285,16 @@ method_getcwd(struct brood_request *request)
 	return brood_request_reply(request, 0, buf, strlen(buf));
 }
 
+static int
+method_who(struct brood_request *request)
+{
+	char buf[64];
+
+	(void)snprintf(buf, sizeof(buf), "%d %u", brood_worker_slot(),
+	    brood_worker_generation());
+	return brood_request_reply(request, 0, buf, strlen(buf));
+}
+
 /* The methods that do not return, or return without an answer. */
 static int
 methods_misbehave(struct brood_request *request, struct counters *counters)
@@ -375,6 +385,8 @@ methods_handle(struct brood_request *request, void *arg)
 		return method_getenv(request);
 	case METHOD_GETCWD:
 		return method_getcwd(request);
+	case METHOD_WHO:
+		return method_who(request);
 	default:
 		return methods_misbehave(request, counters);
 	}

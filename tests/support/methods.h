@@ -47,6 +47,7 @@ enum method {
 	METHOD_GETENV,		/* reply: value of the variable in the payload;
 				   fail if there is none */
 	METHOD_GETCWD,		/* reply: the working directory */
+	METHOD_WHO,		/* reply: slot and generation, decimal */
 };
 
 /* arg is a struct counters, or NULL in a worker that was exec'd. */

@@ -35,5 +35,5 @@ upcase(struct brood_request *request, void *arg)
 int
 main(void)
 {
-	return brood_worker_main(upcase, NULL) == 0 ? 0 : 1;
+	return brood_worker_main(upcase, NULL, NULL) == 0 ? 0 : 1;
 }

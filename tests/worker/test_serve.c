@@ -281,14 +281,14 @@ main_without_a_channel(void *arg)
 		unsetenv("BROOD_FD");
 		if (numbers[i] != NULL)
 			setenv("BROOD_FD", numbers[i], 1);
-		r = brood_worker_main(echo, NULL);
+		r = brood_worker_main(echo, NULL, NULL);
 		if (r != errors[i])
 			return 1 + (int)i;
 	}
 	if (dup2(socket(AF_UNIX, SOCK_DGRAM, 0), 0) != 0)
 		return 101;
 	setenv("BROOD_FD", "0", 1);
-	return brood_worker_main(echo, NULL) == -EPROTOTYPE ? 0 : 102;
+	return brood_worker_main(echo, NULL, NULL) == -EPROTOTYPE ? 0 : 102;
 }
 
 Test(serve, program_started_by_hand_is_told_so)

@@ -133,7 +133,8 @@ struct brood_pool_options {
 
 	/*
 	 * Where the lines go that workers print to standard output and error.
-	 * 0: standard error of the program, -1: nowhere.
+	 * 0: standard error of the program, -1: nowhere.  Standard input of a
+	 * worker is /dev/null.
 	 */
 	int		 stderr_fd;
 	/* Begin each of these lines with "name[pid]: ". */
@@ -156,7 +157,10 @@ enum brood_fate {
 	 * died, one after another, when this request was their next.
 	 */
 	BROOD_CRASHED,
-	/* The deadline passed.  A worker that runs the request is stopped. */
+	/*
+	 * The deadline passed.  A worker that runs the request is stopped: it
+	 * gets SIGTERM, and shutdown_ms later SIGKILL.
+	 */
 	BROOD_EXPIRED,
 	/* The program called brood_pool_cancel(), or the pool was stopped. */
 	BROOD_CANCELED,
@@ -211,7 +215,9 @@ struct brood_completion {
 					   process died too */
 	pid_t		 pid;		/* the worker that had the request at
 					   the end; 0: none */
-	const char	*text;		/* why, unless DONE; never NULL */
+	const char	*text;		/* why, unless DONE; never NULL.  What a
+					   worker sent has question marks for
+					   control characters */
 	void		*memory;	/* for brood only */
 };
 

@@ -105,7 +105,8 @@ struct brood_supervisor_options {
 	int		 period_ms;	/* 0: 30 s */
 	/*
 	 * Where the lines go that children print to standard output and error.
-	 * 0: standard error of the program, -1: nowhere.
+	 * 0: standard error of the program, -1: nowhere.  Standard input of a
+	 * child is /dev/null.
 	 */
 	int		 stderr_fd;
 	/* Begin each of these lines with "name[pid]: ". */
@@ -132,9 +133,10 @@ struct brood_supervisor_options {
  * message, even if its options say none.
  *
  *   -EINVAL	there are no children; a child has neither or both of fn and
- *		argv; a name is empty or is used twice; a link has a name that
- *		is not in the list, or the same name twice; a descriptor of
- *		keep_fds is not above 2; or a number makes no sense
+ *		argv, or setup with argv, or env or chdir with fn; a name is
+ *		empty or is used twice; a link has a name that is not in the
+ *		list, or the same name twice; a descriptor of keep_fds is not
+ *		above 2; or a number makes no sense
  *   -EBADF	a descriptor of keep_fds, or stderr_fd, is not open
  *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per child: raise
  *		the limit

@@ -52,6 +52,7 @@ brood=$root$bindir/brood
 # Each function has a page: its own, or one that includes that of its header.
 while read -r function
 do
+	function=${function%%@*}
 	page=$root$mandir/man3/$function.3
 	included=$(sed -n 's/^\.so //p' "$page")
 	test -z "$included" || page=$root$mandir/$included

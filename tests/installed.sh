@@ -10,6 +10,7 @@ set -eu
 : "${libdir:?must name the directory of the libraries}"
 : "${bindir:?must name the directory of the commands}"
 : "${includedir:?must name the directory of the headers}"
+: "${mandir:?must name the directory of the manual}"
 : "${PYTHON?must name Python 3, or be empty if there is none}"
 unset LD_LIBRARY_PATH MAKEFLAGS MFLAGS MAKELEVEL
 root=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX")
@@ -33,6 +34,7 @@ export PKG_CONFIG_ALLOW_SYSTEM_CFLAGS PKG_CONFIG_ALLOW_SYSTEM_LIBS
 flags=$($PKG_CONFIG --cflags --libs brood)
 
 worker=$(cd "$srcdir" && pwd)/examples/worker.py
+symbols=$(cd "$srcdir" && pwd)/tests/symbols.txt
 cd "$root"
 # shellcheck disable=SC2086  # lists of words
 $CC $CFLAGS upcase.c -o upcase $flags
@@ -46,6 +48,18 @@ PONG"
 
 brood=$root$bindir/brood
 "$brood" ping -c 2 | grep -q '2 transmitted, 2 received'
+
+# Each function has a page: its own, or one that includes that of its header.
+while read -r function
+do
+	function=${function%%@*}
+	page=$root$mandir/man3/$function.3
+	included=$(sed -n 's/^\.so //p' "$page")
+	test -z "$included" || page=$root$mandir/$included
+	grep -q "^\.Nm $function" "$page" ||
+	    { echo "$function: not in $page"; exit 1; }
+done <"$symbols"
+
 seq 1 200000 >numbers
 "$brood" map --lines -n 2 -- cat <numbers >got
 cmp got numbers
@@ -55,7 +69,7 @@ uninstalled()
 	$MAKE -C "$build" uninstall DESTDIR="$root" >"$root"/uninstall.log 2>&1
 	test ! -e "$root$includedir"/brood
 	left=$(find "$root$libdir" "$root$bindir" "$root$includedir" \
-	    ! -type d)
+	    "$root$mandir" ! -type d)
 	test -z "$left" || { echo "left behind: $left"; exit 1; }
 }
 

@@ -4,6 +4,7 @@
 # Check that the manual agrees with the library and the command:
 #
 # - mandoc finds no fault in the pages
+# - each header has a page, and no name leads to two pages
 # - the functions and constants are those of the library
 # - prototypes and examples compile
 # - brood(1) has every command, and the options that --help shows
@@ -15,9 +16,18 @@ command -v mandoc >/dev/null || { echo "mandoc is missing"; exit 77; }
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
-man=$srcdir/man
+man=$tmp/man
 failed=0
 export LC_ALL=C
+
+# The pages of headers are in the build directory, or in that of the sources if
+# these are a release.
+mkdir "$man"
+cp "$srcdir"/man/*.[137] "$man"
+for page in man/*.3
+do
+	test ! -f "$page" || cp "$page" "$man"
+done
 
 # complain WHAT FILE: fail if FILE is not empty, and show it
 complain()
@@ -58,7 +68,8 @@ synopsis()
 synopsis "$man"/*.3 >"$tmp"/declarations
 grep -v '^typedef ' "$tmp"/declarations |
     sed 's/^.*[ *]\(brood_[a-z_]*\)(.*/\1/' | sort >"$tmp"/functions
-diff -u "$srcdir"/tests/symbols.txt "$tmp"/functions >"$tmp"/differences
+sed 's/@.*//' "$srcdir"/tests/symbols.txt |
+    diff -u - "$tmp"/functions >"$tmp"/differences
 complain "exported (-), and in a SYNOPSIS (+)" "$tmp"/differences
 
 # The compiler reports a prototype that differs from that of the header.
@@ -86,19 +97,29 @@ do
 	    "$program" 2>"$tmp"/errors || complain "$program" "$tmp"/errors
 done
 
-# man(1) finds a page by its NAME section, so every function must be there.
+for header in "$srcdir"/include/brood/*.h
+do
+	test -f "$man/brood_$(basename "$header" .h).3" ||
+	    echo "$header" >>"$tmp"/lonely
+done
+complain "headers without a page" "$tmp"/lonely
+
+# man(1) finds a page by its NAME section.  So all must be there that a page is
+# about, and each name in one page only.
 for page in "$man"/*.3
 do
-	case $(basename "$page") in
-	brood.3 | brood_event.3 | brood_message.3)
-		continue ;;
-	esac
-	synopsis "$page" | grep -v '^typedef ' |
-	    sed 's/^.*[ *]\(brood_[a-z_]*\)(.*/\1/' | sort >"$tmp"/in-synopsis
-	sed -n 's/^\.Nm \([a-z_]*\).*/\1/p' "$page" | sort |
-	    diff -u "$tmp"/in-synopsis - >"$tmp"/differences
-	complain "$page: SYNOPSIS (-) and NAME (+)" "$tmp"/differences
-done
+	sed -n '/^\.Sh SYNOPSIS/q; s/^\.Nm \([a-z_]*\).*/\1/p' "$page"
+done | sort >"$tmp"/names
+uniq -d "$tmp"/names >"$tmp"/twice
+complain "names of two pages" "$tmp"/twice
+{
+	cat "$tmp"/functions
+	sed -n 's/^struct \(brood_[a-z_]*\) {.*/\1/p
+	    s/^enum \(brood_[a-z_]*\) {.*/\1/p
+	    s/^typedef .*(\*\(brood_[a-z_]*\)).*/\1/p' \
+	    "$srcdir"/include/brood/*.h
+} | sort -u | comm -23 - "$tmp"/names >"$tmp"/nameless
+complain "in a header, and in no NAME" "$tmp"/nameless
 
 # constants FILE...: print the names of constants; not the include guards
 constants()

@@ -75,13 +75,16 @@ struct brood_event {
 	int32_t		 error;		/* NOT_STARTED, GIVEN_UP: the errno of
 					   the step; 0: unknown */
 	const char	*step;		/* NOT_STARTED, GIVEN_UP: the step that
-					   failed: "fork", "exec", "setup", and
-					   others */
+					   failed: "fork", "exec", "chdir",
+					   "setup", "hello", "boot" (no HELLO
+					   came in time, or the process ended
+					   before), and others */
 	const char	*text;		/* the cause in words, with the path if
 					   there is one; "" if there is none */
 	const char	*stderr_tail;	/* ENDED, NOT_STARTED: the last bytes
 					   that the process printed, at most
-					   4 KiB, unchanged */
+					   4 KiB, unchanged: they may have
+					   control characters, but no NUL */
 	uint64_t	 n_lost;	/* events that were dropped just before
 					   this one */
 	uint64_t	 reserved[8];

@@ -14,9 +14,9 @@
  *     before the call.  An outcome that is expected, such as "no message has
  *     arrived", is not an error: the function then returns 1 or 0, or the
  *     outcome is in an enum.
- *   - Errors.  The comment of a function lists the errors that it adds, and
- *     what to do about each.  -ENOMEM, -EMFILE and -ENFILE can come from every
- *     function that allocates memory or opens a descriptor.
+ *   - Errors.  The description of a function lists the errors that it adds,
+ *     and what to do about each.  -ENOMEM, -EMFILE and -ENFILE can come from
+ *     every function that allocates memory or opens a descriptor.
  *   - Ownership.  "Takes" means that the function becomes the owner of an
  *     argument.  "Borrows" means that the caller must keep the argument valid
  *     until the function returns, and that nothing refers to it afterwards.
@@ -37,7 +37,7 @@
  *     for BROOD_TEXT_SIZE bytes.
  *   - Blocking.  An argument timeout_ms is the longest time that the function
  *     may wait: 0 is "do not wait", -1 is "without limit".  A function without
- *     this argument does not wait, unless its comment says that it does.
+ *     this argument does not wait, unless its description says that it does.
  *   - Fork.  An object belongs to the process that made it.  After a fork(2)
  *     by the program, the functions that return an errno return -ECHILD for
  *     the copy in the child process; the others tell what was true at the time
@@ -80,7 +80,10 @@ enum brood_kind {
 	BROOD_KIND_REQUEST,
 	/* The answer to a request, or, with more set, a part of the answer. */
 	BROOD_KIND_REPLY,
-	/* A request has failed.  code is an enum brood_error, data is text. */
+	/*
+	 * A request has failed.  code is an enum brood_error, data is text for
+	 * a person.
+	 */
 	BROOD_KIND_ERROR,
 	/* How far a request has come; any number, before the last reply. */
 	BROOD_KIND_PROGRESS,
@@ -88,7 +91,10 @@ enum brood_kind {
 	BROOD_KIND_CANCEL,
 	/* No further request will come: the receiver finishes and closes. */
 	BROOD_KIND_GOODBYE,
-	/* Asks for a PONG with the same id and the same payload. */
+	/*
+	 * Asks for a PONG with the same id and the same payload.  The handler
+	 * of a worker does not see it.
+	 */
 	BROOD_KIND_PING,
 	/* The answer to PING. */
 	BROOD_KIND_PONG,
@@ -129,8 +135,8 @@ enum brood_ran {
  *
  * Sending: the program sets the fields; data and fds are borrowed.  Receiving:
  * brood sets the fields; data and fds belong to the object that gave the
- * message, until the call that the comment of the receiving function names.  To
- * keep a descriptor of it, use the object's function that ends in _take_fd.
+ * message, until the call that the description of the receiving function names.
+ * To keep a descriptor of it, use the object's function that ends in _take_fd.
  */
 struct brood_message {
 	const void	*data;		/* the payload ... */

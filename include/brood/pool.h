@@ -140,7 +140,8 @@ struct brood_pool_options {
 
 	/*
 	 * Where the lines go that workers print to standard output and error.
-	 * 0: standard error of the program, -1: nowhere.
+	 * 0: standard error of the program, -1: nowhere.  Standard input of a
+	 * worker is /dev/null.
 	 */
 	int32_t		 stderr_fd;
 	/* 1: begin each of these lines with "name[pid]: ". */
@@ -166,7 +167,7 @@ enum brood_fate {
 	BROOD_CRASHED,
 	/*
 	 * A limit of time passed: limit says which.  A worker that runs the
-	 * request is stopped.
+	 * request is stopped: it gets SIGTERM, and shutdown_ms later SIGKILL.
 	 */
 	BROOD_EXPIRED,
 	/* The program called brood_pool_cancel(), or the pool was stopped. */
@@ -257,7 +258,9 @@ struct brood_completion {
 	int32_t		 ran_ms;	/* from then to the completion */
 	struct brood_message reply;	/* DONE, PART, PROGRESS: data, len, fds,
 					   n_fds, code.  FAILED: code */
-	const char	*text;		/* why, unless DONE; never NULL */
+	const char	*text;		/* why, unless DONE; never NULL.  What a
+					   worker sent has question marks for
+					   control characters */
 	void		*memory;	/* for brood only */
 	uint64_t	 reserved[8];
 };

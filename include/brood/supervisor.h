@@ -107,7 +107,8 @@ struct brood_supervisor_options {
 	int32_t		 period_ms;	/* 0: 30 s */
 	/*
 	 * Where the lines go that children print to standard output and error.
-	 * 0: standard error of the program, -1: nowhere.
+	 * 0: standard error of the program, -1: nowhere.  Standard input of a
+	 * child is /dev/null.
 	 */
 	int32_t		 stderr_fd;
 	/* 1: begin each of these lines with "name[pid]: ". */
@@ -136,10 +137,10 @@ struct brood_supervisor_options {
  * message, even if its options say none.
  *
  *   -EINVAL	there are no children; a child has neither or both of fn and
- *		argv; a name is empty or is used twice; a link has a name that
- *		is not in the list, or the same name twice; a descriptor of
- *		keep_fds is not above 2; or a number makes no sense: text says
- *		which
+ *		argv, or setup with argv, or env or chdir with fn; a name is
+ *		empty or is used twice; a link has a name that is not in the
+ *		list, or the same name twice; a descriptor of keep_fds is not
+ *		above 2; or a number makes no sense: text says which
  *   -EBADF	a descriptor of keep_fds, or stderr_fd, is not open
  *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per child: raise
  *		the limit

@@ -111,7 +111,7 @@ printf 'die\nhang\nno\n' >want
 sort failed | diff want - >&2 || fail "three faults: --failed"
 grep -q '^brood: line 2: .*signal 6 (Aborted)$' errors ||
     fail "a crash is told as: $(cat errors)"
-grep -qx 'brood: line 4: not ?\[31mthis?' errors ||
+grep -qx 'brood: line 4: not ?\[31mthis' errors ||
     fail "a refusal is told as: $(cat errors)"
 grep -q '^brood: line 6: ' errors || fail "no word of line 6: $(cat errors)"
 awk -F '\t' 'NR > 1 { print $1, $6, $7 }' log | sort -n >got

@@ -83,6 +83,13 @@ text_copy(char *text, size_t size, const uint8_t *bytes, size_t len,
 	return at;
 }
 
+size_t
+brood__text_chomp(const void *bytes, size_t len)
+{
+	return len > 0 && ((const char *)bytes)[len - 1] == '\n' ? len - 1 :
+	    len;
+}
+
 void
 brood__text_clean(char *text)
 {

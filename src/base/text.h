@@ -17,6 +17,12 @@
 #include <stdint.h>
 #include <stdio.h>
 
+/*
+ * The length without one newline at the end, with which many programs end what
+ * they say: as text of one line it would become a '?'.
+ */
+size_t	brood__text_chomp(const void *bytes, size_t len);
+
 /* Clean a string in place. */
 void	brood__text_clean(char *text);
 

@@ -22,6 +22,7 @@ enum command_status {
 	COMMAND_USAGE = 2,	/* the command line is wrong */
 	COMMAND_UNUSABLE = 3,	/* a program, a socket or a file could not be
 				   used */
+	COMMAND_STATUS = 4,	/* a reply had a status other than 0 */
 	COMMAND_TIMEOUT = 124,	/* time ran out */
 	COMMAND_CRASHED = 125,	/* a worker crashed */
 };

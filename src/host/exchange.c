@@ -254,7 +254,7 @@ exchange_text(const struct brood_message *msg)
 
 	if (text != NULL)
 		(void)brood__text_copy(text, msg->len + 1, msg->data,
-		    msg->len);
+		    brood__text_chomp(msg->data, msg->len));
 	return text;
 }
 

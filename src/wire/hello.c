@@ -34,7 +34,8 @@ brood__channel_queue_hello(struct brood_channel *ch, const char *name)
 static int
 hello_read_refusal(const struct brood_message *msg, char *text, size_t size)
 {
-	(void)brood__text_copy(text, size, msg->data, msg->len);
+	(void)brood__text_copy(text, size, msg->data,
+	    brood__text_chomp(msg->data, msg->len));
 	return msg->code == BROOD_ERROR_VERSION ? -EPROTONOSUPPORT : -EPROTO;
 }
 

@@ -129,3 +129,12 @@ Test(text, no_escape_is_cut_by_the_width)
 	expect_escaped("ab\ncd", 5, 4, "ab\\n", 3);
 	expect_escaped("ab\ncd", 5, 6, "ab\\ncd", 5);
 }
+
+Test(text, chomp_drops_one_newline_at_the_end)
+{
+	cr_expect_eq(brood__text_chomp("a\nb\n", 4), 3);
+	cr_expect_eq(brood__text_chomp("a\n\n", 3), 2);
+	cr_expect_eq(brood__text_chomp("a\r", 2), 2);
+	cr_expect_eq(brood__text_chomp("\n", 1), 0);
+	cr_expect_eq(brood__text_chomp(NULL, 0), 0);
+}

@@ -37,7 +37,81 @@ def test_exit_status_says_what_became_of_it():
 def test_parts_go_to_stdout_and_progress_to_stderr():
     with Run("-n", "1") as run:
         result = run.command("call", "-c", str(STREAM))
-        check((result.stdout, result.stderr) == (b"abc", b"0\n1\n"), result)
+        check(result.stdout == b"abc", result)
+        check(result.stderr.startswith(b"0\n1\n"), result)
+        run.stop()
+
+
+# Answers what it is told to: status, progress and reply are in the request.
+TOLD = """
+import os, socket, struct, sys
+s = socket.socket(fileno=int(os.environ["BROOD_FD"]))
+def recv(n):
+    data = b""
+    while len(data) < n:
+        part = s.recv(n - len(data))
+        if not part:
+            sys.exit(0)
+        data += part
+    return data
+def send(kind, ident, code, data):
+    s.sendall(struct.pack("<IBBBBQII", len(data), kind, 0, 0, 0, ident,
+        code, 0) + data)
+send(1, 0, 0, b"BROD" + struct.pack("<HHII", 1, 0, 0, 1 << 24))
+while True:
+    head = struct.unpack("<IBBBBQII", recv(24))
+    data = recv(head[0])
+    if head[1] == 7:
+        sys.exit(0)
+    if head[1] == 2 and head[6] == 99:
+        send(4, head[5], 1, data)
+    elif head[1] == 2:
+        send(5, head[5], 0, data)
+        send(3, head[5], head[6], data)
+"""
+
+
+def run_told():
+    return Run("-n", "1", worker=[sys.executable, "-S", "-c", TOLD])
+
+
+def test_status_of_a_reply_is_told():
+    with run_told() as run:
+        result = run.command("call", "-c", "7", "x")
+        check((result.returncode, result.stdout) == (4, b"x"), result)
+        check(result.stderr.endswith(
+            b"brood: %s: the reply has status 7\n" % run.path.encode()),
+            result)
+        result = run.command("call", "-c", "0", "x")
+        check((result.returncode, result.stderr) == (0, b"x\n"), result)
+        run.stop()
+
+
+def test_a_newline_at_the_end_of_a_text_is_not_shown():
+    with run_told() as run:
+        for text, told in (("x\n", b"x"), ("x\n\n", b"x?"), ("\n", b""),
+                           ("x\ny", b"x?y")):
+            result = run.command("call", "-c", "0", text)
+            check(result.stderr == told + b"\n", text, result)
+            check(result.stdout == text.encode(), text, result)
+        result = run.command("call", "-c", "99", "not this\n")
+        check(result.stderr.endswith(b": not this\n"), result)
+        run.stop()
+
+
+def test_reply_ends_its_line_on_a_terminal():
+    with run_told() as run:
+        for text in ("x", "x\n", ""):
+            master, slave = os.openpty()
+            subprocess.run([BROOD, "call", run.path, text], stdout=slave,
+                           stderr=subprocess.DEVNULL, timeout=PATIENCE)
+            os.write(slave, b"end")
+            os.close(slave)
+            shown = b""
+            while not shown.endswith(b"end"):
+                shown += os.read(master, 100)
+            os.close(master)
+            check(shown == (b"x\r\nend" if text else b"end"), text, shown)
         run.stop()
 
 

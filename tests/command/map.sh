@@ -65,8 +65,8 @@ same "output much longer than input" \
 # A filter that reads no more than one line of each run.
 # shellcheck disable=SC2016
 same "a filter that ends early" sh -c 'read -r line; echo "$line"; cat'
-seq 1 50 | timeout 20 "$BROOD" map -n 2 --lines -- head -n 1 >got 2>errors ||
-    fail "head -n 1: exit status $?: $(cat errors)"
+seq 1 50 | timeout 20 "$BROOD" map -n 2 --halt 0 --lines -- head -n 1 \
+    >got 2>errors || fail "head -n 1: exit status $?: $(cat errors)"
 seq 1 50 | cmp - got >&2 || fail "head -n 1: other output"
 
 seq 1 20000 >input
@@ -134,10 +134,11 @@ awk 'BEGIN { print "stuck"; for (i = 0; i < 1000; i++) s = s "x";
 status=$?
 test "$status" -eq 1 || fail "a stuck line: exit status $status: $(cat errors)"
 sed 1d input | cmp - got >&2 || fail "a stuck line: other output"
-test "$(cat errors)" = 'brood: line 1: no line came in time' ||
+printf 'brood: line 1: no line came in time
+brood: 1 of 100001 lines failed\n' | cmp - errors >&2 ||
     fail "a stuck line is told as: $(cat errors)"
 
-for arguments in '-n 0 cat' '-n x cat' '--nosuch cat' '--timeout 0 cat' \
+for arguments in '--halt x cat' '--halt 101% cat' '-n 0 cat' '-n x cat' '--nosuch cat' '--timeout 0 cat' \
     '--retries' '--lines' ''; do
 	# shellcheck disable=SC2086
 	timeout 20 "$BROOD" map $arguments </dev/null >got 2>errors
@@ -152,7 +153,8 @@ for run in 1 2 3 4 5 6 7 8; do
 	status=$?
 	test "$status" -eq 1 || fail "echo: run $run: exit status $status"
 	test ! -s got || fail "echo: run $run: prints $(cat got)"
-	grep -q 'line 3: .*without reading its input' errors ||
+	grep -q 'line [123]: printed without reading its input' errors &&
+	    grep -q '^brood: 3 of 3 lines failed$' errors ||
 	    fail "echo: run $run: says $(cat errors)"
 done
 

@@ -93,6 +93,11 @@ while True:
             os.kill(os.getpid(), signal.SIGKILL)
         except FileExistsError:
             pass
+    elif data.startswith(b"status "):
+        send(3, head[5], int(data[7:]), data)
+        continue
+    elif data.startswith(b"tail "):
+        data = data[5:].replace(b"|", b"\n")
     elif data == b"hang":
         while True:
             signal.pause()
@@ -111,12 +116,56 @@ printf 'die\nhang\nno\n' >want
 sort failed | diff want - >&2 || fail "three faults: --failed"
 grep -q '^brood: line 2: .*signal 6 (Aborted)$' errors ||
     fail "a crash is told as: $(cat errors)"
-grep -qx 'brood: line 4: not ?\[31mthis?' errors ||
+grep -qx 'brood: line 4: not ?\[31mthis' errors ||
     fail "a refusal is told as: $(cat errors)"
 grep -q '^brood: line 6: ' errors || fail "no word of line 6: $(cat errors)"
 awk -F '\t' 'NR > 1 { print $1, $6, $7 }' log | sort -n >got
 printf '1 done 0\n2 crashed 134\n3 done 0\n4 failed 0\n5 done 0
 6 expired 0\n7 done 0\n' | diff - got >&2 || fail "three faults: --joblog"
+
+grep -qx 'brood: 3 of 7 lines failed' errors || fail "no count: $(cat errors)"
+
+# One newline at the end of an answer is not a line; one within is too many.
+printf 'tail a|\ntail |\ntail b\ntail c|d\ntail e||\ntail |f\n' >input
+timeout 60 "$BROOD" map -n 2 --failed failed -- "$PYTHON" -S worker.py \
+    <input >got 2>errors
+status=$?
+test "$status" -eq 1 || fail "newlines: exit status $status"
+printf 'a\n\nb\n' | cmp - got >&2 || fail "newlines: other output"
+sed -n '4,6p' input | cmp - failed >&2 || fail "newlines: --failed"
+grep -q '^brood: line [456]: its answer has more than one line$' errors ||
+    fail "newlines: says $(cat errors)"
+
+# The status of a reply is no failure, but it shows.
+printf 'status 3\nx\nstatus 4294967295\nstatus 3\n' >input
+timeout 60 "$BROOD" map -n 1 --halt 1 --failed failed --joblog log -- \
+    "$PYTHON" -S worker.py <input >got 2>errors
+status=$?
+test "$status" -eq 4 || fail "status: exit status $status"
+cmp input got >&2 || fail "status: other output"
+test ! -s failed || fail "status: --failed has $(cat failed)"
+printf 'brood: line 1: the reply has status 3
+brood: line 3: the reply has status 4294967295
+brood: 1 more like line 1: 4\n' | diff - errors >&2 ||
+    fail "status: says $(cat errors)"
+awk -F '\t' 'NR > 1 { print $1, $6, $7 }' log | sort -n >got
+printf '1 done 3\n2 done 0\n3 done 4294967295\n4 done 3\n' |
+    diff - got >&2 || fail "status: --joblog"
+
+# --halt: without --lines only if it is asked for.
+yes no | head -n 200 >input
+timeout 60 "$BROOD" map -n 1 --failed failed -- "$PYTHON" -S worker.py \
+    <input >got 2>errors
+status=$?
+test "$status" -eq 1 || fail "200 refusals: exit status $status"
+cmp input failed >&2 || fail "200 refusals: --failed"
+test "$(wc -l <errors)" -eq 3 || fail "200 refusals: says $(cat errors)"
+timeout 60 "$BROOD" map -n 1 --halt 5 --failed failed -- \
+    "$PYTHON" -S worker.py <input >got 2>errors
+status=$?
+test "$status" -eq 1 || fail "--halt 5: exit status $status"
+test "$(wc -l <failed)" -eq 5 || fail "--halt 5: $(wc -l <failed) failed"
+grep -q 'stopped, as --halt asks$' errors || fail "--halt 5: $(cat errors)"
 
 printf '1\nonce\n2\n' >input
 timeout 60 "$BROOD" map -n 2 --retries 1 -- "$PYTHON" -S worker.py <input >got ||

@@ -40,16 +40,13 @@ script_fail_frame(struct target *target)
 {
 	const struct brood__frame *frame = &target->frame;
 	char text[100];
-	size_t len = frame->length < sizeof(text) - 1 ? frame->length :
-	    sizeof(text) - 1;
+	size_t len = brood__text_chomp(target->payload, frame->length);
 
 	if (frame->kind != BROOD_KIND_ERROR)
 		return target_fail(target, "it sent a frame of kind %u, id %"
 		    PRIu64 ", code %" PRIu32 ", %" PRIu32 " bytes",
 		    frame->kind, frame->id, frame->code, frame->length);
-	memcpy(text, target->payload, len);
-	text[len] = '\0';
-	brood__text_clean(text);
+	(void)brood__text_copy(text, sizeof(text), target->payload, len);
 	return target_fail(target, "it sent ERROR %" PRIu32 ", id %" PRIu64
 	    ": %s", frame->code, frame->id, text);
 }

@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "command/map/filter.h"
+#include "command/map/guard.h"
 #include "command/subprocess.h"
 
 #include <sys/ioctl.h>
@@ -27,8 +28,7 @@
 
 enum {
 	FILTER_READ = 65536,		/* bytes, the size of a pipe */
-	FILTER_LINGER_MS = 5000,	/* how long it may run on when it has
-					   closed its output */
+	FILTER_TRIAL_PIPE = 4096,	/* bytes, the least that there is */
 };
 
 /* Start and end */
@@ -55,9 +55,14 @@ filter_start(struct filter *filter, const char *const *argv)
 	    fcntl(in[1], F_SETFL, O_NONBLOCK) < 0 ||
 	    fcntl(out[0], F_SETFL, O_NONBLOCK) < 0)
 		r = -errno;
-	else
+	else {
+		guard_hold(true);
 		r = subprocess_start(&filter->child, argv,
 		    (int[SUBPROCESS_N_FDS]) { in[0], out[1], -1, -1 });
+		if (r == 0)
+			guard_watch(brood_child_pid(filter->child));
+		guard_hold(false);
+	}
 	(void)brood__fd_close(out[1]);
 	filter->in_fd = in[1];
 	filter->kept_fd = in[0];
@@ -70,8 +75,12 @@ filter_start(struct filter *filter, const char *const *argv)
 void
 filter_stop(struct filter *filter)
 {
-	if (filter->child != NULL)
+	if (filter->child != NULL) {
+		guard_hold(true);
+		guard_watch(0);
 		filter->status = subprocess_stop(filter->child);
+		guard_hold(false);
+	}
 	filter->child = NULL;
 	if (filter->kept_fd >= 0)
 		filter_count_unread(filter);
@@ -81,17 +90,21 @@ filter_stop(struct filter *filter)
 }
 
 /*
- * The filter has closed its output: wait for it to end.  If it does in time,
- * what it has started may go on, because bash does not wait for >(...).
+ * The filter has closed its output: close its input too, and wait for it to
+ * end.  If it does in time, what it has started may go on, because bash does
+ * not wait for >(...).  Else its status would be of the signal that kills it.
  */
 static void
 filter_reap(struct filter *filter)
 {
+	filter->in_fd = brood__fd_close(filter->in_fd);
 	if (subprocess_await(filter->child,
-	    brood__now_ms() + FILTER_LINGER_MS)) {
+	    brood__now_ms() + filter->task->linger_ms)) {
+		guard_watch(0);
 		(void)brood_child_wait(filter->child, &filter->status);
 		filter->child = brood_child_free(filter->child);
-	}
+	} else
+		filter->was_lingering = true;
 	filter_stop(filter);
 }
 
@@ -148,8 +161,8 @@ filter_count(struct filter *filter, size_t n)
 static int
 filter_compare(const struct filter *filter)
 {
-	if (filter->n_lines != filter->task->n_lines)
-		return filter->n_lines < filter->task->n_lines ? -1 : 1;
+	if (filter->n_lines != filter->n_given)
+		return filter->n_lines < filter->n_given ? -1 : 1;
 	return brood__buffer_len(&filter->out) > filter->lines_len;
 }
 
@@ -165,7 +178,7 @@ filter_full(const struct filter *filter)
 static bool
 filter_is_written(const struct filter *filter)
 {
-	return filter->n_written == filter->task->len;
+	return filter->n_written == filter->given_len;
 }
 
 static void
@@ -174,7 +187,7 @@ filter_write(struct filter *filter)
 	ssize_t n;
 
 	n = write(filter->in_fd, filter->task->data + filter->n_written,
-	    filter->task->len - filter->n_written);
+	    filter->given_len - filter->n_written);
 	if (n > 0) {
 		filter->n_written += (size_t)n;
 		filter->active_ms = brood__now_ms();
@@ -232,6 +245,16 @@ filter_line_due(const struct filter *filter)
 	return filter->line_ms + filter->task->timeout_ms;
 }
 
+/* How long may the filter print nothing, now that it has all lines? */
+static int
+filter_silence(const struct filter *filter)
+{
+	if (filter->task->silence_ms == 0 &&
+	    brood__buffer_len(&filter->out) == 0)
+		return filter->task->keep_ms;
+	return filter->task->silence_ms;
+}
+
 /*
  * When has the filter been silent for too long?  It has all lines and prints
  * none; or it has answered all lines, its input is closed, and it does not end.
@@ -240,9 +263,9 @@ static int64_t
 filter_silence_due(const struct filter *filter)
 {
 	if (filter->in_fd >= 0 && filter_is_written(filter))
-		return filter->active_ms + filter->task->silence_ms;
+		return filter->active_ms + filter_silence(filter);
 	if (filter->in_fd < 0 && filter_compare(filter) >= 0)
-		return filter->active_ms + FILTER_LINGER_MS;
+		return filter->active_ms + filter->task->linger_ms;
 	return BROOD__NEVER;
 }
 
@@ -253,7 +276,10 @@ filter_silence_due(const struct filter *filter)
 static enum filter_result
 filter_finish(struct filter *filter)
 {
+	bool is_bad;
+
 	filter_reap(filter);
+	is_bad = !filter->was_lingering && filter->status != 0;
 	if (brood__buffer_len(&filter->out) > filter->lines_len &&
 	    filter->status == 0) {
 		if (brood__buffer_reserve(&filter->out, 1) < 0)
@@ -261,11 +287,13 @@ filter_finish(struct filter *filter)
 		brood__buffer_append(&filter->out, "\n", 1);
 		filter_count(filter, 1);
 	}
-	if (filter->n_lines > filter->task->n_lines)
+	if (filter->n_lines > filter->n_given)
 		return FILTER_MORE;
-	if (filter->n_lines == filter->task->n_lines)
+	if (is_bad)
+		return FILTER_DIED;
+	if (filter->n_lines == filter->n_given)
 		return FILTER_DONE;
-	return filter->status == 0 ? FILTER_FEWER : FILTER_DIED;
+	return filter->was_lingering ? FILTER_CLOSED : FILTER_FEWER;
 }
 
 /* Is the task over, by what was printed?  0: not yet. */
@@ -278,9 +306,9 @@ filter_judge_output(struct filter *filter)
 		return filter_full(filter);
 	if (!filter_is_written(filter) || filter->in_fd < 0)
 		return 0;
-	if (filter->task->silence_ms == 0)
+	if (filter_silence(filter) == 0)
 		filter->in_fd = brood__fd_close(filter->in_fd);
-	else if (filter_compare(filter) == 0)
+	else if (filter->task->silence_ms > 0 && filter_compare(filter) == 0)
 		return FILTER_DONE;
 	return 0;
 }
@@ -296,51 +324,96 @@ filter_judge_time(struct filter *filter)
 	if (now_ms < filter_silence_due(filter))
 		return 0;
 	if (filter->in_fd < 0) {
+		filter->was_lingering = true;
 		filter_stop(filter);
 		return FILTER_DONE;
 	}
+	filter_count_unread(filter);
+	filter->was_keeping = filter->task->silence_ms == 0 &&
+	    filter->n_unread == 0 && brood__buffer_len(&filter->out) == 0;
+	filter->was_silent = filter->task->silence_ms > 0;
 	filter->in_fd = brood__fd_close(filter->in_fd);
-	filter->was_silent = true;
 	return 0;
 }
 
 /*
- * A program that prints by itself, as echo(1) does, is no filter, whatever
- * number of lines it prints.
+ * Was something printed, and nothing read of what was written?  Then what was
+ * printed is no answer: it is from before, or the program prints by itself, as
+ * echo(1) does.
  */
-static enum filter_result
-filter_check_input(struct filter *filter, enum filter_result result)
+static bool
+filter_is_unread(struct filter *filter)
 {
 	if (filter->kept_fd >= 0)
 		filter_count_unread(filter);
-	return result == FILTER_DONE && filter->n_written > 0 &&
-	    filter->n_unread >= filter->n_written ? FILTER_UNREAD : result;
+	return filter->n_written > 0 && filter->n_unread >= filter->n_written &&
+	    brood__buffer_len(&filter->out) > 0;
+}
+
+static void
+filter_begin(struct filter *filter, const struct filter_task *task)
+{
+	filter_forget(filter);
+	filter->task = task;
+	filter->n_given = task->n_lines;
+	filter->given_len = task->len;
+	filter->n_written = 0;
+	filter->active_ms = filter->line_ms = brood__now_ms();
+	filter->was_silent = filter->was_keeping = false;
+	filter->was_lingering = false;
+#ifdef F_SETPIPE_SZ
+	/* With little room in the pipe, a trial can be cut short soon. */
+	if (task->keep_ms > 0)
+		(void)fcntl(filter->in_fd, F_SETPIPE_SZ, FILTER_TRIAL_PIPE);
+#endif
+}
+
+/* A trial whose question is answered: give no line after those begun. */
+static void
+filter_cut(struct filter *filter)
+{
+	const char *data = filter->task->data, *p = data, *end;
+
+	if (filter->task->keep_ms == 0 || filter->n_written == 0 ||
+	    filter_is_written(filter))
+		return;
+	end = memchr(data + filter->n_written - 1, '\n',
+	    filter->given_len - filter->n_written + 1);
+	if (end == NULL)
+		return;
+	filter->given_len = (size_t)(++end - data);
+	filter->n_given = 0;
+	for (; p < end; p = (const char *)memchr(p, '\n',
+	    (size_t)(end - p)) + 1)
+		filter->n_given++;
 }
 
 enum filter_result
 filter_run(struct filter *filter, const struct filter_task *task)
 {
 	int64_t line_ms, silence_ms;
+	bool is_first;
 	int result, r;
 
-	filter_forget(filter);
-	filter->task = task;
-	filter->n_written = 0;
-	filter->active_ms = filter->line_ms = brood__now_ms();
-	filter->was_silent = false;
+	filter_begin(filter, task);
 	while ((result = filter_judge_output(filter)) == 0) {
 		line_ms = filter_line_due(filter);
 		silence_ms = filter_silence_due(filter);
+		is_first = brood__buffer_len(&filter->out) == 0;
 		r = filter_step(filter,
 		    line_ms < silence_ms ? line_ms : silence_ms);
 		if (r < 0)
 			return filter_full(filter);
+		/* Before an end: then nothing is left in the pipe to count. */
+		if (is_first && filter_is_unread(filter))
+			return FILTER_UNREAD;
+		if (brood__buffer_len(&filter->out) > 0)
+			filter_cut(filter);
 		if (r == 0)
-			return filter_check_input(filter,
-			    filter_finish(filter));
+			return filter_finish(filter);
 		result = filter_judge_time(filter);
 		if (result != 0)
 			break;
 	}
-	return filter_check_input(filter, (enum filter_result)result);
+	return (enum filter_result)result;
 }

@@ -6,6 +6,10 @@
  * One line filter: a program behind two pipes that reads lines and prints a
  * line for each.  The process that uses it has to ignore SIGPIPE; the filter
  * dies with that process.
+ *
+ * What a filter printed for a task means something only after FILTER_DONE: if
+ * the numbers differ, or if the filter ended badly, nobody can tell which line
+ * belongs to which.
  */
 
 #include "base/buffer.h"
@@ -21,6 +25,14 @@ struct filter_task {
 	int		 silence_ms;	/* how long the filter may print
 					   nothing when it has all lines; then
 					   its input is closed; 0: at once */
+	int		 keep_ms;	/* 0, or this is a trial, with a
+					   silence_ms of 0: if anything is
+					   printed, no more lines are written;
+					   else, when it has all lines, wait so
+					   long before the input is closed */
+	int		 linger_ms;	/* how long the filter may run on when
+					   it has closed its output, or has
+					   printed all and its input is closed */
 	int		 timeout_ms;	/* to wait for a line; -1: for ever */
 };
 
@@ -35,6 +47,9 @@ struct filter {
 
 	/* The task at hand; filter_run() begins a new one. */
 	const struct filter_task *task;
+	size_t		 n_given;	/* lines of it that it is to read, all
+					   unless a trial was cut short ... */
+	size_t		 given_len;	/* ... and their bytes */
 	struct brood__buffer out;	/* what the filter printed */
 	size_t		 lines_len;	/* bytes of whole lines in out ... */
 	size_t		 n_lines;	/* ... and the number of those lines */
@@ -44,19 +59,23 @@ struct filter {
 	int64_t		 active_ms;	/* when it last read or printed */
 	int64_t		 line_ms;	/* when its last line was whole */
 	bool		 was_silent;	/* so its input was closed */
+	bool		 was_keeping;	/* a trial: it had read the whole task,
+					   and printed nothing in keep_ms */
+	bool		 was_lingering;	/* it ran on, and was killed */
 };
 
 enum filter_result {
-	FILTER_DONE = 1,	/* a line for each line */
-	FILTER_DIED,		/* it ended badly before that: see status */
-	FILTER_FEWER,		/* it ended well before that: nobody can tell
-				   for which lines it printed nothing */
+	FILTER_DONE = 1,	/* a line for each line, of n_given */
+	FILTER_DIED,		/* it ended badly: see status */
+	FILTER_FEWER,		/* it ended well, and printed too few lines */
+	FILTER_CLOSED,		/* it printed too few lines, closed its output
+				   and ran on */
 	FILTER_MORE,		/* it printed more lines than it was given */
-	FILTER_UNREAD,		/* it printed enough, but has read nothing */
+	FILTER_UNREAD,		/* it printed, but has read nothing */
 	FILTER_TIMEOUT,		/* no line came in time */
 	FILTER_TOO_LONG,	/* one line is longer than max_out */
 	FILTER_PART,		/* some lines fill max_out: nothing is wrong,
-				   run the rest again */
+				   but there were too many */
 };
 
 /* Returns 0, or the negative errno with which the program could not be run. */

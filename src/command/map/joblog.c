@@ -57,12 +57,17 @@ joblog_open(struct joblog *log, const char *table, const char *failed)
 		    "Status\n", log->table.stream);
 }
 
-/* As the shell counts: a signal is 128 and its number. */
-static int
-joblog_status(int status)
+/*
+ * Of a reply, the worker's own number.  Of what ended, as the shell counts: a
+ * signal is 128 and its number.
+ */
+static uint32_t
+joblog_status(const struct joblog_line *line)
 {
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
-	    WEXITSTATUS(status);
+	if (line->fate == BROOD_DONE)
+		return line->code;
+	return (uint32_t)(WIFSIGNALED(line->status) ?
+	    128 + WTERMSIG(line->status) : WEXITSTATUS(line->status));
 }
 
 void
@@ -71,12 +76,12 @@ joblog_write(struct joblog *log, const struct joblog_line *line)
 	if (log->table.stream == NULL)
 		return;
 	(void)fprintf(log->table.stream, "%" PRIu64 "\t%" PRId64 ".%03d\t%" PRId64
-	    ".%06d\t%zu\t%zu\t%s\t%d\n", line->number,
+	    ".%06d\t%zu\t%zu\t%s\t%" PRIu32 "\n", line->number,
 	    line->start_us / 1000000,
 	    (int)(line->start_us % 1000000 / 1000),
 	    line->runtime_us / 1000000, (int)(line->runtime_us % 1000000),
 	    line->n_in, line->n_out, brood_fate_name(line->fate),
-	    joblog_status(line->status));
+	    joblog_status(line));
 }
 
 void

@@ -29,6 +29,7 @@ struct joblog_line {
 	size_t		 n_out;		/* bytes, without the newline */
 	enum brood_fate	 fate;
 	int		 status;	/* of wait(2); 0 if nothing died */
+	uint32_t	 code;		/* DONE: of the worker's reply */
 };
 
 /*

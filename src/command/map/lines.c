@@ -18,10 +18,14 @@
  *	UNKNOWN -- silent once, and again --> FULL
  *	any -- prints more than it was asked for --> FULL: only the end of its
  *	    output shows how many lines belong to a request
+ *
+ * What stdio keeps is a block; a program such as sort(1) keeps everything.  To
+ * tell them apart, there is one trial with much input, see lines_keep().
  */
 
 #include "base/clock.h"
 #include "command/map/filter.h"
+#include "command/map/guard.h"
 #include "command/map/lines.h"
 
 #include <errno.h>
@@ -33,6 +37,9 @@
 enum {
 	LINES_MOMENT_MS = 50,
 	LINES_LINE_MS = 1000,		/* at least, if known to be LINE */
+	LINES_TRIAL_MS = 2000,		/* after all input, without output */
+	LINES_LINGER_MS = 1000,		/* until the filter lingered once ... */
+	LINES_LINGER_AGAIN_MS = 20,	/* ... and from then on */
 };
 
 enum lines_buffering { BUFFERING_UNKNOWN, BUFFERING_LINE, BUFFERING_FULL };
@@ -46,6 +53,8 @@ static struct lines_state {
 	int64_t		 longest_ms;	/* LINE: the longest that a request
 					   took */
 	bool		 is_used;	/* this filter process has had lines */
+	bool		 has_lingered;	/* a filter did not end when it should */
+	bool		 was_tried;	/* see lines_keep() */
 } lines;
 
 int64_t
@@ -84,6 +93,20 @@ lines_silence(const struct lines_state *state, int timeout_ms)
 	return ms < INT32_MAX ? (int)ms : INT32_MAX;
 }
 
+/*
+ * Is a request to be a trial, to see whether anything is printed before the
+ * input ends?  Only once, and only if it may be more than any buffer.
+ */
+static int
+lines_keep(const struct lines_state *state, size_t len, int timeout_ms)
+{
+	if (state->buffering != BUFFERING_FULL || state->was_tried ||
+	    len <= LINES_KEPT)
+		return 0;
+	return timeout_ms >= 0 && timeout_ms / 2 < LINES_TRIAL_MS ?
+	    timeout_ms / 2 + 1 : LINES_TRIAL_MS;
+}
+
 static void
 lines_learn_silence(struct lines_state *state, int64_t begin_ms)
 {
@@ -106,6 +129,8 @@ lines_learn(struct lines_state *state, enum filter_result result,
 {
 	int64_t spent_ms = brood__now_ms() - begin_ms;
 
+	state->has_lingered |= state->filter.was_lingering;
+	state->was_tried |= state->filter.task->keep_ms > 0;
 	if (state->buffering == BUFFERING_FULL)
 		return;
 	if (result == FILTER_MORE) {
@@ -140,18 +165,33 @@ lines_start(const struct lines_options *options)
 		_exit(EXIT_FAILURE);
 }
 
-/* Have a filter that is ready.  True: the last one had printed too much. */
+/* The filter has printed what it was not asked for: have a new one. */
+static void
+lines_restart(const struct lines_options *options)
+{
+	filter_stop(&lines.filter);
+	lines.buffering = BUFFERING_FULL;
+	lines_start(options);
+}
+
+/*
+ * Have a filter that is ready.  True: the last one had printed too much.  One
+ * that prints before it was given any line is left to filter_run(), which finds
+ * FILTER_UNREAD.
+ */
 static bool
 lines_refresh(const struct lines_options *options)
 {
 	enum filter_state state = filter_check(&lines.filter);
 
-	if (state == FILTER_IDLE)
+	if (state == FILTER_EXTRA && !lines.is_used)
 		return false;
-	filter_stop(&lines.filter);
 	if (state == FILTER_EXTRA)
-		lines.buffering = BUFFERING_FULL;
-	lines_start(options);
+		lines_restart(options);
+	else if (state == FILTER_GONE) {
+		filter_stop(&lines.filter);
+		lines_start(options);
+	}
 	return state == FILTER_EXTRA;
 }
 
@@ -159,53 +199,62 @@ int
 lines_setup(void *arg)
 {
 	const struct lines_options *options = arg;
+	int r;
 
 	/* A filter that reads no more is an error of write(2). */
 	(void)signal(SIGPIPE, SIG_IGN);
+	r = guard_start();
+	if (r < 0)
+		return r;
 	return filter_start(&lines.filter, options->argv);
 }
 
 /* Requests */
 
 /*
- * A filter may end well after an earlier request, as head(1) does, without this
- * process having seen it.  Then it has read none of these lines: a new one is
- * to read them.
+ * A filter may end well after an earlier request without this process having
+ * seen it; or print more for that, later than this process had looked.  In both
+ * cases it has read none of these lines: a new one is to read them.
  */
 static enum filter_result
-lines_run(const struct lines_options *options, const struct filter_task *task)
+lines_run(const struct lines_options *options, struct filter_task *task,
+    struct lines_report *report)
 {
 	struct filter *filter = &lines.filter;
 	enum filter_result result = filter_run(filter, task);
 
-	if (result == FILTER_FEWER && lines.is_used && !filter->was_silent &&
-	    brood__buffer_len(&filter->out) == 0) {
+	if (result == FILTER_UNREAD && lines.is_used) {
+		report->had_extra = true;
+		lines_restart(options);
+		task->silence_ms = 0;
+		result = filter_run(filter, task);
+	} else if (result == FILTER_FEWER && lines.is_used &&
+	    !filter->was_silent && brood__buffer_len(&filter->out) == 0) {
 		lines_start(options);
 		result = filter_run(filter, task);
 	}
 	lines.is_used = true;
+	if (result == FILTER_DONE && filter_check(filter) == FILTER_EXTRA)
+		result = FILTER_MORE;
 	if (result != FILTER_DONE)
 		filter_stop(filter);
 	return result;
 }
 
-/*
- * Lines that were printed before the filter died or was stopped are those of
- * the first lines of the request.  But if it printed too many, or ended well
- * with too few, nobody can tell which line belongs to which.
- */
+/* Only after FILTER_DONE is it known which line belongs to which. */
 static int
 lines_reply(struct brood_request *request, struct lines_report *report)
 {
 	struct filter *filter = &lines.filter;
 	int r;
 
+	report->n_given = (uint32_t)filter->n_given;
 	report->n_printed = (uint32_t)filter->n_lines;
 	report->status = filter->status;
-	if (report->result == FILTER_FEWER || report->result == FILTER_MORE ||
-	    report->result == FILTER_UNREAD)
+	report->was_keeping = filter->was_keeping &&
+	    filter->lines_len > LINES_KEPT;
+	if (report->result != FILTER_DONE)
 		filter_forget(filter);
-	report->n_done = (uint32_t)filter->n_lines;
 	r = filter_append(filter, report, sizeof(*report));
 	if (r < 0)
 		return r;
@@ -226,6 +275,8 @@ lines_handle(struct brood_request *request, void *arg)
 		.n_lines = brood_request_code(request),
 		.max_out = options->max_line + 1,
 		.timeout_ms = options->timeout_ms,
+		.linger_ms = lines.has_lingered ? LINES_LINGER_AGAIN_MS :
+		    LINES_LINGER_MS,
 	};
 	struct lines_report report = { .start_us = lines_epoch_us() };
 	int64_t begin_ms = brood__now_ms();
@@ -234,7 +285,8 @@ lines_handle(struct brood_request *request, void *arg)
 
 	report.had_extra = lines_refresh(options);
 	task.silence_ms = lines_silence(&lines, options->timeout_ms);
-	result = lines_run(options, &task);
+	task.keep_ms = lines_keep(&lines, task.len, options->timeout_ms);
+	result = lines_run(options, &task, &report);
 	lines_learn(&lines, result, begin_ms);
 	report.result = result;
 	report.is_buffering = lines.buffering == BUFFERING_FULL;

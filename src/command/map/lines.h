@@ -5,8 +5,8 @@
 /*
  * The worker of `brood map --lines`, which keeps a line filter running.  A
  * request is any number of lines, each with its newline; its method is that
- * number.  The reply is the lines that the filter printed for them, and behind
- * those a struct lines_report.
+ * number.  The reply is the lines that the filter printed for them, if it is
+ * certain which line belongs to which, and behind those a struct lines_report.
  */
 
 #include <brood.h>
@@ -19,18 +19,28 @@ struct lines_options {
 
 struct lines_report {
 	uint32_t	 result;	/* enum filter_result */
-	uint32_t	 n_done;	/* lines in the reply: for so many of
-					   the first lines of the request */
-	uint32_t	 n_printed;
+	uint32_t	 n_given;	/* lines that the filter was to read: the
+					   first of the request */
+	uint32_t	 n_printed;	/* lines */
 	int32_t		 status;	/* FILTER_DIED: of wait(2) */
 	uint32_t	 is_buffering;	/* the filter is started for each
 					   request, because it keeps its output
 					   until its input ends */
 	uint32_t	 had_extra;	/* before this request, the filter had
 					   printed more than it was asked for */
+	uint32_t	 was_keeping;	/* the filter printed nothing until its
+					   input ended, and then more than
+					   LINES_KEPT bytes */
 	int64_t		 start_us;	/* as lines_epoch_us() */
 	int64_t		 runtime_us;
 };
+
+/*
+ * No usual program keeps more bytes of output than this if it need not: stdio
+ * keeps 4096, and Python 128 KiB since version 3.15.  One that does may have to
+ * see all lines before it prints any, as sort(1) has to.
+ */
+enum { LINES_KEPT = 136 << 10 };
 
 /* Of the pool; arg is a struct lines_options. */
 int	lines_setup(void *arg);

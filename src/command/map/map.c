@@ -55,6 +55,11 @@ map_parse(struct mapper *mapper, struct map_options *options,
 		{ .name = "retries", .argument = "N",
 		    .help = "try a line that fails up to N times more; "
 		    "default: 0", .number = &mapper->retries, .max = 1000000 },
+		{ .name = "halt", .argument = "N[%]",
+		    .help = "try no more lines when N have failed, or, with "
+		    "%, when\n20 have failed that are N % of all; 0: never; "
+		    "default:\n10% with --lines, else 0",
+		    .set = halt_parse, .set_arg = &mapper->halt },
 		{ .name = "timeout", .argument = "SECONDS",
 		    .help = "the longest that one line may take; default: no "
 		    "limit", .seconds_ms = &mapper->timeout_ms, .min = 1 },
@@ -73,6 +78,9 @@ map_parse(struct mapper *mapper, struct map_options *options,
 
 	argv = options_parse(command, specs, argc, argv);
 	mapper->program = argv[0];
+	if (mapper->has_lines && !mapper->halt.is_given)
+		mapper->halt = (struct halt) { .is_percent = true,
+		    .limit = HALT_DEFAULT_PERCENT };
 	window_init(&mapper->window, options->is_unordered);
 	return argv;
 }
@@ -238,14 +246,17 @@ static int
 map_finish(struct mapper *mapper)
 {
 	mapper->pool = brood_pool_free(mapper->pool);
+	/* Of what was tried before a stop, print all that is done. */
+	window_give_up(&mapper->window);
+	map_print(mapper);
 	progress_clear(&mapper->progress);
+	mapper_tell(mapper);
 	progress_end(&mapper->progress, &mapper->count);
 	joblog_close(&mapper->log);
 	input_fini(&mapper->input);
 	window_fini(&mapper->window);
 	command_close_stdout();
-	return mapper->count.n_failed > 0 || mapper->had_extra ?
-	    COMMAND_FAILED : COMMAND_OK;
+	return (int)mapper_status(mapper);
 }
 
 static int
@@ -254,8 +265,6 @@ map_main(const struct command *command, int argc, char **argv)
 	struct mapper mapper = {
 		.timeout_ms = -1,
 		.input = { .fd = STDIN_FILENO, .max_line = BROOD_MAX_PAYLOAD },
-		.chunk_lines = 1,
-		.chunk_bytes = 1,
 	};
 	struct map_options options = { 0 };
 	struct lines_options lines = { .max_line = BROOD_MAX_PAYLOAD };
@@ -263,6 +272,7 @@ map_main(const struct command *command, int argc, char **argv)
 	argv = map_parse(&mapper, &options, command, argc, argv);
 	lines.argv = (const char *const *)argv;
 	lines.timeout_ms = mapper.timeout_ms;
+	pace_start(&mapper.pace);
 	joblog_open(&mapper.log, options.joblog, options.failed);
 	map_start(&mapper, &options, &lines);
 	map_run(&mapper);
@@ -281,6 +291,6 @@ const struct command command_map = {
 	    "each reply is printed as a line, in the order of the input.\n\n"
 	    "Exit status: 0, or 1 if a line failed, 2 if called wrongly, 3 if\n"
 	    "PROGRAM, a file or standard output cannot be used (no message if\n"
-	    "the reader of the output has left).\n",
+	    "the reader of the output has left), 4 if a reply had a status.\n",
 	.run = map_main,
 };

@@ -6,12 +6,12 @@
  * a filter is run, nor of the order in which lines are printed.
  *
  * A request takes the lines that are there when a worker is free, so that one
- * line typed at a terminal is answered at once.  How many lines it takes at
- * most depends on how long earlier requests took.  The first have one line
- * each, which spreads the lines of a slow program over all workers.
+ * line typed at a terminal is answered at once.  How many it takes at most is
+ * the business of pace.c.
  *
- * When a line of a request fails, the lines that are not done are sent again in
- * two halves, and so on, until the line that is to blame is alone.
+ * When a request of several lines fails, nothing of its output is used, and each
+ * of its lines is run again alone.  If all of them are done then, no line is to
+ * blame: the filter takes note of earlier lines, or needs the end of its input.
  */
 
 #include "command/command.h"
@@ -25,17 +25,13 @@
 #include <string.h>
 #include <time.h>
 
-/* How much a request should be; more of it if each one starts the filter. */
-enum {
-	MAPPER_REQUEST_US = 50000,
-	MAPPER_BUFFERING_US = 1000000,
-	MAPPER_REQUEST_BYTES = 1 << 16,		/* at most */
-	MAPPER_BUFFERING_BYTES = 1 << 18,	/* at most */
-	MAPPER_REQUEST_LINES = 1 << 17,		/* at most */
-};
-
 /* After this many deaths of workers that had it, a line is to blame. */
 enum { MAPPER_MAX_DEATHS = 100 };
+
+/* What is told to somebody whose filter is none. */
+#define MAPPER_FILTER "A filter for --lines prints one line for each line " \
+	"that it reads, in order, and depends on no other line; --halt 0 " \
+	"goes on all the same"
 
 noreturn void
 mapper_die(struct mapper *mapper, int error, const char *format, ...)
@@ -45,6 +41,7 @@ mapper_die(struct mapper *mapper, int error, const char *format, ...)
 
 	progress_clear(&mapper->progress);
 	if (format != NULL) {
+		reasons_end(&mapper->reasons);
 		va_start(ap, format);
 		(void)vsnprintf(text, sizeof(text), format, ap);
 		va_end(ap);
@@ -53,6 +50,47 @@ mapper_die(struct mapper *mapper, int error, const char *format, ...)
 	(void)joblog_close(&mapper->log);
 	mapper->pool = brood_pool_free(mapper->pool);
 	exit(COMMAND_UNUSABLE);
+}
+
+/* Try no further line.  The first reason counts. */
+static void __attribute__((__format__(__printf__, 3, 4)))
+mapper_stop(struct mapper *mapper, enum command_status status,
+    const char *format, ...)
+{
+	va_list ap;
+
+	if (mapper->stopped != 0)
+		return;
+	mapper->stopped = status;
+	va_start(ap, format);
+	(void)vsnprintf(mapper->why, sizeof(mapper->why), format, ap);
+	va_end(ap);
+}
+
+/* Have too many lines failed? */
+static void
+mapper_check_halt(struct mapper *mapper)
+{
+	const struct progress_count *count = &mapper->count;
+
+	if (!halt_is_due(&mapper->halt, count->n_failed, count->n_lines))
+		return;
+	if (mapper->has_lines && !mapper->halt.is_given)
+		mapper_stop(mapper, COMMAND_FAILED, "%s: stopped, because so "
+		    "many lines failed.  " MAPPER_FILTER, mapper->program);
+	else
+		mapper_stop(mapper, COMMAND_FAILED, "%s: stopped, as --halt "
+		    "asks", mapper->program);
+}
+
+/* A request failed, and none of its lines did when it was run alone. */
+static void
+mapper_accuse(struct mapper *mapper, const struct suspect *suspect)
+{
+	if (halt_suspect(&mapper->halt, suspect->is_proof))
+		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: %s, but one line "
+		    "for each of them alone.  " MAPPER_FILTER,
+		    mapper->program, suspect->text);
 }
 
 /* Sending */
@@ -74,11 +112,31 @@ mapper_n_wanted(const struct mapper *mapper, bool is_plenty)
 }
 
 static void
+mapper_tell_line(struct mapper *mapper, uint64_t number, const char *text)
+{
+	if (!reasons_add(&mapper->reasons, number, text))
+		return;
+	progress_clear(&mapper->progress);
+	command_warn(0, "line %" PRIu64 ": %s", number, text);
+}
+
+static void
 mapper_fail(struct mapper *mapper, uint64_t number, const char *why)
 {
-	progress_clear(&mapper->progress);
-	command_warn(0, "line %" PRIu64 ": %s", number, why);
+	mapper_tell_line(mapper, number, why);
 	mapper->count.n_failed++;
+}
+
+/* The worker has answered, so this is no failure. */
+static void
+mapper_note_status(struct mapper *mapper, uint64_t number, uint32_t status)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof(text), "the reply has status %" PRIu32,
+	    status);
+	mapper_tell_line(mapper, number, text);
+	mapper->n_statuses++;
 }
 
 /* The input has dropped a line that is longer than a request may be. */
@@ -98,6 +156,26 @@ mapper_fail_long(struct mapper *mapper)
 	mapper_fail(mapper, line.number, why);
 	joblog_write(&mapper->log, &line);
 	mapper->count.n_lines++;
+	mapper_check_halt(mapper);
+}
+
+/*
+ * How long may the next chunk be?  A trial goes alone, because a filter that
+ * moves lines is to be found out before many are printed.
+ */
+static bool
+mapper_limits(struct mapper *mapper, size_t *ret_lines, size_t *ret_bytes)
+{
+	if (pace_wants_trial(&mapper->pace, input_len(&mapper->input))) {
+		if (mapper->n_sent > 0)
+			return false;
+		mapper->is_trying = true;
+		pace_try(&mapper->pace, ret_lines, ret_bytes);
+	} else {
+		*ret_lines = mapper->pace.n_lines;
+		*ret_bytes = mapper->pace.n_bytes;
+	}
+	return true;
 }
 
 /* Make a chunk of lines that are there.  False: none can be made now. */
@@ -105,16 +183,19 @@ static bool
 mapper_cut(struct mapper *mapper)
 {
 	bool is_plenty = !mapper->has_lines ||
-	    input_len(&mapper->input) >= mapper->chunk_bytes;
+	    input_len(&mapper->input) >= mapper->pace.n_bytes;
+	size_t len, n_lines, max_lines, max_len;
 	enum input_found found;
 	const char *data;
-	size_t len, n_lines;
 
-	if (!window_has_room(&mapper->window) ||
-	    mapper->n_sent >= mapper_n_wanted(mapper, is_plenty))
+	if (mapper->is_trying || !window_has_room(&mapper->window) ||
+	    mapper->n_sent >= mapper_n_wanted(mapper, is_plenty) ||
+	    !mapper_limits(mapper, &max_lines, &max_len))
 		return false;
-	found = input_peek(&mapper->input, mapper->chunk_lines,
-	    mapper->chunk_bytes, &data, &len, &n_lines);
+	found = input_peek(&mapper->input, max_lines, max_len, &data, &len,
+	    &n_lines);
+	if (found != INPUT_LINES)
+		mapper->is_trying = false;
 	if (found == INPUT_NONE)
 		return false;
 	if (found == INPUT_TOO_LONG) {
@@ -171,30 +252,10 @@ mapper_feed(struct mapper *mapper)
 		chunk = window_waiting(&mapper->window);
 		is_fed = chunk != NULL ? mapper_send(mapper, chunk) :
 		    mapper_cut(mapper);
-	} while (is_fed);
+	} while (is_fed && mapper->stopped == 0);
 }
 
 /* Answers */
-
-/* Let the next chunks be larger or smaller, by how long this one took. */
-static void
-mapper_learn(struct mapper *mapper, const struct chunk *chunk,
-    const struct verdict *verdict)
-{
-	int64_t want_us = verdict->is_buffering ? MAPPER_BUFFERING_US :
-	    MAPPER_REQUEST_US;
-	size_t n = chunk->n_lines;
-
-	mapper->chunk_bytes = verdict->is_buffering ? MAPPER_BUFFERING_BYTES :
-	    MAPPER_REQUEST_BYTES;
-	if (verdict->runtime_us > 2 * want_us) {
-		n = (size_t)((int64_t)n * want_us / verdict->runtime_us);
-		if (n < mapper->chunk_lines)
-			mapper->chunk_lines = n > 0 ? n : 1;
-	} else if (verdict->runtime_us < want_us / 4 &&
-	    4 * n > mapper->chunk_lines && 4 * n <= MAPPER_REQUEST_LINES)
-		mapper->chunk_lines = 4 * n;
-}
 
 /* Write a row for each line of a chunk that is finished. */
 static void
@@ -206,6 +267,7 @@ mapper_log(struct mapper *mapper, const struct chunk *chunk,
 		.runtime_us = verdict->runtime_us,
 		.fate = verdict->fate,
 		.status = verdict->status,
+		.code = verdict->code,
 	};
 	const char *in = chunk->data;
 	size_t out_len = verdict->out_len;
@@ -236,14 +298,18 @@ static void
 mapper_finish(struct mapper *mapper, struct chunk *chunk,
     const struct verdict *verdict, struct brood_completion *done)
 {
+	struct suspect *suspect = chunk->suspect;
+
 	mapper_log(mapper, chunk, verdict, done->reply.data);
 	mapper->count.n_lines += chunk->n_lines;
 	mapper->count.n_bytes += chunk->len;
-	window_done(&mapper->window, chunk,
-	    verdict->n_done > 0 ? done : NULL, verdict->out_len);
+	if (suspect != NULL && --suspect->n_left == 0 && !suspect->is_cleared)
+		mapper_accuse(mapper, suspect);
+	window_done(&mapper->window, chunk, verdict->n_done > 0 ? done : NULL,
+	    verdict->out_len);
 }
 
-/* No line of the chunk is done.  May it be sent again as it is? */
+/* May a chunk that failed be sent again as it is? */
 static bool
 mapper_may_retry(const struct mapper *mapper, struct chunk *chunk,
     const struct verdict *verdict)
@@ -252,7 +318,7 @@ mapper_may_retry(const struct mapper *mapper, struct chunk *chunk,
 		return true;
 	if (verdict->blame == BLAME_WORKER)
 		return ++chunk->n_deaths < MAPPER_MAX_DEATHS;
-	return chunk->n_failures++ < mapper->retries;
+	return chunk->n_lines == 1 && chunk->n_failures++ < mapper->retries;
 }
 
 /* The chunk is one line, which has failed. */
@@ -266,57 +332,58 @@ mapper_give_up(struct mapper *mapper, struct chunk *chunk,
 	mapper_fail(mapper, chunk->first, verdict->text);
 	joblog_fail(&mapper->log, chunk->data, chunk->len);
 	mapper_finish(mapper, chunk, verdict, done);
+	mapper_check_halt(mapper);
 }
 
-/*
- * The first n_done lines of the chunk are done, perhaps none; not all.
- *
- * 1 None is done, and the chunk has one line or no line is to blame: send it
- *   again as it is.  If that was tried often enough, give up a single line, and
- *   go on with 3 for more lines.
- * 2 Some are done, and no line is to blame: send the rest again as one chunk.
- * 3 Some line is to blame: send the rest again in two halves.
- */
+/* Run each line of the chunk again, alone. */
+static void
+mapper_scatter(struct mapper *mapper, struct chunk *chunk,
+    const struct verdict *verdict)
+{
+	struct suspect *suspect;
+
+	pace_failed(&mapper->pace, chunk->n_lines);
+	suspect = window_scatter(&mapper->window, chunk);
+	if (suspect == NULL)
+		mapper_die(mapper, ENOMEM, "standard input");
+	suspect->n_left = suspect->n_chunks;
+	suspect->is_cleared = verdict->blame != BLAME_FILTER;
+	suspect->is_proof = verdict->is_proof;
+	(void)snprintf(suspect->text, sizeof(suspect->text), "%s",
+	    verdict->text);
+}
+
 static void
 mapper_retry(struct mapper *mapper, struct chunk *chunk,
     struct verdict *verdict, struct brood_completion *done)
 {
-	size_t n_done = verdict->n_done, n_rest = chunk->n_lines - n_done;
-	bool is_blamed = verdict->blame == BLAME_LINE;
-	int r = 0;
-
-	if (n_done == 0 && (!is_blamed || n_rest == 1)) {
-		if (mapper_may_retry(mapper, chunk, verdict)) {
-			window_again(&mapper->window, chunk);
-			return;
-		}
-		if (n_rest == 1) {
-			mapper_give_up(mapper, chunk, verdict, done);
-			return;
-		}
-	}
-	/* The second half first, because the first is to be sent first. */
-	if (n_rest > 1 && (is_blamed || n_done == 0))
-		r = window_split(&mapper->window, chunk, n_done + n_rest / 2);
-	if (r == 0)
-		r = window_split(&mapper->window, chunk, n_done);
-	if (r < 0)
-		mapper_die(mapper, -r, "standard input");
-	verdict->fate = BROOD_DONE;
-	verdict->status = 0;
-	mapper_finish(mapper, chunk, verdict, done);
+	if (chunk->suspect != NULL && verdict->blame != BLAME_NONE)
+		chunk->suspect->is_cleared = true;
+	if (mapper_may_retry(mapper, chunk, verdict))
+		window_again(&mapper->window, chunk);
+	else if (chunk->n_lines == 1)
+		mapper_give_up(mapper, chunk, verdict, done);
+	else
+		mapper_scatter(mapper, chunk, verdict);
 }
 
 /*
  * The filter has printed lines after it had answered a request, which was taken
- * to be done.  Say so, once: some lines of the output may be wrong.
+ * to be done: some lines of the output may be wrong.
  */
 static void
-mapper_warn_extra(struct mapper *mapper, const struct chunk *chunk)
+mapper_meet_extra(struct mapper *mapper, const struct chunk *chunk)
 {
 	if (mapper->had_extra)
 		return;
 	mapper->had_extra = true;
+	if (mapper->halt.limit > 0) {
+		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: printed more lines "
+		    "than it was given, before line %" PRIu64 ", so the output "
+		    "may be wrong.  " MAPPER_FILTER, mapper->program,
+		    chunk->first);
+		return;
+	}
 	progress_clear(&mapper->progress);
 	command_warn(0, "%s: printed more lines than it was given, "
 	    "before line %" PRIu64, mapper->program, chunk->first);
@@ -324,7 +391,7 @@ mapper_warn_extra(struct mapper *mapper, const struct chunk *chunk)
 
 /* Fill in a verdict from a completion. */
 static void
-mapper_judge(struct mapper *mapper, struct chunk *chunk,
+mapper_judge(struct mapper *mapper, const struct chunk *chunk,
     struct verdict *verdict, const struct brood_completion *done)
 {
 	if (mapper->has_lines)
@@ -337,8 +404,25 @@ mapper_judge(struct mapper *mapper, struct chunk *chunk,
 		verdict->start_us = chunk->start_us;
 		verdict->runtime_us = lines_epoch_us() - chunk->start_us;
 	}
-	if (verdict->had_extra)
-		mapper_warn_extra(mapper, chunk);
+}
+
+/* Lines of the chunk are answered: all, or after a trial the first ones. */
+static void
+mapper_accept(struct mapper *mapper, struct chunk *chunk,
+    const struct verdict *verdict, struct brood_completion *done)
+{
+	if (verdict->n_done < chunk->n_lines &&
+	    window_split(&mapper->window, chunk, verdict->n_done) < 0)
+		mapper_die(mapper, ENOMEM, "standard input");
+	if (mapper->has_lines)
+		pace_done(&mapper->pace, &(struct pace_request) {
+		    .n_lines = chunk->n_lines,
+		    .n_bytes = chunk->len,
+		    .runtime_us = verdict->runtime_us,
+		    .is_buffering = verdict->is_buffering });
+	if (verdict->code != 0)
+		mapper_note_status(mapper, chunk->first, verdict->code);
+	mapper_finish(mapper, chunk, verdict, done);
 }
 
 static void
@@ -348,16 +432,25 @@ mapper_answer(struct mapper *mapper, struct brood_completion *done)
 	struct verdict verdict;
 
 	mapper->n_sent--;
+	mapper->is_trying = false;
 	mapper_judge(mapper, chunk, &verdict, done);
 	if (verdict.blame == BLAME_POOL)
 		mapper_die(mapper, 0, "%s: %s", mapper->program, verdict.text);
-	if (verdict.n_done < chunk->n_lines) {
-		mapper_retry(mapper, chunk, &verdict, done);
+	if (chunk->n_lines > 1)
+		mapper->halt.n_requests++;
+	if (verdict.had_extra)
+		mapper_meet_extra(mapper, chunk);
+	if (verdict.was_keeping && mapper->halt.limit > 0)
+		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: printed nothing "
+		    "until its input ended, and then %zu bytes at once, so it "
+		    "may have moved lines.  " MAPPER_FILTER, mapper->program,
+		    verdict.out_len);
+	if (mapper->stopped != 0)
 		return;
-	}
-	if (mapper->has_lines)
-		mapper_learn(mapper, chunk, &verdict);
-	mapper_finish(mapper, chunk, &verdict, done);
+	if (verdict.n_done > 0)
+		mapper_accept(mapper, chunk, &verdict, done);
+	else
+		mapper_retry(mapper, chunk, &verdict, done);
 }
 
 void
@@ -366,7 +459,9 @@ mapper_take(struct mapper *mapper)
 	struct brood_completion done;
 	int r;
 
-	while ((r = brood_pool_take(mapper->pool, &done)) == 1) {
+	r = 0;
+	while (mapper->stopped == 0 &&
+	    (r = brood_pool_take(mapper->pool, &done)) == 1) {
 		mapper_answer(mapper, &done);
 		brood_completion_fini(&done);
 	}
@@ -377,6 +472,30 @@ mapper_take(struct mapper *mapper)
 bool
 mapper_is_finished(const struct mapper *mapper)
 {
-	return mapper->input.is_ended && input_len(&mapper->input) == 0 &&
-	    mapper->window.n_chunks == 0;
+	return mapper->stopped != 0 || (mapper->input.is_ended &&
+	    input_len(&mapper->input) == 0 && mapper->window.n_chunks == 0);
+}
+
+void
+mapper_tell(struct mapper *mapper)
+{
+	const struct progress_count *count = &mapper->count;
+
+	reasons_end(&mapper->reasons);
+	if (count->n_failed > 0)
+		command_warn(0, "%" PRIu64 " of %" PRIu64 " line%s failed",
+		    count->n_failed, count->n_lines,
+		    count->n_lines == 1 ? "" : "s");
+	if (mapper->stopped != 0)
+		command_warn(0, "%s", mapper->why);
+}
+
+enum command_status
+mapper_status(const struct mapper *mapper)
+{
+	if (mapper->stopped != 0)
+		return mapper->stopped;
+	if (mapper->count.n_failed > 0 || mapper->had_extra)
+		return COMMAND_FAILED;
+	return mapper->n_statuses > 0 ? COMMAND_STATUS : COMMAND_OK;
 }

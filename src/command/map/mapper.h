@@ -6,10 +6,14 @@
  * The work of `brood map`: requests are made of lines, and lines of answers.
  */
 
+#include "command/command.h"
+#include "command/map/halt.h"
 #include "command/map/input.h"
 #include "command/map/joblog.h"
 #include "command/map/lines.h"
+#include "command/map/pace.h"
 #include "command/map/progress.h"
+#include "command/map/reasons.h"
 #include "command/map/window.h"
 
 #include <stdnoreturn.h>
@@ -20,6 +24,7 @@ struct mapper {
 	bool		 has_lines;	/* --lines: the program is a filter */
 	unsigned	 retries;
 	int		 timeout_ms;	/* for a line; -1: none */
+	struct halt	 halt;
 
 	struct brood_pool *pool;
 	struct input	 input;
@@ -27,12 +32,18 @@ struct mapper {
 	struct joblog	 log;
 	struct progress	 progress;
 	struct progress_count count;
+	struct reasons	 reasons;
+	struct pace	 pace;
 	uint64_t	 n_read;	/* lines taken from the input */
 	unsigned	 n_sent;	/* requests without an answer */
-	size_t		 chunk_lines;	/* that the next chunk has at most */
-	size_t		 chunk_bytes;	/* that the next chunk has at most */
+	uint64_t	 n_statuses;	/* lines whose reply had a status other
+					   than 0 */
+	bool		 is_trying;	/* a trial was cut and has no answer */
 	bool		 had_extra;	/* the filter printed too much, and the
 					   user was told */
+	enum command_status stopped;	/* before the end, with this exit
+					   status; 0: no */
+	char		 why[512];	/* stopped */
 };
 
 /* Send as many requests as the workers have use for. */
@@ -41,8 +52,15 @@ void	mapper_feed(struct mapper *mapper);
 /* Take the answers that have come. */
 void	mapper_take(struct mapper *mapper);
 
-/* Was everything read, answered and printed? */
+/* Was everything read, answered and printed?  Or is the rest not tried? */
 bool	mapper_is_finished(const struct mapper *mapper);
+
+/* Print what is left to tell: of lines that failed, and why it was stopped. */
+void	mapper_tell(struct mapper *mapper);
+
+/* The exit status of the command, when all went on to the end, or stopped. */
+enum command_status
+	mapper_status(const struct mapper *mapper);
 
 /*
  * Print "brood: what: why", unless format is NULL; end the workers, and the

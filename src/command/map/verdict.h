@@ -10,22 +10,29 @@
 #include <brood.h>
 
 enum verdict_blame {
-	BLAME_NONE = 1,		/* nobody: send again the lines not done */
+	BLAME_NONE = 1,		/* nobody: send the request again */
 	BLAME_WORKER,		/* its worker: the same, but not for ever */
-	BLAME_LINE,		/* one of the lines that are not done */
+	BLAME_LINE,		/* one of its lines */
+	BLAME_SIZE,		/* nobody: too much was asked for at once */
+	BLAME_FILTER,		/* one of its lines; if it is none of them, then
+				   the filter, see suspect.is_proof */
 	BLAME_POOL,		/* there are no workers any more */
 };
 
 struct verdict {
-	enum verdict_blame blame;	/* means nothing if all are done */
-	size_t		 n_done;	/* number of first lines done */
+	size_t		 n_done;	/* first lines that are done; none, or
+					   all that were run */
+	enum verdict_blame blame;	/* if none is done */
+	bool		 is_proof;	/* BLAME_FILTER: once is enough */
 	size_t		 out_len;	/* bytes of the reply to be printed */
 	enum brood_fate	 fate;		/* of the lines, for the job log */
 	int		 status;	/* of wait(2); 0: nothing died */
+	uint32_t	 code;		/* of the worker's reply; 0: of none */
 	int64_t		 start_us;	/* since the epoch; 0: not known */
 	int64_t		 runtime_us;
 	bool		 is_buffering;	/* as in struct lines_report */
 	bool		 had_extra;	/* as in struct lines_report */
+	bool		 was_keeping;	/* as in struct lines_report */
 	char		 text[256];	/* why, fit for a terminal */
 };
 

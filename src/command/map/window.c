@@ -130,6 +130,49 @@ window_split(struct window *window, struct chunk *chunk, size_t n_lines)
 	return 0;
 }
 
+/* Add one line of a chunk, after another chunk of the window. */
+static struct chunk *
+window_add_line(struct window *window, struct chunk *last, uint64_t number,
+    const char *data, size_t len)
+{
+	struct chunk *line = chunk_new(number, data, len, 1);
+
+	if (line == NULL)
+		return NULL;
+	TAILQ_INSERT_AFTER(&window->chunks, last, line, next);
+	window_count(window, line);
+	return line;
+}
+
+struct suspect *
+window_scatter(struct window *window, struct chunk *chunk)
+{
+	struct suspect *suspect = calloc(1, sizeof(*suspect));
+	struct chunk *last = chunk, *line;
+	size_t at = 0, len;
+
+	assert(chunk->state == CHUNK_SENT && chunk->suspect == NULL);
+	for (size_t i = 0; i < chunk->n_lines && suspect != NULL; i++) {
+		len = window_lines_len(chunk->data + at, chunk->len - at, 1);
+		line = window_add_line(window, last, chunk->first + i,
+		    chunk->data + at, len);
+		if (line == NULL)
+			return NULL;
+		if (i == 0)
+			TAILQ_INSERT_HEAD(&window->waiting, line, waiting);
+		else
+			TAILQ_INSERT_AFTER(&window->waiting, last, line,
+			    waiting);
+		line->suspect = suspect;
+		suspect->n_chunks++;
+		last = line;
+		at += len;
+	}
+	if (suspect != NULL)
+		window_remove(window, chunk);
+	return suspect;
+}
+
 void
 window_done(struct window *window, struct chunk *chunk,
     struct brood_completion *done, size_t len)
@@ -170,8 +213,23 @@ window_remove(struct window *window, struct chunk *chunk)
 	window->n_chunks--;
 	window->n_bytes -= sizeof(*chunk) + chunk->len + chunk->done.reply.len;
 	brood_completion_fini(&chunk->done);
+	if (chunk->suspect != NULL && --chunk->suspect->n_chunks == 0)
+		free(chunk->suspect);
 	free(chunk->data);
 	free(chunk);
+}
+
+void
+window_give_up(struct window *window)
+{
+	struct chunk *chunk, *next;
+
+	for (chunk = TAILQ_FIRST(&window->chunks); chunk != NULL;
+	    chunk = next) {
+		next = TAILQ_NEXT(chunk, next);
+		if (chunk->state != CHUNK_DONE)
+			window_remove(window, chunk);
+	}
 }
 
 size_t

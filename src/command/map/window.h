@@ -16,6 +16,21 @@ enum chunk_state {
 				   before it are */
 };
 
+/*
+ * A request of several lines that has failed: each of them is run again, alone.
+ * If none fails then, the program itself is to blame.  It is shared by their
+ * chunks, and freed with the last one.
+ */
+struct suspect {
+	size_t		 n_chunks;
+	size_t		 n_left;	/* lines that are not finished; set by
+					   mapper.c, as all below */
+	bool		 is_cleared;	/* a line has failed alone, or nobody
+					   is to blame */
+	bool		 is_proof;	/* once is enough to tell the program */
+	char		 text[256];	/* what the program did */
+};
+
 /* Lines that are sent as one request. */
 struct chunk {
 	TAILQ_ENTRY(chunk) next;
@@ -25,7 +40,9 @@ struct chunk {
 	size_t		 n_lines;
 	char		*data;		/* with newlines; NULL when DONE */
 	size_t		 len;		/* of data */
-	unsigned	 n_failures;	/* of its one line */
+	struct suspect	*suspect;	/* the request that its one line was in;
+					   or NULL */
+	unsigned	 n_failures;	/* of its one line, alone */
 	unsigned	 n_deaths;	/* of workers that had it */
 	int64_t		 start_us;	/* when it was sent, since the epoch */
 	struct brood_completion done;	/* DONE: it owns the output */
@@ -67,12 +84,19 @@ void	window_sent(struct window *window, struct chunk *chunk);
 void	window_again(struct window *window, struct chunk *chunk);
 
 /*
- * Keep the first n_lines lines in a chunk that was sent, perhaps none.  The
- * others become a chunk behind it, to be sent before all that wait.  0 or
- * -ENOMEM.
+ * Keep the first n_lines lines in a chunk that was sent.  The others become a
+ * chunk behind it, to be sent before all that wait.  0 or -ENOMEM.
  */
 int	window_split(struct window *window, struct chunk *chunk,
 	    size_t n_lines);
+
+/*
+ * Replace a chunk that was sent by one chunk for each of its lines, to be sent
+ * before all that wait.  Gives their suspect, all 0 but for n_chunks; or NULL
+ * without memory: then some of them may be there, and the chunk is.
+ */
+struct suspect *
+	window_scatter(struct window *window, struct chunk *chunk);
 
 /*
  * A chunk was answered.  Its output is the first len bytes of the reply; takes
@@ -85,6 +109,9 @@ void	window_done(struct window *window, struct chunk *chunk,
 struct chunk *
 	window_printable(struct window *window);
 void	window_remove(struct window *window, struct chunk *chunk);
+
+/* Remove all that is not answered: no more will be sent or taken. */
+void	window_give_up(struct window *window);
 
 /* How many bytes do the first n_lines of data have, with their newlines? */
 size_t	window_lines_len(const char *data, size_t len, size_t n_lines);

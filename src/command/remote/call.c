@@ -15,6 +15,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,6 +33,8 @@ struct call {
 					   the process ends */
 	struct brood__buffer data;	/* what was read for the request */
 	struct brood_message request;
+	bool is_in_line;		/* what was printed last has no newline
+					   at its end */
 };
 
 static const char *
@@ -102,14 +105,22 @@ call_print_progress(const struct brood_message *msg)
 
 /* Each part is flushed: its reader need not wait for the rest. */
 static void
-call_print_reply(const struct brood_message *msg)
+call_print_reply(struct call *call, const struct brood_message *msg)
 {
-	(void)fwrite(msg->data, 1, msg->len, stdout);
+	const char *data = msg->data;
+
+	if (msg->len > 0)
+		call->is_in_line = data[msg->len - 1] != '\n';
+	(void)fwrite(data, 1, msg->len, stdout);
+	/* On a terminal, what comes next begins a line of its own. */
+	if (!msg->more && call->is_in_line && isatty(STDOUT_FILENO))
+		(void)putchar('\n');
 	command_close_stdout();
 }
 
-static void
-call_follow(const struct call *call, const struct remote *remote)
+/* Gives the status of the reply, the worker's own number. */
+static uint32_t
+call_follow(struct call *call, const struct remote *remote)
 {
 	int64_t end_ms = call->timeout_ms < 0 ? BROOD__NEVER :
 	    brood__now_ms() + call->timeout_ms + CALL_GRACE_MS;
@@ -120,8 +131,9 @@ call_follow(const struct call *call, const struct remote *remote)
 		if (msg.kind == BROOD_KIND_PROGRESS)
 			call_print_progress(&msg);
 		else
-			call_print_reply(&msg);
+			call_print_reply(call, &msg);
 	} while (msg.kind == BROOD_KIND_PROGRESS || msg.more);
+	return msg.code;
 }
 
 static int
@@ -139,6 +151,7 @@ call_run(const struct command *command, int argc, char **argv)
 		{ .name = NULL },
 	};
 	struct remote remote;
+	uint32_t status;
 
 	argv = options_parse(command, options, argc, argv);
 	if (argv[1] != NULL)
@@ -151,10 +164,13 @@ call_run(const struct command *command, int argc, char **argv)
 	remote_open(&remote, argv[0], call.timeout_ms > 0 ?
 	    call.timeout_ms : REMOTE_TIMEOUT_MS);
 	remote_request(&remote, &call.request);
-	call_follow(&call, &remote);
+	status = call_follow(&call, &remote);
+	if (status != 0)
+		command_warn(0, "%s: the reply has status %" PRIu32, argv[0],
+		    status);
 	remote_close(&remote);
 	brood__buffer_fini(&call.data);
-	return COMMAND_OK;
+	return status != 0 ? COMMAND_STATUS : COMMAND_OK;
 }
 
 const struct command command_call = {
@@ -166,7 +182,7 @@ const struct command command_call = {
 	.help =
 "The request is DATA, or the contents of FILE, or standard input for '-', or\n"
 "empty.  The reply goes to standard output, progress to standard error.\n"
-"Exit status: 0 replied, 1 failed or refused, 3 no such server, 124 time ran\n"
-"out, 125 the worker crashed.\n",
+"Exit status: 0 replied, 1 failed or refused, 3 no such server, 4 replied with\n"
+"a status other than 0, 124 time ran out, 125 the worker crashed.\n",
 	.run = call_run,
 };

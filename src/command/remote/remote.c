@@ -25,6 +25,7 @@ remote_text(const void *data, size_t len)
 {
 	char *text;
 
+	len = brood__text_chomp(data, len);
 	if (len > REMOTE_TEXT)
 		len = REMOTE_TEXT;
 	text = calloc(1, len + 1);

@@ -153,3 +153,46 @@ Test(window, has_no_room_beyond_its_bytes)
 	window_fini(&window);
 	free(data);
 }
+
+Test(window, scatters_lines_that_keep_their_place)
+{
+	struct window window;
+	struct chunk *a, *lines[5];
+	struct suspect *suspect;
+	char text[3] = "?\n";
+
+	window_fill(&window, false);
+	a = window_expect(&window, 1, "1\n2\n3\n4\n5\n");
+	suspect = window_scatter(&window, a);
+	cr_assert_not_null(suspect);
+	cr_expect_eq(suspect->n_chunks, 5);
+	for (unsigned i = 0; i < 5; i++) {
+		text[0] = (char)('1' + i);
+		lines[i] = window_expect(&window, i + 1, text);
+		cr_expect_eq(lines[i]->suspect, suspect);
+	}
+	(void)window_expect(&window, 6, "6\n");
+	for (unsigned i = 5; i > 0; i--)
+		window_done(&window, lines[i - 1], NULL, 0);
+	window_expect_printable(&window, "12345");
+	window_fini(&window);
+	cr_expect_eq(window.n_bytes, 0);
+}
+
+Test(window, gives_up_all_that_is_not_answered)
+{
+	struct window window;
+	struct chunk *a, *b;
+
+	window_fill(&window, false);
+	a = window_expect(&window, 1, "1\n2\n3\n4\n5\n");
+	cr_assert_not_null(window_scatter(&window, a));
+	(void)window_expect(&window, 1, "1\n");
+	b = window_expect(&window, 2, "2\n");
+	window_done(&window, b, NULL, 0);
+	window_give_up(&window);
+	window_expect_printable(&window, "2");
+	cr_expect_null(window_waiting(&window));
+	cr_expect_eq(window.n_chunks, 0);
+	cr_expect_eq(window.n_bytes, 0);
+}

@@ -221,7 +221,7 @@ mapper_send(struct mapper *mapper, struct chunk *chunk)
 		.code = mapper->has_lines ? (uint32_t)chunk->n_lines : 0,
 	};
 	struct brood_request_options options = {
-		.expire_ms = mapper->has_lines ? -1 : mapper->timeout_ms,
+		.run_ms = mapper->has_lines ? -1 : mapper->timeout_ms,
 		.tag = chunk,
 	};
 	int r;

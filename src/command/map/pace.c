@@ -20,9 +20,9 @@ enum {
 	PACE_REQUEST_BYTES = 1 << 16,		/* at most */
 	PACE_BUFFERING_BYTES = 1 << 18,		/* at most */
 	PACE_REQUEST_LINES = 1 << 14,		/* at most */
-	PACE_BUFFERING_LINES = 128,		/* if each starts the filter:
+	PACE_BUFFERING_LINES = 256,		/* if each starts the filter:
 						   as many, or ... */
-	PACE_PART = 64,				/* ... this part of those that
+	PACE_PART = 32,				/* ... this part of those that
 						   were done */
 	PACE_TRY_LINES = 64,			/* of the request before, at
 						   least */

@@ -50,7 +50,7 @@ Test(pace, keeps_lines_that_may_run_again_a_part_of_those_done)
 	pace_start(&pace);
 	for (int i = 0; i < 1000; i++) {
 		n = pace.n_lines;
-		cr_assert(n <= 128 || n <= n_done / 64);
+		cr_assert(n <= 256 || n <= n_done / 32);
 		done(&pace, n, 1000, true);
 		n_done += n;
 	}
@@ -58,7 +58,7 @@ Test(pace, keeps_lines_that_may_run_again_a_part_of_those_done)
 	pace_failed(&pace, n);
 	cr_expect_eq(pace.n_lines, n / 8);
 	done(&pace, n / 8, 1000, true);
-	cr_expect_eq(pace.n_lines, 128);
+	cr_expect_eq(pace.n_lines, 256);
 }
 
 Test(pace, wants_one_trial)

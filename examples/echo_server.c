@@ -10,6 +10,8 @@
  * and so keeps at most 16 bytes for it.
  */
 
+#define _GNU_SOURCE		/* for ppoll(2) */
+
 #include <brood.h>
 #include <err.h>
 #include <errno.h>

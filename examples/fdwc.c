@@ -12,6 +12,7 @@
  * an answer and tries again.
  */
 
+#include "number.h"
 #include "quote.h"
 
 #include <brood.h>
@@ -307,17 +308,14 @@ job_parse(struct job *job, unsigned *ret_workers, int argc, char **argv)
 		{ "crash-on", required_argument, NULL, 'c' },
 		{ NULL, 0, NULL, 0 },
 	};
-	const char *error;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "j:", options, NULL)) != -1) {
 		if (opt == 'c')
 			job->crash_on = optarg;
 		else if (opt == 'j') {
-			*ret_workers = (unsigned)strtonum(optarg, 1, 10000,
-			    &error);
-			if (error != NULL)
-				errx(2, "WORKERS '%s' is %s", optarg, error);
+			*ret_workers = (unsigned)number("WORKERS", optarg,
+			    10000);
 		} else
 			errx(2, FDWC_USAGE);
 	}

@@ -12,12 +12,13 @@
 #include <brood.h>
 #include <err.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "number.h"
 
 struct game {
 	long	 count;
@@ -26,8 +27,7 @@ struct game {
 
 /* The times of n round trips, in microseconds. */
 struct times {
-	double	 min, max, mean;
-	double	 sum_sq;	/* sum of (time - mean)^2 */
+	double	 min, max, sum;
 	long	 n;
 };
 
@@ -40,22 +40,15 @@ now_us(void)
 	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
 }
 
-/*
- * Welford's method.  (The mean of the squares minus the square of the mean
- * would be the difference of two large numbers, and inexact.)
- */
 static void
 times_add(struct times *times, double us)
 {
-	double distance = us - times->mean;
-
 	if (times->n == 0 || us < times->min)
 		times->min = us;
 	if (times->n == 0 || us > times->max)
 		times->max = us;
 	times->n++;
-	times->mean += distance / (double)times->n;
-	times->sum_sq += distance * (us - times->mean);
+	times->sum += us;
 }
 
 static void
@@ -63,9 +56,8 @@ times_print(const struct times *times, double total_us)
 {
 	printf("%ld round trips in %.3f ms, %.0f round trips/s\n",
 	    times->n, total_us / 1e3, (double)times->n / (total_us / 1e6));
-	printf("rtt min/avg/max/mdev = %.3f/%.3f/%.3f/%.3f us\n",
-	    times->min, times->mean, times->max,
-	    sqrt(times->sum_sq / (double)times->n));
+	printf("rtt min/avg/max = %.3f/%.3f/%.3f us\n", times->min,
+	    times->sum / (double)times->n, times->max);
 }
 
 /*
@@ -140,15 +132,12 @@ static struct game
 game_parse(int argc, char **argv)
 {
 	struct game game = { .count = 1, .is_verbose = true };
-	const char *error;
 	int opt;
 
 	while ((opt = getopt(argc, argv, "n:")) != -1) {
 		if (opt != 'n')
 			errx(2, "usage: pingpong [-n COUNT]");
-		game.count = (long)strtonum(optarg, 1, LONG_MAX, &error);
-		if (error != NULL)
-			errx(2, "COUNT '%s' is %s", optarg, error);
+		game.count = number("COUNT", optarg, LONG_MAX);
 		game.is_verbose = false;
 	}
 	if (optind != argc)

@@ -11,6 +11,8 @@
  * datagrams, slowly enough to be read.
  */
 
+#define _GNU_SOURCE		/* for ppoll(2) */
+
 #include <brood.h>
 #include <err.h>
 #include <errno.h>
@@ -25,6 +27,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "number.h"
 #include "safe.h"
 
 #define PACE_MS	100	/* before an answer of a forked child */
@@ -239,21 +242,17 @@ piper_parse(int argc, char **argv)
 		{ "start", no_argument, NULL, 's' }, { NULL, 0, NULL, 0 },
 	};
 	struct piper piper = { .dir = "/tmp" };
-	const char *error = NULL;
 	int opt;
 
 	while ((opt = getopt_long(argc, argv, "d:n:", options, NULL)) != -1) {
 		if (opt == 'd')
 			piper.dir = optarg;
 		else if (opt == 'n')
-			piper.count = (long)strtonum(optarg, 1, LONG_MAX,
-			    &error);
+			piper.count = number("COUNT", optarg, LONG_MAX);
 		else if (opt == 's')
 			piper.is_starting = true;
 		else
 			usage();
-		if (error != NULL)
-			errx(2, "COUNT '%s' is %s", optarg, error);
 	}
 	if (argc != optind && argc != optind + 2)
 		usage();

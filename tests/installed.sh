@@ -9,6 +9,7 @@ set -eu
 : "${srcdir:?must name the directory of the sources}"
 : "${libdir:?must name the directory of the libraries}"
 : "${bindir:?must name the directory of the commands}"
+: "${docdir:?must name the directory of the documents}"
 : "${includedir:?must name the directory of the headers}"
 : "${mandir:?must name the directory of the manual}"
 : "${PYTHON?must name Python 3, or be empty if there is none}"
@@ -45,6 +46,18 @@ echo "$output"
 test "$output" = "PING
 crash!: killed by signal 6 (Aborted)
 PONG"
+
+# Every example in C compiles with the line of README.md, where it is installed,
+# and needs nothing but libc and brood.
+for source in "$root$docdir"/examples/*.c
+do
+	(cd "$root$docdir"/examples &&
+	    # shellcheck disable=SC2086  # lists of words
+	    $CC "$(basename "$source")" -o "$root"/example $flags) \
+	    >"$root"/errors 2>&1 && test ! -s "$root"/errors ||
+	    { echo "$source does not compile:"; cat "$root"/errors; exit 1; }
+done
+test -f "$root$docdir"/examples/upcase.c
 
 brood=$root$bindir/brood
 "$brood" ping -c 2 | grep -q '2 transmitted, 2 received'

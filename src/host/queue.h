@@ -8,7 +8,8 @@
  *
  * Knows no worker, no pool and no client.  A request leaves the queue when the
  * caller removes it to send it, and comes back by brood__queue_restore() if its
- * worker provably did not begin it.  Wherever it is, it is completed here, once.
+ * worker provably did not begin it.  Wherever it is, it is completed here,
+ * once.
  *
  * A closed queue completes what waits, and whatever is added or restored later,
  * at once: no worker will come for it.

@@ -132,7 +132,7 @@ fake_submit(const char *text, struct brood_request_options options)
 	return id;
 }
 
-/* Wait until the descriptor of the client says that there is something to do. */
+/* Wait until the descriptor of the client is readable. */
 static inline void
 fake_await(void)
 {

@@ -157,7 +157,8 @@ const struct command command_call = {
 	.max_operands = 2,
 	.help =
 "The request is DATA, or the contents of FILE, or standard input for '-', or\n"
-"empty.  Write -- before DATA that begins with '-'.  The reply goes to standard output, progress to standard error.\n"
+"empty.  Write -- before DATA that begins with '-'.\n"
+"The reply goes to standard output, progress to standard error.\n"
 "Exit status: 0 replied, 1 failed or refused, 3 no such server, 124 time ran\n"
 "out, 125 the worker crashed.\n",
 	.run = call_run,

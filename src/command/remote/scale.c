@@ -63,7 +63,8 @@ scale_run(const struct command *command, int argc, char **argv)
 	double workers;
 
 	argv = options_parse(command, options, argc, argv);
-	scale_request(command, scale_number(command, argv + 1), request, sizeof(request));
+	scale_request(command, scale_number(command, argv + 1), request,
+	    sizeof(request));
 	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
 	remote_call(&remote, BROOD_METHOD_SCALE, request, -1, &reply);
 	answer = fields_parse(&remote, &reply);

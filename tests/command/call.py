@@ -40,7 +40,7 @@ def test_failure_says_whether_the_request_ran():
         for arguments, end in (
                 (("-c", str(ABORT)), b"(Aborted) (may have run)\n"),
                 (("-c", str(PAUSE), "-t", "0.1"),
-                 b"time ran out (may have run)\n"),
+                 b"time ran out: its deadline passed (may have run)\n"),
                 (("-c", "16", "why"), b": failed: why\n")):
             result = run.command("call", *arguments)
             check(result.stderr.endswith(end), result)

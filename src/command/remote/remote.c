@@ -117,8 +117,7 @@ remote_ran(const struct remote *remote)
 
 /*
  * A request has failed.  Neither the words for its failure nor the text are
- * printed if the other one contains them.  What expired on this side has no
- * text of a server.
+ * printed if the other one contains them.
  */
 static noreturn void
 remote_failed(const struct remote *remote)
@@ -127,7 +126,7 @@ remote_failed(const struct remote *remote)
 	const char *name = remote_failure(done), *ran = remote_ran(remote);
 	char *text = remote_text(done->text, strlen(done->text));
 
-	if (strstr(name, text) != NULL || done->limit == BROOD_LIMIT_EXPIRE)
+	if (strstr(name, text) != NULL)
 		command_warn(0, "%s: %s%s", remote->path, name, ran);
 	else if (strncmp(text, name, strlen(name)) == 0)
 		command_warn(0, "%s: %s%s", remote->path, text, ran);

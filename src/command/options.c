@@ -192,6 +192,14 @@ options_find(const struct option_spec *options, int c)
 	return options;
 }
 
+/* What is no option may have been meant as an argument. */
+static const char *
+options_hint(const struct command *command)
+{
+	return command->max_operands == 0 ? "" :
+	    " (an argument that begins with '-' needs -- before it)";
+}
+
 /* optopt is 0 after an unknown long name, else what getopt_long(3) knew. */
 static noreturn void
 options_refuse(const struct command *command, int c, const char *word)
@@ -201,9 +209,10 @@ options_refuse(const struct command *command, int c, const char *word)
 	if (optopt >= OPTION_LONG)
 		command_misuse(command, "%s: it takes no argument", word);
 	if (optopt != 0)
-		command_misuse(command, "-%c: no such option", optopt);
+		command_misuse(command, "-%c: no such option%s", optopt,
+		    options_hint(command));
 	command_misuse(command, "%s: no such option, or the beginning of "
-	    "several", word);
+	    "several%s", word, options_hint(command));
 }
 
 char **

@@ -13,7 +13,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "base/text.h"
+#include "host/answer.h"
 #include "host/reply.h"
 #include "wire/channel.h"
 
@@ -212,90 +212,13 @@ exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
 		pool->fleet.is_stale = true;
 }
 
-/* Take over the descriptors of the message that the channel gave last. */
-static size_t
-exchange_take_fds(struct brood__worker *worker,
-    const struct brood_message *msg, int *fds)
-{
-	size_t n_fds = 0;
-
-	for (size_t i = 0; i < msg->n_fds; i++) {
-		int fd = brood_channel_take_fd(worker->channel, i);
-
-		if (fd >= 0)
-			fds[n_fds++] = fd;
-	}
-	return n_fds;
-}
-
-static void
-exchange_done(struct brood_pool *pool, struct brood__worker *worker,
-    struct brood__pending *pending, const struct brood_message *msg)
-{
-	struct brood_completion done = {
-		.fate = BROOD_DONE,
-		.ran = BROOD_RAN,
-		.pid = worker->pid,
-	};
-	int fds[BROOD_MAX_FDS];
-	size_t n_fds;
-
-	if (pending->state != BROOD__PENDING_SENT)
-		return;
-	n_fds = exchange_take_fds(worker, msg, fds);
-	brood__queue_complete(&pool->queue, pending, &done, msg, fds, n_fds);
-}
-
-/* The text of an ERROR, for people; NULL without memory. */
-static char *
-exchange_text(const struct brood_message *msg)
-{
-	char *text = malloc(msg->len + 1);
-
-	if (text != NULL)
-		(void)brood__text_copy(text, msg->len + 1, msg->data,
-		    brood__text_chomp(msg->data, msg->len));
-	return text;
-}
-
-/* The worker says that the request has failed. */
-static void
-exchange_failed(struct brood_pool *pool, struct brood__worker *worker,
-    struct brood__pending *pending, const struct brood_message *msg)
-{
-	struct brood_message reply = { .kind = msg->kind, .code = msg->code };
-	char *text = exchange_text(msg);
-	struct brood_completion done = {
-		.fate = BROOD_FAILED,
-		.ran = BROOD_RAN,
-		.pid = worker->pid,
-		.text = text,
-	};
-
-	brood__queue_complete(&pool->queue, pending, &done, &reply, NULL, 0);
-	free(text);
-}
-
 /* A part of a reply, or progress. */
 static void
 exchange_part(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending, const struct brood_message *msg)
 {
-	bool is_progress = msg->kind == BROOD_KIND_PROGRESS;
-	struct brood_completion part = {
-		.fate = is_progress ? BROOD_PROGRESS : BROOD_PART,
-		.ran = BROOD_RAN,
-		.pid = worker->pid,
-	};
-	int r = 0;
-
-	if (pending->state != BROOD__PENDING_SENT)
-		return;
-	if (pending->flags & BROOD_STREAM)
-		r = brood__queue_put_part(&pool->queue, pending, &part, msg);
-	else if (!is_progress)
-		r = brood__pending_keep_part(pending, msg->data, msg->len);
-	if (r < 0)
+	if (pending->state == BROOD__PENDING_SENT &&
+	    brood__answer_part(&pool->queue, pending, msg, worker->pid) < 0)
 		brood__exchange_complete(pool, worker, pending, BROOD_FAILED,
 		    "no memory for a part of the reply");
 }
@@ -304,7 +227,7 @@ static void
 exchange_violation(struct brood_pool *pool, struct brood__worker *worker,
     const struct brood_message *msg, const char *why)
 {
-	char *text = why != NULL ? NULL : exchange_text(msg);
+	char *text = why != NULL ? NULL : brood__answer_text(msg);
 
 	exchange_blame(pool, worker, BROOD__FAULT_BROKEN, why != NULL ? why :
 	    text != NULL ? text : "it said why, but memory is short");
@@ -327,7 +250,9 @@ exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
 		exchange_part(pool, worker, pending, msg);
 		break;
 	case BROOD__REPLY_DONE:
-		exchange_done(pool, worker, pending, msg);
+		if (pending->state == BROOD__PENDING_SENT)
+			brood__answer_done(&pool->queue, pending,
+			    worker->channel, msg, worker->pid);
 		break;
 	case BROOD__REPLY_FAILED:
 		if (pending->state != BROOD__PENDING_SENT)
@@ -336,7 +261,8 @@ exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
 			brood__exchange_complete(pool, worker, pending,
 			    BROOD_FAILED, why);
 		else
-			exchange_failed(pool, worker, pending, msg);
+			brood__answer_failed(&pool->queue, pending, msg,
+			    BROOD_FAILED, BROOD_RAN, worker->pid);
 		break;
 	}
 	if (brood__reply_is_last(msg))

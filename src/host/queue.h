@@ -3,12 +3,13 @@
 #define BROOD__QUEUE_H
 
 /*
- * What a pool owes its program: the requests that wait for a worker, the limits
- * of time of all requests, and the results that wait to be taken.
+ * What a pool or a client owes its program: the requests that wait to be sent,
+ * the limits of time of all requests, and the results that wait to be taken.
  *
- * Knows no worker and no pool.  A request leaves the queue when the caller
- * removes it to send it, and comes back by brood__queue_restore() if its worker
- * provably did not begin it.  Wherever it is, it is completed here, once.
+ * Knows no worker, no pool and no client.  A request leaves the queue when the
+ * caller removes it to send it, and comes back by brood__queue_restore() if its
+ * worker provably did not begin it.  Wherever it is, it is completed here,
+ * once.
  *
  * A closed queue completes what waits, and whatever is added or restored later,
  * at once: no worker will come for it.

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "host/in_flight.h"
 #include "host/worker.h"
 #include "wire/channel.h"
 #include "wire/frame.h"
@@ -112,68 +113,27 @@ brood__worker_has_room(const struct brood__worker *worker,
 	    BROOD__FRAME_SIZE + pending->len <= WORKER_AHEAD;
 }
 
-/*
- * How long the worker may run it, for the wire: 0 means no limit, so 1 at
- * least.
- */
-static uint32_t
-worker_timeout(const struct brood__pending *pending, int64_t now_ms)
-{
-	int left = brood__time_left(brood__earlier(pending->expire_at_ms,
-	    brood__deadline(now_ms, pending->run_ms)), now_ms);
-
-	return left < 0 ? 0 : left == 0 ? 1 : (uint32_t)left;
-}
-
 int
 brood__worker_send(struct brood__worker *worker,
     struct brood__pending *pending, int64_t now_ms)
 {
-	struct brood_message msg = {
-		.kind = BROOD_KIND_REQUEST,
-		.id = pending->id,
-		.code = pending->code,
-		.data = pending->data,
-		.len = pending->len,
-		.fds = pending->fds,
-		.n_fds = pending->n_fds,
-		.expire_ms = worker_timeout(pending, now_ms),
-	};
 	int r;
 
-	r = brood__channel_queue(worker->channel, &msg);
+	r = brood__in_flight_send(&worker->requests, worker->channel, pending,
+	    now_ms);
 	if (r < 0)
 		return r;
-	pending->end = brood__channel_queued(worker->channel);
 	pending->worker = worker;
-	pending->n_attempts++;
-	pending->state = BROOD__PENDING_SENT;
-	TAILQ_INSERT_TAIL(&worker->requests, pending, next);
 	worker->load++;
 	return 0;
 }
 
-/* Requests that were queued behind the place of the CANCEL end later now. */
 int
 brood__worker_cancel(struct brood__worker *worker,
     const struct brood__pending *pending)
 {
-	struct brood_message msg = {
-		.kind = BROOD_KIND_CANCEL,
-		.id = pending->id,
-	};
-	struct brood__pending *other;
-	uint64_t at;
-	int r;
-
-	r = brood__channel_queue_first(worker->channel, &msg, pending->end,
-	    &at);
-	if (r < 0)
-		return r;
-	TAILQ_FOREACH(other, &worker->requests, next)
-		if (other->end > at)
-			other->end += BROOD__FRAME_SIZE;
-	return 0;
+	return brood__in_flight_cancel(&worker->requests, worker->channel,
+	    pending);
 }
 
 int
@@ -187,12 +147,7 @@ brood__worker_say_goodbye(struct brood__worker *worker)
 struct brood__pending *
 brood__worker_find(const struct brood__worker *worker, uint64_t id)
 {
-	struct brood__pending *pending;
-
-	TAILQ_FOREACH(pending, &worker->requests, next)
-		if (pending->id == id)
-			return pending;
-	return NULL;
+	return brood__in_flight_find(&worker->requests, id);
 }
 
 void

@@ -184,6 +184,12 @@ brood__channel_max_payload(const struct brood_channel *ch)
 	return ch->max_payload;
 }
 
+uint32_t
+brood__channel_max_send(const struct brood_channel *ch)
+{
+	return ch->max_send;
+}
+
 void
 brood__channel_set_peer_max(struct brood_channel *ch, uint32_t max_payload)
 {

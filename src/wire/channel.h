@@ -39,6 +39,9 @@ int	brood__channel_check_options(
 /* The longest payload that the channel accepts. */
 uint32_t brood__channel_max_payload(const struct brood_channel *channel);
 
+/* The longest payload that may be sent: the smaller of the sides' limits. */
+uint32_t brood__channel_max_send(const struct brood_channel *channel);
+
 /*
  * Set the longest payload that may be sent from now on.  What the channel
  * itself accepts remains the upper bound.

@@ -56,6 +56,24 @@ def test_scale_by_number_and_by_change():
         run.stop()
 
 
+def test_scale_names_what_is_wrong():
+    with Run("-n", "2") as run:
+        result = run.command("scale", "--", "-1")
+        check((result.returncode, result.stdout) == (0, b"1 worker\n"), result)
+        for arguments, words in (
+                (("0",), b"0: not a number from 1 to 262144"),
+                (("x",), b"x: not a number from 1 to 262144"),
+                (("-x",), b"-x: not a change by +1 to +262144"),
+                (("--", "-1", "2"), b"2: one argument too many"),
+                (("1", "2"), b"2: one argument too many"),
+                (("--",), b"an argument is missing")):
+            result = run.command("scale", *arguments)
+            check(result.returncode == 2, result)
+            check(result.stderr.startswith(b"brood: " + words), result)
+        check(run.status()["pool"]["workers"] == 1)
+        run.stop()
+
+
 def test_stop_waits_for_the_end():
     with Run("-n", "1") as run:
         result = run.command("stop", "--drain", "1.5", "--wait")

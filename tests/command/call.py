@@ -3,6 +3,7 @@
 
 import os
 import re
+import tempfile
 
 from served import *
 
@@ -31,6 +32,57 @@ def test_exit_status_says_what_became_of_it():
             check(result.returncode == status, arguments, result)
             check(text in result.stderr and not result.stdout, result)
             check(result.stderr.startswith(b"brood: " + run.path.encode()))
+        run.stop()
+
+
+def test_failure_says_whether_the_request_ran():
+    with Run("-n", "1") as run:
+        for arguments, end in (
+                (("-c", str(ABORT)), b"(Aborted) (may have run)\n"),
+                (("-c", str(PAUSE), "-t", "0.1"),
+                 b"time ran out: its deadline passed (may have run)\n"),
+                (("-c", "16", "why"), b": failed: why\n")):
+            result = run.command("call", *arguments)
+            check(result.stderr.endswith(end), result)
+        process = subprocess.Popen(
+            [BROOD, "call", run.path, "-c", str(PAUSE)],
+            stderr=subprocess.PIPE)
+        until(lambda: run.status()["pool"]["in_flight"] == 1)
+        run.kill(9)
+        text = process.communicate(timeout=PATIENCE)[1]
+        check(text.endswith(b"closed the connection (may have run)\n"), text)
+        check(process.returncode == 3, process.returncode)
+
+
+def test_commands_wait_for_a_server_that_starts():
+    with tempfile.TemporaryDirectory() as dir:
+        path = os.path.join(dir, "s")
+        result = brood("call", path, "--wait", "0.1")
+        check(result.returncode == 3 and b"No such file" in result.stderr,
+              result)
+        # The file of a server that was killed.
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(path)
+        result = brood("call", path, "-w", "0.1")
+        check(result.returncode == 3 and b"refused" in result.stderr, result)
+        waiting = [subprocess.Popen([BROOD, name, "--wait", "30", path, *rest],
+                                    stdout=subprocess.PIPE)
+                   for name, *rest in (("call", "word"), ("status",),
+                                       ("reload",), ("scale", "+1"))]
+        with Run("-n", "1", path=path) as run:
+            got = [process.communicate(timeout=PATIENCE)[0]
+                   for process in waiting]
+            check(got[0] == b"word" and b"pool: workers" in got[1], got)
+            check(got[2:] == [b"reloaded\n", b"2 workers\n"], got)
+            run.stop()
+
+
+def test_data_that_looks_like_an_option_needs_dashes():
+    with Run("-n", "1") as run:
+        result = run.command("call", "-x")
+        check(result.returncode == 2 and b"-x: no such option (an argument "
+              b"that begins with '-' needs -- before it)" in result.stderr)
+        check(run.command("call", "--", "-x").stdout == b"-x")
         run.stop()
 
 

@@ -90,6 +90,32 @@ Test(pool_limits, run_limit_stops_the_worker_and_costs_those_behind_nothing)
 	fixture_end(pool, counters);
 }
 
+/* The second is sent ahead; its time begins when the first is answered. */
+Test(pool_limits, run_limit_begins_when_the_one_before_is_answered)
+{
+	struct brood_completion done;
+	struct counters *counters;
+	struct brood_pool *pool = fixture_pool(&counters,
+	    (struct brood_pool_options){ .workers = 1, .in_flight = 2 });
+	uint64_t first, second;
+
+	first = submit(pool, METHOD_HOLD, 0,
+	    (struct brood_request_options){ 0 });
+	cr_assert(counters_await(counters, pool, 1));
+	second = submit(pool, METHOD_PAUSE, 1,
+	    (struct brood_request_options){ .run_ms = 100 });
+	pass(pool, 200);
+	counters_release(counters, 1);
+	done = take(pool, first);
+	cr_assert_eq(done.fate, BROOD_DONE);
+	done = take(pool, second);
+	cr_assert_eq(done.fate, BROOD_EXPIRED);
+	cr_assert_eq(done.limit, BROOD_LIMIT_RUN);
+	cr_assert_geq(done.ran_ms, 100);
+	cr_assert_geq(done.waited_ms, 200);
+	fixture_end(pool, counters);
+}
+
 static void
 check_wait_is_free(unsigned in_flight)
 {

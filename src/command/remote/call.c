@@ -11,7 +11,6 @@
 #include "command/remote/remote.h"
 
 #include "base/buffer.h"
-#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,14 +20,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-	CALL_READ = 1 << 16,
-	CALL_GRACE_MS = 1000,	/* for the server itself to answer that the
-				   time is over */
-};
+enum { CALL_READ = 1 << 16 };
 
 struct call {
 	int timeout_ms;			/* -1: none */
+	int wait_ms;			/* for a server */
 	int fds[BROOD_MAX_FDS];		/* of the request; they are open until
 					   the process ends */
 	struct brood__buffer data;	/* what was read for the request */
@@ -120,14 +116,12 @@ call_print_reply(struct call *call, const struct brood_message *msg)
 
 /* Gives the status of the reply, the worker's own number. */
 static uint32_t
-call_follow(struct call *call, const struct remote *remote)
+call_follow(struct call *call, struct remote *remote)
 {
-	int64_t end_ms = call->timeout_ms < 0 ? BROOD__NEVER :
-	    brood__now_ms() + call->timeout_ms + CALL_GRACE_MS;
 	struct brood_message msg;
 
 	do {
-		remote_answer(remote, end_ms, &msg);
+		remote_answer(remote, &msg);
 		if (msg.kind == BROOD_KIND_PROGRESS)
 			call_print_progress(&msg);
 		else
@@ -145,6 +139,7 @@ call_run(const struct command *command, int argc, char **argv)
 		    .number = &call.request.code, .max = UINT32_MAX },
 		{ 't', "timeout", "SECONDS", "give up after this time; "
 		    "default: never", .seconds_ms = &call.timeout_ms },
+		REMOTE_WAIT(call.wait_ms),
 		{ .name = "fd", .argument = "FILE", .help = "open FILE for "
 		    "reading and send its descriptor;\nmay be repeated",
 		    .set = call_add_fd, .set_arg = &call },
@@ -157,13 +152,10 @@ call_run(const struct command *command, int argc, char **argv)
 	if (argv[1] != NULL)
 		call_set_data(&call, argv[1]);
 	call.request.fds = call.fds;
-	/* In the protocol 0 means no timeout: the shortest is 1 ms. */
-	if (call.timeout_ms >= 0)
-		call.request.expire_ms = call.timeout_ms == 0 ? 1 :
-		    (uint32_t)call.timeout_ms;
 	remote_open(&remote, argv[0], call.timeout_ms > 0 ?
-	    call.timeout_ms : REMOTE_TIMEOUT_MS);
-	remote_request(&remote, &call.request);
+	    call.timeout_ms : REMOTE_TIMEOUT_MS, call.wait_ms);
+	remote.tells_ran = true;
+	remote_request(&remote, &call.request, call.timeout_ms);
 	status = call_follow(&call, &remote);
 	if (status != 0)
 		command_warn(0, "%s: the reply has status %" PRIu32, argv[0],
@@ -181,7 +173,8 @@ const struct command command_call = {
 	.max_operands = 2,
 	.help =
 "The request is DATA, or the contents of FILE, or standard input for '-', or\n"
-"empty.  The reply goes to standard output, progress to standard error.\n"
+"empty.  Write -- before DATA that begins with '-'.\n"
+"The reply goes to standard output, progress to standard error.\n"
 "Exit status: 0 replied, 1 failed or refused, 3 no such server, 4 replied with\n"
 "a status other than 0, 124 time ran out, 125 the worker crashed.\n",
 	.run = call_run,

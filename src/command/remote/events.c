@@ -10,12 +10,11 @@
 #include "command/options.h"
 #include "command/remote/fields.h"
 
-#include "base/clock.h"
-
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static void
 events_print_time(const json_t *event)
@@ -78,9 +77,9 @@ events_follow(struct remote *remote, bool is_json)
 	struct brood_message msg = { .code = BROOD_METHOD_EVENTS };
 	json_t *event;
 
-	remote_request(remote, &msg);
+	remote_request(remote, &msg, -1);
 	for (;;) {
-		remote_answer(remote, BROOD__NEVER, &msg);
+		remote_answer(remote, &msg);
 		/* Events are parts of a reply; the last part holds none. */
 		if (!msg.more)
 			continue;
@@ -99,15 +98,17 @@ static int
 events_run(const struct command *command, int argc, char **argv)
 {
 	bool is_json = false;
+	int wait_ms = 0;
 	const struct option_spec options[] = {
 		{ 'j', "json", NULL, "print one JSON object per line",
 		    .flag = &is_json },
+		REMOTE_WAIT(wait_ms),
 		{ .name = NULL },
 	};
 	struct remote remote;
 
 	argv = options_parse(command, options, argc, argv);
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
 	events_follow(&remote, is_json);
 }
 

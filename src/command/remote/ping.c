@@ -39,8 +39,9 @@ enum ping_state {
 
 struct ping {
 	struct brood_child *child;	/* NULL with a socket */
-	struct remote remote;		/* with a child: its name and channel */
-	char name[32];			/* "worker PID" */
+	struct brood_channel *channel;	/* of the child, if there is one */
+	const char *peer;		/* the path of the socket, or ... */
+	char name[32];			/* ... "worker PID" */
 	char *data;
 	unsigned size;			/* of data */
 	unsigned count;			/* how many to send; 0: no end */
@@ -88,13 +89,36 @@ ping_answer(struct brood_channel *channel, void *arg)
 	return r == -EPIPE ? 0 : 1;
 }
 
+/* A client would add its own work to what is measured here. */
+static void
+ping_connect(struct ping *ping, const char *path)
+{
+	char text[BROOD_TEXT_SIZE];
+	int r;
+
+	ping->peer = path;
+	r = brood_channel_connect(path, REMOTE_TIMEOUT_MS, NULL,
+	    &ping->channel, text);
+	if (r < 0)
+		command_die(r == -ETIMEDOUT ? COMMAND_TIMEOUT :
+		    COMMAND_UNUSABLE, 0, "%s", text);
+	r = brood_channel_hello(ping->channel, "brood", REMOTE_TIMEOUT_MS);
+	if (r == -ETIMEDOUT)
+		command_die(COMMAND_TIMEOUT, 0, "%s: no answer in time", path);
+	if (r == -EPIPE)
+		command_die(COMMAND_UNUSABLE, 0,
+		    "%s: the server closed the connection", path);
+	if (r < 0)
+		command_die(COMMAND_UNUSABLE, -r, "%s", path);
+}
+
 static void
 ping_open(struct ping *ping, const char *path)
 {
 	int r;
 
 	if (path != NULL) {
-		remote_open(&ping->remote, path, REMOTE_TIMEOUT_MS);
+		ping_connect(ping, path);
 		return;
 	}
 	r = brood_child_fork(&ping->child, NULL, ping_answer, NULL);
@@ -102,8 +126,8 @@ ping_open(struct ping *ping, const char *path)
 		command_die(COMMAND_UNUSABLE, -r, "a worker");
 	(void)snprintf(ping->name, sizeof(ping->name), "worker %d",
 	    (int)brood_child_pid(ping->child));
-	ping->remote.path = ping->name;
-	ping->remote.channel = brood_child_channel(ping->child);
+	ping->peer = ping->name;
+	ping->channel = brood_child_channel(ping->child);
 }
 
 static void
@@ -112,7 +136,7 @@ ping_close(struct ping *ping)
 	if (ping->child != NULL)
 		ping->child = brood_child_free(ping->child);
 	else
-		remote_close(&ping->remote);
+		ping->channel = brood_channel_free(ping->channel);
 	free(ping->data);
 }
 
@@ -120,16 +144,16 @@ static void
 ping_lose(struct ping *ping, int error)
 {
 	if (error == -EPIPE)
-		command_warn(0, "%s: it is gone", ping->remote.path);
+		command_warn(0, "%s: it is gone", ping->peer);
 	else
-		command_warn(-error, "%s", ping->remote.path);
+		command_warn(-error, "%s", ping->peer);
 	ping->state = PING_LOST;
 }
 
 static void
 ping_flush(struct ping *ping)
 {
-	int r = brood_channel_flush(ping->remote.channel, 0);
+	int r = brood_channel_flush(ping->channel, 0);
 
 	if (r < 0 && r != -EAGAIN)
 		ping_lose(ping, r);
@@ -147,11 +171,11 @@ ping_send(struct ping *ping)
 	int r;
 
 	ping->sent_us[msg.id % PING_WINDOW] = ping_now_us();
-	r = brood_channel_queue(ping->remote.channel, &msg);
+	r = brood_channel_queue(ping->channel, &msg);
 	if (r == -EMSGSIZE)
 		command_die(COMMAND_FAILED, 0,
 		    "%s: %u bytes are more than it accepts",
-		    ping->remote.path, ping->size);
+		    ping->peer, ping->size);
 	if (r < 0) {
 		ping_lose(ping, r);
 		return;
@@ -186,7 +210,7 @@ ping_receive(struct ping *ping, const struct brood_message *msg)
 	*sent_us = 0;
 	ping_count(ping, (double)us);
 	printf("%zu bytes from %s: seq=%llu time=%lld us\n", msg->len,
-	    ping->remote.path, (unsigned long long)msg->id, (long long)us);
+	    ping->peer, (unsigned long long)msg->id, (long long)us);
 	command_close_stdout();
 }
 
@@ -196,7 +220,7 @@ ping_read(struct ping *ping)
 	struct brood_message msg;
 	int r;
 
-	while ((r = brood_channel_recv(ping->remote.channel, 0, &msg)) == 1)
+	while ((r = brood_channel_recv(ping->channel, 0, &msg)) == 1)
 		ping_receive(ping, &msg);
 	if (r < 0)
 		ping_lose(ping, r);
@@ -229,7 +253,7 @@ ping_advance(struct ping *ping)
 	ping->last_ms = now_ms;
 	if (ping->count > 0 && ping->n_sent == ping->count)
 		ping->state = PING_OVER;
-	else if (!(brood_channel_events(ping->remote.channel) & POLLOUT))
+	else if (!(brood_channel_events(ping->channel) & POLLOUT))
 		ping_send(ping);
 }
 
@@ -238,8 +262,8 @@ ping_wait(struct ping *ping)
 {
 	struct pollfd pfds[] = {
 		{ ping->signals_fd, POLLIN, 0 },
-		{ brood_channel_fd(ping->remote.channel),
-		    brood_channel_events(ping->remote.channel), 0 },
+		{ brood_channel_fd(ping->channel),
+		    brood_channel_events(ping->channel), 0 },
 	};
 
 	if (poll(pfds, 2, brood__time_left(ping_due_ms(ping),
@@ -259,7 +283,7 @@ ping_summarize(const struct ping *ping)
 	double n = (double)ping->n_received, mean, variance;
 	double lost = (double)(ping->n_sent - ping->n_received);
 
-	printf("\n--- %s ping statistics ---\n", ping->remote.path);
+	printf("\n--- %s ping statistics ---\n", ping->peer);
 	printf("%llu transmitted, %llu received, %.0f%% loss\n",
 	    (unsigned long long)ping->n_sent,
 	    (unsigned long long)ping->n_received,
@@ -298,7 +322,7 @@ ping_run(const struct command *command, int argc, char **argv)
 	ping.signals_fd = brood__self_pipe_open(signals);
 	if (ping.signals_fd < 0)
 		command_die(COMMAND_UNUSABLE, -ping.signals_fd, "signals");
-	printf("PING %s: %u bytes of data\n", ping.remote.path, ping.size);
+	printf("PING %s: %u bytes of data\n", ping.peer, ping.size);
 	command_close_stdout();
 	/* The first PING is due at once. */
 	ping.last_ms = brood__now_ms() - ping.interval_ms;

@@ -13,12 +13,16 @@
 static int
 reload_run(const struct command *command, int argc, char **argv)
 {
-	const struct option_spec none[] = { { .name = NULL } };
+	int wait_ms = 0;
+	const struct option_spec options[] = {
+		REMOTE_WAIT(wait_ms),
+		{ .name = NULL },
+	};
 	struct brood_message reply;
 	struct remote remote;
 
-	argv = options_parse(command, none, argc, argv);
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	argv = options_parse(command, options, argc, argv);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
 	remote_call(&remote, BROOD_METHOD_RELOAD, "", -1, &reply);
 	remote_close(&remote);
 	printf("reloaded\n");

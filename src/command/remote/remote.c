@@ -6,12 +6,7 @@
  */
 
 #include "base/text.h"
-#include "command/methods.h"
 #include "command/remote/remote.h"
-
-#include "base/clock.h"
-
-#include <brood/socket.h>
 
 #include <errno.h>
 #include <stdio.h>
@@ -43,9 +38,6 @@ remote_text(const void *data, size_t len)
 static noreturn void
 remote_die(const struct remote *remote, int error)
 {
-	if (error == -ETIMEDOUT)
-		command_die(COMMAND_TIMEOUT, 0, "%s: no answer in time",
-		    remote->path);
 	if (error == -EPIPE)
 		command_die(COMMAND_UNUSABLE, 0,
 		    "%s: the server closed the connection", remote->path);
@@ -53,96 +45,126 @@ remote_die(const struct remote *remote, int error)
 }
 
 void
-remote_open(struct remote *remote, const char *path, int timeout_ms)
+remote_open(struct remote *remote, const char *path, int timeout_ms,
+    int wait_ms)
 {
-	struct brood_channel_options options = { .max_fds = BROOD_MAX_FDS };
+	struct brood_client_options options = {
+		.name = "brood",
+		.fds_from_server = 1,
+		.connect_ms = timeout_ms,
+		.wait_ms = wait_ms,
+	};
 	char text[BROOD_TEXT_SIZE];
 	int r;
 
 	*remote = (struct remote) { .path = path };
-	r = brood_channel_connect(path, timeout_ms, &options,
-	    &remote->channel, text);
+	r = brood_client_new(&remote->client, path, &options, text);
 	if (r < 0)
 		command_die(r == -ETIMEDOUT ? COMMAND_TIMEOUT :
 		    COMMAND_UNUSABLE, 0, "%s", text);
-	r = brood_channel_hello(remote->channel, "brood", timeout_ms);
-	if (r < 0)
-		remote_die(remote, r);
 }
 
 void
 remote_close(struct remote *remote)
 {
-	remote->channel = brood_channel_free(remote->channel);
+	brood_completion_fini(&remote->done);
+	remote->client = brood_client_free(remote->client);
 }
 
 void
-remote_request(struct remote *remote, const struct brood_message *request)
+remote_request(struct remote *remote, const struct brood_message *msg,
+    int timeout_ms)
 {
-	struct brood_message msg = *request;
+	/* 0 would mean the default, no limit: the shortest is 1 ms. */
+	struct brood_request_options options = {
+		.flags = BROOD_STREAM,
+		.expire_ms = timeout_ms == 0 ? 1 : timeout_ms,
+	};
 	int r;
 
-	msg.kind = BROOD_KIND_REQUEST;
-	msg.id = ++remote->id;
-	remote->method = msg.code;
-	r = brood_channel_send(remote->channel, &msg);
+	r = brood_client_submit(remote->client, msg, &options, NULL);
 	if (r == -EMSGSIZE)
 		command_die(COMMAND_FAILED, 0,
 		    "%s: %zu bytes are more than it accepts", remote->path,
-		    request->len);
+		    msg->len);
 	if (r < 0)
 		remote_die(remote, r);
 }
 
-
+/* What has failed; "" where the text of the completion says all. */
 static const char *
-remote_error_name(uint32_t code)
+remote_failure(const struct brood_completion *done)
 {
-	if (code == BROOD_ERROR_EXPIRED)
+	if (done->fate == BROOD_EXPIRED)
 		return "time ran out";
-	if (code == BROOD_ERROR_VERSION)
+	if (done->reply.code == 0)
+		return done->fate == BROOD_FAILED ? "" :
+		    brood_fate_name(done->fate);
+	if (done->reply.code == BROOD_ERROR_VERSION)
 		return "another version";
-	if (code == BROOD_ERROR_PROTOCOL)
+	if (done->reply.code == BROOD_ERROR_PROTOCOL)
 		return "protocol error";
-	return brood_error_name(code);
+	return brood_error_name(done->reply.code);
 }
 
-/* Neither the name nor the text is printed if the other one contains it. */
-static noreturn void
-remote_refused(const struct remote *remote, const struct brood_message *error)
+static const char *
+remote_ran(const struct remote *remote)
 {
-	const char *name = remote_error_name(error->code);
-	char *text = remote_text(error->data, error->len);
+	if (!remote->tells_ran || remote->done.ran == BROOD_RAN)
+		return "";
+	return remote->done.ran == BROOD_NOT_RUN ? " (not run)" :
+	    " (may have run)";
+}
+
+/*
+ * A request has failed.  Neither the words for its failure nor the text are
+ * printed if the other one contains them.
+ */
+static noreturn void
+remote_failed(const struct remote *remote)
+{
+	const struct brood_completion *done = &remote->done;
+	const char *name = remote_failure(done), *ran = remote_ran(remote);
+	char *text = remote_text(done->text, strlen(done->text));
 
 	if (strstr(name, text) != NULL)
-		command_warn(0, "%s: %s", remote->path, name);
+		command_warn(0, "%s: %s%s", remote->path, name, ran);
 	else if (strncmp(text, name, strlen(name)) == 0)
-		command_warn(0, "%s: %s", remote->path, text);
+		command_warn(0, "%s: %s%s", remote->path, text, ran);
 	else
-		command_warn(0, "%s: %s: %s", remote->path, name, text);
+		command_warn(0, "%s: %s: %s%s", remote->path, name, text, ran);
 	free(text);
-	exit(error->code == BROOD_ERROR_EXPIRED ? COMMAND_TIMEOUT :
-	    error->code == BROOD_ERROR_CRASHED ? COMMAND_CRASHED :
-	    COMMAND_FAILED);
+	exit(done->fate == BROOD_EXPIRED ? COMMAND_TIMEOUT :
+	    done->fate == BROOD_CRASHED ? COMMAND_CRASHED :
+	    done->reply.code == 0 ? COMMAND_UNUSABLE : COMMAND_FAILED);
 }
 
 void
-remote_answer(const struct remote *remote, int64_t deadline_ms,
-    struct brood_message *ret_answer)
+remote_answer(struct remote *remote, struct brood_message *ret_answer)
 {
 	int r;
 
-	do {
-		r = brood_channel_recv(remote->channel,
-		    brood__time_left(deadline_ms, brood__now_ms()), ret_answer);
-		if (r <= 0)
-			remote_die(remote, r < 0 ? r : -ETIMEDOUT);
-		if (ret_answer->kind == BROOD_KIND_ERROR)
-			remote_refused(remote, ret_answer);
-	} while (ret_answer->kind != BROOD_KIND_REPLY &&
-	    ret_answer->kind != BROOD_KIND_PROGRESS);
-	if (ret_answer->id != remote->id)
-		remote_die(remote, -EPROTO);
+	brood_completion_fini(&remote->done);
+	r = brood_client_wait(remote->client, -1);
+	if (r == 1)
+		r = brood_client_take(remote->client, &remote->done);
+	if (r < 0)
+		remote_die(remote, r);
+	*ret_answer = remote->done.reply;
+	switch ((enum brood_fate)remote->done.fate) {
+	case BROOD_PROGRESS:
+	case BROOD_DONE:
+		break;
+	case BROOD_PART:
+		ret_answer->more = 1;
+		break;
+	case BROOD_FAILED:
+	case BROOD_CRASHED:
+	case BROOD_EXPIRED:
+	case BROOD_CANCELED:
+	case BROOD_REFUSED:
+		remote_failed(remote);
+	}
 }
 
 void
@@ -154,10 +176,24 @@ remote_call(struct remote *remote, uint32_t method, const char *json,
 		.data = json,
 		.len = strlen(json),
 	};
-	int64_t deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
 
-	remote_request(remote, &request);
+	remote_request(remote, &request, timeout_ms);
 	do {
-		remote_answer(remote, deadline_ms, ret_reply);
-	} while (ret_reply->kind != BROOD_KIND_REPLY);
+		remote_answer(remote, ret_reply);
+	} while (ret_reply->kind != BROOD_KIND_REPLY || ret_reply->more);
+}
+
+void
+remote_await_end(struct remote *remote)
+{
+	int r;
+
+	do {
+		brood_completion_fini(&remote->done);
+		r = brood_client_wait(remote->client, -1);
+		if (r == 1)
+			r = brood_client_take(remote->client, &remote->done);
+	} while (r == 1);
+	if (r != -EPIPE)
+		remote_die(remote, r);
 }

@@ -11,39 +11,54 @@
 
 #include <brood.h>
 
-/* How long to wait for the connection and for the server's HELLO. */
+/* How long to wait for the connection and the server's HELLO. */
 enum { REMOTE_TIMEOUT_MS = 10000 };
 
 struct remote {
 	const char *path;
-	struct brood_channel *channel;
-	uint64_t id;		/* of the last request; 0 before the first */
-	uint32_t method;	/* of the last request */
+	struct brood_client *client;
+	struct brood_completion done;	/* the last that was taken */
+	bool tells_ran;			/* say of a request that has failed
+					   whether it ran */
 };
 
-/* Connect and exchange HELLO, waiting up to timeout_ms for each. */
-void	remote_open(struct remote *remote, const char *path, int timeout_ms);
-void	remote_close(struct remote *remote);
-
-/* Send a request; waits until the kernel has all of it. */
-void	remote_request(struct remote *remote,
-	    const struct brood_message *request);
+/* The option of the commands that can wait for a server; -w, --wait. */
+#define REMOTE_WAIT(wait_ms)						\
+	{ 'w', "wait", "SECONDS", "wait up to this time until a server "	\
+	    "listens at SOCKET", .seconds_ms = &(wait_ms) }
 
 /*
- * Wait until deadline_ms, an instant of brood__now_ms(), for the next REPLY or
- * PROGRESS to the last request.  Its data belongs to the channel.  An ERROR
- * ends the command, with an exit status by its code; a deadline that passes
- * with COMMAND_TIMEOUT.
+ * Connect and exchange HELLO, waiting up to timeout_ms; and before that, up to
+ * wait_ms until a server listens there.
  */
-void	remote_answer(const struct remote *remote, int64_t deadline_ms,
-	    struct brood_message *ret_answer);
+void	remote_open(struct remote *remote, const char *path, int timeout_ms,
+	    int wait_ms);
+void	remote_close(struct remote *remote);
+
+/*
+ * Send a request: data, len, fds, n_fds and code of msg.  After timeout_ms it
+ * has failed; -1: never.
+ */
+void	remote_request(struct remote *remote, const struct brood_message *msg,
+	    int timeout_ms);
+
+/*
+ * Wait for the next REPLY or PROGRESS to the last request.  Its data belongs to
+ * remote, until the next call.  If the request has failed the command ends,
+ * with an exit status by its fate.
+ */
+void	remote_answer(struct remote *remote, struct brood_message *ret_answer);
 
 /*
  * Call a method of methods.h, which sends one reply, and wait for that up to
- * timeout_ms; -1: for ever.  The reply's data belongs to the channel.
+ * timeout_ms; -1: for ever.  The reply's data belongs to remote, until the next
+ * call.
  */
 void	remote_call(struct remote *remote, uint32_t method, const char *json,
 	    int timeout_ms, struct brood_message *ret_reply);
+
+/* Wait until the server has closed the connection. */
+void	remote_await_end(struct remote *remote);
 
 /*
  * A copy of what a server sent, made fit for one line of a terminal; at most

@@ -12,11 +12,13 @@ static int
 status_run(const struct command *command, int argc, char **argv)
 {
 	bool is_json = false, is_prometheus = false;
+	int wait_ms = 0;
 	const struct option_spec options[] = {
 		{ 'j', "json", NULL, "print one JSON object",
 		    .flag = &is_json },
 		{ 'p', "prometheus", NULL, "print the text format of "
 		    "Prometheus", .flag = &is_prometheus },
+		REMOTE_WAIT(wait_ms),
 		{ .name = NULL },
 	};
 	struct remote remote;
@@ -25,7 +27,7 @@ status_run(const struct command *command, int argc, char **argv)
 	argv = options_parse(command, options, argc, argv);
 	if (is_json && is_prometheus)
 		command_misuse(command, "--json or --prometheus, not both");
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
 	status = metrics_fetch(&remote);
 	if (is_json)
 		fields_print(status, JSON_INDENT(2));

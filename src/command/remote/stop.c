@@ -11,21 +11,7 @@
 #include "command/options.h"
 #include "command/remote/remote.h"
 
-#include <errno.h>
 #include <stdio.h>
-
-static void
-stop_wait(const struct remote *remote)
-{
-	struct brood_message msg;
-	int r;
-
-	do {
-		r = brood_channel_recv(remote->channel, -1, &msg);
-	} while (r == 1);
-	if (r != -EPIPE)
-		command_die(COMMAND_UNUSABLE, -r, "%s", remote->path);
-}
 
 static int
 stop_run(const struct command *command, int argc, char **argv)
@@ -48,10 +34,10 @@ stop_run(const struct command *command, int argc, char **argv)
 	if (drain_ms >= 0)
 		(void)snprintf(json, sizeof(json), "{\"drain\":%d.%03d}",
 		    drain_ms / 1000, drain_ms % 1000);
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, 0);
 	remote_call(&remote, BROOD_METHOD_STOP, json, -1, &reply);
 	if (is_waiting)
-		stop_wait(&remote);
+		remote_await_end(&remote);
 	remote_close(&remote);
 	printf(is_waiting ? "stopped\n" : "stopping\n");
 	return COMMAND_OK;

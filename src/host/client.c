@@ -1,0 +1,386 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The interface of a client: making it, submitting, waiting, taking.
+ *
+ * Owns the client object and the bounds that the program sees.  What the client
+ * does on its own is in client_turn.c: these functions change something, and
+ * have the turn act on it.
+ */
+
+#include "host/client.h"
+
+#include "base/clock.h"
+#include "base/export.h"
+#include "base/reserved.h"
+#include "host/config.h"
+#include "host/dial.h"
+#include "host/in_flight.h"
+#include "wire/channel.h"
+#include "wire/frame.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+	CLIENT_QUEUE = 64,
+	CLIENT_CONNECT_MS = 10000,
+	CLIENT_MIN_PAYLOAD = BROOD__HELLO_SIZE + BROOD__NAME_MAX,
+};
+
+/* Making */
+
+static int
+client_check_time(const char *name, int32_t value_ms, char *text)
+{
+	return value_ms >= -1 ? 0 : brood__config_refuse(text,
+	    "%s is %d, not -1 or more", name, value_ms);
+}
+
+static int
+client_check_options(const struct brood_client_options *options, char *text)
+{
+	int r;
+
+	if (options->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(options))
+		return brood__config_refuse(text, "a reserved field is not 0: "
+		    "the program needs a newer library");
+	if (options->max_payload != 0 &&
+	    (options->max_payload < CLIENT_MIN_PAYLOAD ||
+	    options->max_payload > INT_MAX))
+		return brood__config_refuse(text,
+		    "max_payload is %zu, not 0 or %d to %d",
+		    options->max_payload, CLIENT_MIN_PAYLOAD, INT_MAX);
+	if (options->queue > INT_MAX)
+		return brood__config_refuse(text,
+		    "queue is %u, at most %d is possible", options->queue,
+		    INT_MAX);
+	if (options->fds_from_server > 1)
+		return brood__config_refuse(text,
+		    "fds_from_server is %u, not 0 or 1",
+		    options->fds_from_server);
+	r = client_check_time("wait_ms", options->wait_ms, text);
+	if (r == 0)
+		r = client_check_time("connect_ms", options->connect_ms, text);
+	return r < 0 ? r : client_check_time("expire_ms", options->expire_ms,
+	    text);
+}
+
+/*
+ * A channel that accepts descriptors has to read frame by frame, so that it
+ * knows whose they are; others may read ahead.
+ */
+static int
+client_connect(struct brood_client *client, const char *path,
+    const struct brood_client_options *options, char *text)
+{
+	const struct brood__dial_options dial = {
+		.name = options->name,
+		.channel.max_payload = client->max_payload,
+		.channel.max_queued = SIZE_MAX / 2,	/* bounded by the turn */
+		.channel.max_fds = options->fds_from_server ?
+		    BROOD_MAX_FDS : 0,
+		.wait_ms = options->wait_ms,
+		.connect_ms = options->connect_ms != 0 ?
+		    options->connect_ms : CLIENT_CONNECT_MS,
+	};
+	int r;
+
+	r = brood__dial(&client->channel, path, &dial, text);
+	if (r < 0)
+		return r;
+	if (!options->fds_from_server)
+		brood__channel_set_greedy(client->channel);
+	r = brood__ready_new(&client->ready);
+	if (r == 0)
+		r = brood__ready_add(client->ready,
+		    brood_channel_fd(client->channel), client->events, 0);
+	return r;
+}
+
+BROOD_PUBLIC int
+brood_client_new(struct brood_client **ret_client, const char *path,
+    const struct brood_client_options *options, char *text)
+{
+	static const struct brood_client_options defaults;
+	struct brood_client *client;
+	int r;
+
+	if (text != NULL)
+		text[0] = '\0';
+	if (options == NULL)
+		options = &defaults;
+	r = client_check_options(options, text);
+	if (r < 0)
+		return r;
+	client = calloc(1, sizeof(*client));
+	if (client == NULL) {
+		brood__config_explain(text, -ENOMEM);
+		return -ENOMEM;
+	}
+	client->owner = getpid();
+	client->max_payload = options->max_payload != 0 ?
+	    options->max_payload : BROOD_MAX_PAYLOAD;
+	client->max_requests = options->queue != 0 ? options->queue :
+	    CLIENT_QUEUE;
+	client->expire_ms = options->expire_ms != 0 ? options->expire_ms : -1;
+	client->wake_ms = BROOD__NEVER;
+	client->events = POLLIN;
+	brood__queue_init(&client->queue);
+	TAILQ_INIT(&client->sent);
+	r = client_connect(client, path, options, text);
+	if (r < 0) {
+		brood__config_explain(text, r);
+		(void)brood_client_free(client);
+		return r;
+	}
+	*ret_client = client;
+	return 0;
+}
+
+BROOD_PUBLIC struct brood_client *
+brood_client_free(struct brood_client *client)
+{
+	struct brood__pending *pending;
+
+	if (client == NULL)
+		return NULL;
+	/* The readiness set first: what it polls is closed below. */
+	client->ready = brood__ready_free(client->ready);
+	while ((pending = TAILQ_FIRST(&client->sent)) != NULL) {
+		TAILQ_REMOVE(&client->sent, pending, next);
+		brood__queue_forget(&client->queue, pending);
+	}
+	brood__queue_fini(&client->queue);
+	(void)brood_channel_free(client->channel);
+	free(client);
+	return NULL;
+}
+
+/* The loop */
+
+static bool
+client_is_mine(const struct brood_client *client)
+{
+	return client->owner == getpid();
+}
+
+static bool
+client_is_lost(const struct brood_client *client)
+{
+	return client->state == BROOD__CLIENT_LOST;
+}
+
+BROOD_PUBLIC int
+brood_client_fd(const struct brood_client *client)
+{
+	return client_is_mine(client) ? brood__ready_fd(client->ready) :
+	    -ECHILD;
+}
+
+BROOD_PUBLIC int
+brood_client_dispatch(struct brood_client *client)
+{
+	int r;
+
+	if (!client_is_mine(client))
+		return -ECHILD;
+	r = brood__client_turn(client, 0);
+	return r == 0 && client_is_lost(client) ? -EPIPE : r;
+}
+
+BROOD_PUBLIC int
+brood_client_wait(struct brood_client *client, int timeout_ms)
+{
+	int64_t deadline_ms;
+	int left_ms, r;
+
+	if (!client_is_mine(client))
+		return -ECHILD;
+	deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
+	for (;;) {
+		if (client->queue.n_untaken > 0)
+			return 1;
+		if (client_is_lost(client))
+			return -EPIPE;
+		left_ms = timeout_ms == 0 ? 0 :
+		    brood__time_left(deadline_ms, brood__now_ms());
+		r = brood__client_turn(client, left_ms);
+		if (r < 0)
+			return r;
+		if (left_ms == 0)
+			return client->queue.n_untaken > 0 ? 1 :
+			    client_is_lost(client) ? -EPIPE : 0;
+	}
+}
+
+/* Requests */
+
+static int
+client_check_msg(const struct brood_client *client,
+    const struct brood_message *msg)
+{
+	if (msg == NULL || msg->kind != 0 || msg->id != 0 || msg->more != 0 ||
+	    msg->expire_ms != 0 || msg->ran != 0 || msg->reserved_1 != 0 ||
+	    !BROOD__RESERVED_IS_ZERO(msg) || msg->n_fds > BROOD_MAX_FDS ||
+	    (msg->len > 0 && msg->data == NULL) ||
+	    (msg->n_fds > 0 && msg->fds == NULL))
+		return -EINVAL;
+	if (client_is_lost(client))
+		return -EPIPE;
+	if (msg->len > brood__channel_max_send(client->channel))
+		return -EMSGSIZE;
+	return client->state == BROOD__CLIENT_LEAVING ? -ESHUTDOWN : 0;
+}
+
+/* A server decides by itself what it runs again, and for how long. */
+static int
+client_check_request(const struct brood_request_options *options)
+{
+	return (options->flags & ~(uint32_t)BROOD_STREAM) != 0 ||
+	    options->expire_ms < -1 || options->run_ms != 0 ||
+	    options->cancel_ms != 0 || !BROOD__RESERVED_IS_ZERO(options) ?
+	    -EINVAL : 0;
+}
+
+/*
+ * Completions that are not taken count, so that a program that only ever
+ * submits finds the client full.  And so do requests that have expired or were
+ * canceled, as long as the server has not answered them.
+ */
+static bool
+client_is_full(const struct brood_client *client)
+{
+	return client->queue.n_outstanding >= client->max_requests ||
+	    client->queue.n_waiting + client->n_sent >= client->max_requests;
+}
+
+static void
+client_set_options(const struct brood_client *client,
+    struct brood__pending *pending,
+    const struct brood_request_options *options)
+{
+	pending->tag = options->tag;
+	pending->flags = options->flags;
+	pending->submitted_ms = brood__now_ms();
+	pending->expire_at_ms = brood__deadline(pending->submitted_ms,
+	    options->expire_ms != 0 ? options->expire_ms : client->expire_ms);
+}
+
+BROOD_PUBLIC int
+brood_client_submit(struct brood_client *client,
+    const struct brood_message *msg,
+    const struct brood_request_options *options, uint64_t *ret_id)
+{
+	static const struct brood_request_options defaults;
+	struct brood__pending *pending;
+	int r;
+
+	if (!client_is_mine(client))
+		return -ECHILD;
+	if (options == NULL)
+		options = &defaults;
+	r = client_check_request(options);
+	if (r == 0)
+		r = client_check_msg(client, msg);
+	if (r < 0)
+		return r;
+	if (client_is_full(client))
+		return -EAGAIN;
+	r = brood__pending_new(&pending, msg);
+	if (r < 0)
+		return r;
+	client_set_options(client, pending, options);
+	brood__queue_add(&client->queue, pending);
+	if (ret_id != NULL)
+		*ret_id = client->queue.last_id;
+	(void)brood__client_act(client);
+	return 0;
+}
+
+BROOD_PUBLIC int
+brood_client_cancel(struct brood_client *client, uint64_t id)
+{
+	struct brood__pending *pending;
+
+	if (!client_is_mine(client))
+		return -ECHILD;
+	pending = brood__queue_find(&client->queue, id);
+	if (pending == NULL)
+		pending = brood__in_flight_find(&client->sent, id);
+	if (pending == NULL || !brood__pending_is_open(pending))
+		return -ENOENT;
+	brood__client_cancel(client, pending, BROOD_CANCELED, "canceled");
+	return brood__client_act(client);
+}
+
+/* Give a result; if that lets the client receive again, say so. */
+static int
+client_take(struct brood_client *client, struct brood__result *result,
+    struct brood_completion *ret_done)
+{
+	bool was_paused = client->queue.is_paused;
+	int r;
+
+	r = brood__queue_take(&client->queue, result, ret_done);
+	if (was_paused && !client->queue.is_paused)
+		(void)brood__client_resume(client);
+	return r;
+}
+
+BROOD_PUBLIC int
+brood_client_take(struct brood_client *client,
+    struct brood_completion *ret_done)
+{
+	return client_is_mine(client) ? client_take(client, NULL, ret_done) :
+	    -ECHILD;
+}
+
+/*
+ * Wait for the completion of the request `called`.  While the client is paused
+ * that request cannot be answered, and nobody takes what it is paused for.
+ */
+static int
+client_await(struct brood_client *client, uint64_t called,
+    struct brood__result **ret_result)
+{
+	int r = 0;
+
+	while (r == 0) {
+		if (client->queue.is_paused)
+			(void)brood_client_cancel(client, called);
+		*ret_result = brood__queue_find_result(&client->queue, called);
+		if (*ret_result != NULL)
+			break;
+		r = brood__client_turn(client, -1);
+	}
+	return r;
+}
+
+BROOD_PUBLIC int
+brood_client_call(struct brood_client *client, const struct brood_message *msg,
+    const struct brood_request_options *options,
+    struct brood_completion *ret_done)
+{
+	struct brood__result *result = NULL;
+	uint64_t called = 0;
+	int r;
+
+	if (!client_is_mine(client))
+		return -ECHILD;
+	if (options != NULL && (options->flags & BROOD_STREAM) != 0)
+		return -EINVAL;
+	r = brood_client_submit(client, msg, options, &called);
+	if (r == 0)
+		r = client_await(client, called, &result);
+	if (r < 0)
+		return r;
+	(void)client_take(client, result, ret_done);
+	/* Others came during the call, and nobody was told. */
+	if (client->queue.n_untaken > 0)
+		(void)brood__client_act(client);
+	return 0;
+}

@@ -16,6 +16,7 @@
 #include "host/config.h"
 #include "host/dial.h"
 #include "host/in_flight.h"
+#include "host/request.h"
 #include "wire/channel.h"
 #include "wire/frame.h"
 
@@ -32,13 +33,6 @@ enum {
 };
 
 /* Making */
-
-static int
-client_check_time(const char *name, int32_t value_ms, char *text)
-{
-	return value_ms >= -1 ? 0 : brood__config_refuse(text,
-	    "%s is %d, not -1 or more", name, value_ms);
-}
 
 static int
 client_check_options(const struct brood_client_options *options, char *text)
@@ -62,10 +56,10 @@ client_check_options(const struct brood_client_options *options, char *text)
 		return brood__config_refuse(text,
 		    "fds_from_server is %u, not 0 or 1",
 		    options->fds_from_server);
-	r = client_check_time("wait_ms", options->wait_ms, text);
+	r = brood__config_check_time("wait_ms", options->wait_ms, text);
 	if (r == 0)
-		r = client_check_time("connect_ms", options->connect_ms, text);
-	return r < 0 ? r : client_check_time("expire_ms", options->expire_ms,
+		r = brood__config_check_time("connect_ms", options->connect_ms, text);
+	return r < 0 ? r : brood__config_check_time("expire_ms", options->expire_ms,
 	    text);
 }
 
@@ -223,11 +217,7 @@ static int
 client_check_msg(const struct brood_client *client,
     const struct brood_message *msg)
 {
-	if (msg == NULL || msg->kind != 0 || msg->id != 0 || msg->more != 0 ||
-	    msg->expire_ms != 0 || msg->ran != 0 || msg->reserved_1 != 0 ||
-	    !BROOD__RESERVED_IS_ZERO(msg) || msg->n_fds > BROOD_MAX_FDS ||
-	    (msg->len > 0 && msg->data == NULL) ||
-	    (msg->n_fds > 0 && msg->fds == NULL))
+	if (!brood__request_is_valid(msg))
 		return -EINVAL;
 	if (client_is_lost(client))
 		return -EPIPE;
@@ -240,10 +230,8 @@ client_check_msg(const struct brood_client *client,
 static int
 client_check_request(const struct brood_request_options *options)
 {
-	return (options->flags & ~(uint32_t)BROOD_STREAM) != 0 ||
-	    options->expire_ms < -1 || options->run_ms != 0 ||
-	    options->cancel_ms != 0 || !BROOD__RESERVED_IS_ZERO(options) ?
-	    -EINVAL : 0;
+	return options->run_ms != 0 || options->cancel_ms != 0 ? -EINVAL :
+	    brood__request_check_options(options, BROOD_STREAM);
 }
 
 /*

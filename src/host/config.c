@@ -37,6 +37,20 @@ brood__config_refuse(char *text, const char *format, ...)
 	return -EINVAL;
 }
 
+int
+brood__config_check_max(const char *name, size_t value, size_t max, char *text)
+{
+	return value <= max ? 0 : brood__config_refuse(text,
+	    "%s is %zu, at most %zu is possible", name, value, max);
+}
+
+int
+brood__config_check_time(const char *name, int32_t value_ms, char *text)
+{
+	return value_ms >= -1 ? 0 : brood__config_refuse(text,
+	    "%s is %d, not -1 or more", name, value_ms);
+}
+
 static const char *
 config_words(int r)
 {

@@ -36,6 +36,12 @@ struct brood__config_child {
 int	brood__config_refuse(char *text, const char *format, ...)
 	    __attribute__((__format__(__printf__, 2, 3)));
 
+/* Is an option in its range?  0 or -EINVAL. */
+int	brood__config_check_max(const char *name, size_t value, size_t max,
+	    char *text);
+int	brood__config_check_time(const char *name, int32_t value_ms,
+	    char *text);
+
 /* After an error: unless text says something already, say what r means. */
 void	brood__config_explain(char *text, int r);
 

@@ -13,8 +13,9 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/export.h"
-#include "base/reserved.h"
 #include "host/config.h"
+#include "host/pool_options.h"
+#include "host/request.h"
 #include "host/settle.h"
 #include "host/turn.h"
 #include "supervisor/setup.h"
@@ -26,64 +27,12 @@
 #include <unistd.h>
 
 enum {
-	POOL_MAX_WORKERS = 1 << 18,
 	POOL_MIN_QUEUE = 64,
 	POOL_RETIRE_MS = 600000,
 	POOL_GONE_MS = 5000,
 };
 
 /* Making */
-
-/* Is a number of the options in its range?  0 or -EINVAL. */
-static int
-pool_check_max(const char *name, size_t value, size_t max, char *text)
-{
-	return value <= max ? 0 : brood__config_refuse(text,
-	    "%s is %zu, at most %zu is possible", name, value, max);
-}
-
-static int
-pool_check_time(const char *name, int32_t value_ms, char *text)
-{
-	return value_ms >= -1 ? 0 : brood__config_refuse(text,
-	    "%s is %d, not -1 or more", name, value_ms);
-}
-
-static int
-pool_check_options(const struct brood_pool_options *options, char *text)
-{
-	int r;
-
-	if (options == NULL)
-		return brood__config_refuse(text, "there are no options");
-	if (!BROOD__RESERVED_IS_ZERO(options))
-		return brood__config_refuse(text, "a reserved field is not 0: "
-		    "the program needs a newer library");
-	r = pool_check_max("workers", options->workers, POOL_MAX_WORKERS,
-	    text);
-	if (r == 0)
-		r = pool_check_max("in_flight", options->in_flight,
-		    BROOD__IN_FLIGHT_MAX, text);
-	if (r == 0)
-		r = pool_check_max("queue", options->queue, INT_MAX, text);
-	if (r == 0)
-		r = pool_check_max("max_requests", options->max_requests,
-		    INT_MAX, text);
-	if (r == 0)
-		r = pool_check_max("max_payload", options->max_payload,
-		    INT_MAX, text);
-	if (r == 0)
-		r = pool_check_max("fds_from_worker", options->fds_from_worker,
-		    1, text);
-	if (r == 0)
-		r = pool_check_time("expire_ms", options->expire_ms, text);
-	if (r == 0)
-		r = pool_check_time("run_ms", options->run_ms, text);
-	if (r == 0)
-		r = pool_check_time("cancel_ms", options->cancel_ms, text);
-	return r < 0 ? r : pool_check_time("retire_ms", options->retire_ms,
-	    text);
-}
 
 /* The first of the two that is not 0; if both are, no limit. */
 static int32_t
@@ -220,7 +169,7 @@ brood_pool_new(struct brood_pool **ret_pool,
 
 	if (text != NULL)
 		text[0] = '\0';
-	r = pool_check_options(options, text);
+	r = brood__pool_options_check(options, text);
 	if (r < 0)
 		return r;
 	pool = calloc(1, sizeof(*pool));
@@ -376,24 +325,11 @@ brood_pool_wait(struct brood_pool *pool, int timeout_ms)
 static int
 pool_check_msg(const struct brood_pool *pool, const struct brood_message *msg)
 {
-	if (msg == NULL || msg->kind != 0 || msg->id != 0 || msg->more != 0 ||
-	    msg->expire_ms != 0 || msg->ran != 0 || msg->reserved_1 != 0 ||
-	    !BROOD__RESERVED_IS_ZERO(msg) || msg->n_fds > BROOD_MAX_FDS ||
-	    (msg->len > 0 && msg->data == NULL) ||
-	    (msg->n_fds > 0 && msg->fds == NULL))
+	if (!brood__request_is_valid(msg))
 		return -EINVAL;
 	if (msg->len > pool->max_payload)
 		return -EMSGSIZE;
 	return pool->state == BROOD__POOL_RUNNING ? 0 : -ESHUTDOWN;
-}
-
-static int
-pool_check_request(const struct brood_request_options *options)
-{
-	return (options->flags & ~(uint32_t)(BROOD_IDEMPOTENT |
-	    BROOD_STREAM)) != 0 || options->expire_ms < -1 ||
-	    options->run_ms < -1 || options->cancel_ms < -1 ||
-	    !BROOD__RESERVED_IS_ZERO(options) ? -EINVAL : 0;
 }
 
 /* What the program, and else the pool, says of this request. */
@@ -447,7 +383,8 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 		return -ECHILD;
 	if (options == NULL)
 		options = &defaults;
-	r = pool_check_request(options);
+	r = brood__request_check_options(options,
+	    BROOD_IDEMPOTENT | BROOD_STREAM);
 	if (r == 0)
 		r = pool_check_msg(pool, msg);
 	if (r < 0)
@@ -541,7 +478,7 @@ brood_pool_resize(struct brood_pool *pool, unsigned workers)
 
 	if (!pool_is_mine(pool))
 		return -ECHILD;
-	if (workers == 0 || workers > POOL_MAX_WORKERS)
+	if (workers == 0 || workers > BROOD__POOL_WORKERS_MAX)
 		return -EINVAL;
 	if (pool->state != BROOD__POOL_RUNNING ||
 	    brood__queue_is_closed(&pool->queue))

@@ -48,12 +48,14 @@ crash!: killed by signal 6 (Aborted)
 PONG"
 
 # Every example in C compiles with the line of README.md, where it is installed,
-# and needs nothing but libc and brood.
+# and needs nothing but libc and brood.  gnu17 is what compilers do by default;
+# the other flags are those of the build, because a library with sanitizers needs
+# them.
 for source in "$root$docdir"/examples/*.c
 do
 	(cd "$root$docdir"/examples &&
 	    # shellcheck disable=SC2086  # lists of words
-	    $CC "$(basename "$source")" -o "$root"/example $flags) \
+	    $CC $CFLAGS -std=gnu17 "$(basename "$source")" -o "$root"/example $flags) \
 	    >"$root"/errors 2>&1 && test ! -s "$root"/errors ||
 	    { echo "$source does not compile:"; cat "$root"/errors; exit 1; }
 done

@@ -374,6 +374,8 @@ Test(messages, ready_needs_no_descriptor_of_the_supervisor)
 	start(&fix, setup_at_gate, 0);
 	fill(&fix, 0, 1);
 	await_told(&fix, SETUP, 1);
+	/* With this limit poll(2) would refuse to wait for so many. */
+	cr_assert(support_wait_asleep(fix.pid));
 	cr_assert_eq(prlimit(fix.pid, RLIMIT_NOFILE, NULL, &before), 0);
 	few.rlim_max = before.rlim_max;
 	cr_assert_eq(prlimit(fix.pid, RLIMIT_NOFILE, &few, NULL), 0);

@@ -260,6 +260,21 @@ support_is_alive(pid_t pid)
 	    process.state != 'X';
 }
 
+bool
+support_wait_asleep(pid_t pid)
+{
+	struct process process;
+
+	for (int ms = 0; ms < GONE_MS; ms++) {
+		if (!process_read(pid, &process))
+			return false;
+		if (process.state == 'S')
+			return true;
+		(void)poll(NULL, 0, 1);
+	}
+	return false;
+}
+
 /* Under valgrind there is no pidfd_open(2), so this looks every 10 ms. */
 static void
 wait_by_looking(pid_t pid)

@@ -56,6 +56,12 @@ void	support_in_child(int (*fn)(void *arg), void *arg);
 /* Does the process exist, and is it no zombie? */
 bool	support_is_alive(pid_t pid);
 
+/*
+ * Wait until the process sleeps in a system call.  Nothing tells of that, so it
+ * is looked for.  Gives false after 10 s.
+ */
+bool	support_wait_asleep(pid_t pid);
+
 /* Wait until the process is not alive.  Gives false after 10 s. */
 bool	support_wait_gone(pid_t pid);
 

@@ -122,8 +122,9 @@ parse(struct brood_request *request, void *arg)
 		abort();
 	if (name[0] == '\0' || name[strspn(name, NAME_CHARS)] != '\0')
 		return answer(request, "not a name");
+	/* Not without limit: the link comes from the host, which waits for us. */
 	if (parser->resolver == NULL)
-		r = brood_channel_wait_link(parser->host, "resolver", -1,
+		r = brood_channel_wait_link(parser->host, "resolver", 1000,
 		    NULL, &parser->resolver);
 	if (r == 1)
 		r = brood_channel_call(parser->resolver, &question, -1,
@@ -179,6 +180,9 @@ ask(struct brood_supervisor *supervisor, const char *line)
 	const struct brood_message msg = { .data = line, .len = strlen(line) };
 	struct brood_message reply;
 
+	/* If the resolver has died: this is where a new link is sent. */
+	if (brood_supervisor_wait_ready(supervisor, -1) < 0)
+		errx(1, "a child does not start again");
 	if (brood_channel_call(brood_supervisor_channel(supervisor, "parser"),
 	    &msg, -1, &reply) == 1)
 		printf("%s: %.*s\n", line, (int)reply.len,

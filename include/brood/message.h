@@ -121,7 +121,8 @@ enum brood_error {
 };
 
 /*
- * Whether a request ran: whether the worker's handler was called for it.
+ * What is known of whether a request ran, which is whether the worker's handler
+ * was called for it.  Only an answer proves that it was.
  */
 enum brood_ran {
 	BROOD_NOT_RUN = 1,	/* it is certain that it did not */

@@ -479,9 +479,9 @@ int	brood_pool_reload(struct brood_pool *pool);
 
 /*
  * Begin to stop.  No further request is accepted.  Accepted requests are
- * finished, for at most timeout_ms.  After that time, a request that is still
- * waiting is REFUSED, one that a worker has is CANCELED, and the workers are
- * stopped.
+ * finished, for at most timeout_ms (-1: as long as it takes).  After that time,
+ * a request that is still waiting is REFUSED, one that a worker has is CANCELED,
+ * and the workers are stopped.
  *
  * Returns at once.  Go on dispatching until BROOD_EVENT_STOPPED comes, or wait
  * until brood_pool_wait() returns -ESHUTDOWN.  A second call can shorten the

@@ -195,7 +195,10 @@ int	brood_supervisor_next_event(struct brood_supervisor *supervisor,
 	    struct brood_event *ret_event);
 
 /*
- * Wait up to timeout_ms, dispatching, until every child is ready.
+ * Wait up to timeout_ms, dispatching, until every child is ready, as far as
+ * the supervisor process has told.  A child that has died just now may still
+ * count as ready; then sending and receiving on its channel say -EPIPE.  Read
+ * events until its BROOD_EVENT_ENDED has come, then call this again.
  *
  *   -ETIMEDOUT	some child is not ready yet
  *   -ESHUTDOWN	a child has ended, or has been given up, and is not started
@@ -234,9 +237,12 @@ int	brood_supervisor_restart(struct brood_supervisor *supervisor,
 /*
  * In a child: wait up to timeout_ms for the LINK message of that name on the
  * channel to the host, and make a channel to the other child of it.  Other
- * messages that come meanwhile are kept, as by brood_channel_call().  A child
- * that answers requests of the host by brood_worker_run() may call this in its
- * handler.
+ * messages that come meanwhile are kept, as by brood_channel_call().
+ *
+ * The host sends LINK when it dispatches, in one of its own waits included.
+ * While the host waits for an answer of this child by brood_channel_call(), it
+ * does not dispatch.  So a handler that the host waits for must not wait here
+ * without limit: after a short time it answers that there is no link yet.
  *
  * When the other child has been restarted, its channel fails with -EPIPE:
  * free that, and wait for the next LINK.

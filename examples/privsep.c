@@ -122,9 +122,8 @@ parse(struct brood_request *request, void *arg)
 		abort();
 	if (name[0] == '\0' || name[strspn(name, NAME_CHARS)] != '\0')
 		return answer(request, "not a name");
-	/* Not without limit: the link comes from the host, which waits for us. */
 	if (parser->resolver == NULL)
-		r = brood_channel_wait_link(parser->host, "resolver", 1000,
+		r = brood_channel_wait_link(parser->host, "resolver", -1,
 		    NULL, &parser->resolver);
 	if (r == 1)
 		r = brood_channel_call(parser->resolver, &question, -1,
@@ -147,30 +146,25 @@ parser(struct brood_channel *host, void *arg)
 
 /* The rest runs in the parent. */
 
-/*
- * The parser does not answer any more.  That does not prove that it has died;
- * so wait until the supervisor says so, and then for the next parser.
- */
+/* The parser has died.  Say of what, as soon as the supervisor knows. */
 static void
-parser_mourn(struct brood_supervisor *supervisor)
+parser_tell_end(struct brood_supervisor *supervisor)
 {
-	struct brood_event event = { 0 };
-	int r = 0;
+	struct brood_event event;
+	int r;
 
-	while (r >= 0 && event.kind != BROOD_EVENT_ENDED) {
+	for (;;) {
+		while (brood_supervisor_next_event(supervisor, &event) == 1)
+			if (event.kind == BROOD_EVENT_ENDED) {
+				printf("%s ended: %s\n", event.name,
+				    WIFSIGNALED(event.status) ?
+				    strsignal(WTERMSIG(event.status)) : "exit");
+				return;
+			}
 		r = brood_supervisor_wait(supervisor, -1);
-		while (event.kind != BROOD_EVENT_ENDED &&
-		    brood_supervisor_next_event(supervisor, &event) == 1)
-			continue;
+		if (r < 0)
+			errx(1, "supervisor: %s", strerror(-r));
 	}
-	if (r >= 0) {
-		printf("%s ended: %s\n", event.name,
-		    WIFSIGNALED(event.status) ?
-		    strsignal(WTERMSIG(event.status)) : "exit");
-		r = brood_supervisor_wait_ready(supervisor, -1);
-	}
-	if (r < 0)
-		errx(1, "supervisor: %s", strerror(-r));
 }
 
 /* Send a line to the parser, and print the answer, or that the line is lost. */
@@ -179,18 +173,17 @@ ask(struct brood_supervisor *supervisor, const char *line)
 {
 	const struct brood_message msg = { .data = line, .len = strlen(line) };
 	struct brood_message reply;
+	int r;
 
-	/* If the resolver has died: this is where a new link is sent. */
-	if (brood_supervisor_wait_ready(supervisor, -1) < 0)
-		errx(1, "a child does not start again");
-	if (brood_channel_call(brood_supervisor_channel(supervisor, "parser"),
-	    &msg, -1, &reply) == 1)
+	r = brood_supervisor_call(supervisor, "parser", &msg, -1, &reply);
+	if (r == 1)
 		printf("%s: %.*s\n", line, (int)reply.len,
 		    (const char *)reply.data);
-	else {
-		parser_mourn(supervisor);
+	else if (r == -EPIPE) {
+		parser_tell_end(supervisor);
 		printf("%s: lost\n", line);
-	}
+	} else
+		errx(1, "parser: %s", strerror(-r));
 }
 
 static struct brood_supervisor *

@@ -166,15 +166,16 @@ int	brood_channel_recv(struct brood_channel *channel, int timeout_ms,
  * peer is told timeout_ms.
  *
  * Progress is dropped.  If more is set in ret_msg, it is a part of the answer,
- * and the other parts come by brood_channel_recv().  Any other message that
- * comes while this call waits is kept, and brood_channel_recv() gives it before
+ * and the other parts come by brood_channel_recv(), until the next call.  Any
+ * other message that comes while this call waits is kept, and brood_channel_recv() gives it before
  * later ones.  poll(2) does not tell of a message that is kept: so, after this
  * call, receive with a timeout of 0 until there is none, before you poll.
  *
  * Borrows msg.  The data and the descriptors of ret_msg belong to the channel,
  * as those of brood_channel_recv().
  *
- * Returns 1 with the answer.  Returns 0 if it did not come in time: the peer is
+ * Returns 1 with the answer.  Returns 0 if it did not come in time.  Then, and
+ * after an error that is found when the request is queued already, the peer is
  * told by CANCEL, and a late answer is dropped.  The errors are those of
  * brood_channel_queue(), brood_channel_flush() and brood_channel_recv(), and:
  *

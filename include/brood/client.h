@@ -36,13 +36,15 @@
  *     user may not ask for that.
  *   - reply.code is the enum brood_error that the server sent, 0 if the server
  *     sent none, whatever the fate is, unless that is DONE, PART or PROGRESS.
- *   - ran is what the server said.  If it said nothing, ran is MAY_HAVE_RUN,
- *     or, if the kernel had not taken the last byte of the request, NOT_RUN.
+ *   - ran is what the server said.  If it said nothing, ran is NOT_RUN as long
+ *     as nothing of the request was handed to the connection, or if the
+ *     connection is lost before the kernel has taken its last byte; otherwise
+ *     MAY_HAVE_RUN.
  *   - limit is 0 if the request was EXPIRED by a limit of the server.
  *   - status and pid are always 0.
- *   - attempts is 1 if the request was sent, 0 if it never was.
- *   - waited_ms is the time until the request was sent, and ran_ms that from
- *     then to the completion.
+ *   - attempts is 1 if the request was handed to the connection, 0 if not.
+ *   - waited_ms is the time until then, and ran_ms that from then to the
+ *     completion.
  *
  * Nothing that the server sends is trusted.  If it breaks the protocol, the
  * connection is lost.

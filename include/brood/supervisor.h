@@ -195,10 +195,9 @@ int	brood_supervisor_next_event(struct brood_supervisor *supervisor,
 	    struct brood_event *ret_event);
 
 /*
- * Wait up to timeout_ms, dispatching, until every child is ready, as far as
- * the supervisor process has told.  A child that has died just now may still
- * count as ready; then sending and receiving on its channel say -EPIPE.  Read
- * events until its BROOD_EVENT_ENDED has come, then call this again.
+ * Wait up to timeout_ms, dispatching, until every child is ready.  A child that
+ * has died just now counts as ready until the supervisor process tells of it,
+ * or until its channel has said -EPIPE.
  *
  *   -ETIMEDOUT	some child is not ready yet
  *   -ESHUTDOWN	a child has ended, or has been given up, and is not started
@@ -208,12 +207,47 @@ int	brood_supervisor_wait_ready(struct brood_supervisor *supervisor,
 	    int timeout_ms);
 
 /*
+ * Send a request to the child of that name and wait up to timeout_ms for its
+ * answer, dispatching: so events go on, links are made, and a child that has
+ * died is noticed.  Waits for the child if it is not running.  For the request,
+ * and for other messages that come meanwhile, see brood_channel_call().
+ *
+ * A child that dies before the kernel has taken all of the request has not run
+ * it: then the next process of the child gets it.
+ *
+ * Borrows msg.  The data and the descriptors of ret_msg belong to the
+ * supervisor, until its next dispatch, call or wait.  Keep a descriptor with
+ * brood_supervisor_take_fd().
+ *
+ * Returns 1 with the answer, 0 if it did not come in time.  The errors are those
+ * of brood_channel_call(), and:
+ *
+ *   -EPIPE	the child died before it answered: it may have run the request
+ *   -ENOENT	there is no child of that name
+ *   -ESHUTDOWN	the child has ended, or has been given up, and is not started
+ *		again; or all are being stopped
+ */
+int	brood_supervisor_call(struct brood_supervisor *supervisor,
+	    const char *name, const struct brood_message *msg, int timeout_ms,
+	    struct brood_message *ret_msg);
+
+/*
+ * Keep descriptor number i (from 0) of the answer that brood_supervisor_call()
+ * gave last.
+ *
+ * Gives the descriptor.
+ *
+ *   -EBADF	the answer has no such descriptor, or it was taken before
+ */
+int	brood_supervisor_take_fd(struct brood_supervisor *supervisor, size_t i);
+
+/*
  * Get the channel to the child of that name.  NULL while the child is not
  * running, and if there is no child of that name.
  *
  * The channel belongs to the supervisor.  It is valid until the next
- * brood_supervisor_dispatch() or brood_supervisor_wait(): ask again after each
- * of them.  When the child has ended, sending and receiving on it say -EPIPE.
+ * brood_supervisor_dispatch(), brood_supervisor_call(), or wait: ask again after
+ * each of them.  When the child has ended, sending and receiving on it say -EPIPE.
  */
 struct brood_channel *
 	brood_supervisor_channel(struct brood_supervisor *supervisor,
@@ -239,10 +273,9 @@ int	brood_supervisor_restart(struct brood_supervisor *supervisor,
  * channel to the host, and make a channel to the other child of it.  Other
  * messages that come meanwhile are kept, as by brood_channel_call().
  *
- * The host sends LINK when it dispatches, in one of its own waits included.
- * While the host waits for an answer of this child by brood_channel_call(), it
- * does not dispatch.  So a handler that the host waits for must not wait here
- * without limit: after a short time it answers that there is no link yet.
+ * The host sends LINK when it dispatches: in brood_supervisor_call() and its
+ * other waits too, but not in brood_channel_call().  So a handler may wait here
+ * without limit if the host asks by brood_supervisor_call().
  *
  * When the other child has been restarted, its channel fails with -EPIPE:
  * free that, and wait for the next LINK.
@@ -252,6 +285,7 @@ int	brood_supervisor_restart(struct brood_supervisor *supervisor,
  * Returns 1 with the channel, 0 if no LINK came in time.  The errors are those
  * of brood_channel_recv() and brood_channel_new(), and:
  *
+ *   -EBADMSG	the LINK came without its descriptor
  *   -ENOBUFS	as for brood_channel_call()
  *   -ESHUTDOWN	the host has said GOODBYE: the child should end
  */

@@ -36,6 +36,19 @@ brood__fd_close_all(int *fds, size_t n_fds)
 		fds[i] = brood__fd_close(fds[i]);
 }
 
+/* Take number i out of an array, where -1 stays: gives it, or -EBADF. */
+static inline int
+brood__fd_take(int *fds, size_t n_fds, size_t i)
+{
+	int fd;
+
+	if (i >= n_fds || fds[i] < 0)
+		return -EBADF;
+	fd = fds[i];
+	fds[i] = -1;
+	return fd;
+}
+
 /*
  * How many bytes wait in a stream socket to be received, those with descriptors
  * included.  Without SO_OOBINLINE, which a channel sets, there may be fewer:

@@ -8,8 +8,10 @@
 
 #include "host/answer.h"
 
+#include "base/names.h"
 #include "base/text.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 /* Take over the descriptors of the message that the channel gave last. */
@@ -88,4 +90,21 @@ brood__answer_part(struct brood__queue *queue, struct brood__pending *pending,
 	if (is_progress)
 		return 0;
 	return brood__pending_keep_part(pending, msg->data, msg->len);
+}
+
+const char *
+brood__answer_describe(int error)
+{
+	switch (error) {
+	case -EPIPE:
+		return "it shut its channel down";
+	case -EMSGSIZE:
+		return "a payload over the limit";
+	case -EBADMSG:
+		return "descriptors that were not asked for, or missing ones";
+	case -EPROTO:
+		return "not a frame";
+	default:
+		return brood__error_words(-error);
+	}
 }

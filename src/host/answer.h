@@ -40,4 +40,8 @@ int	brood__answer_part(struct brood__queue *queue,
  */
 char	*brood__answer_text(const struct brood_message *msg);
 
+/* What is wrong with a stream of answers that can be read no further. */
+const char *
+	brood__answer_describe(int error);
+
 #endif

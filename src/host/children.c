@@ -33,8 +33,8 @@ children_is_mine(const struct brood_supervisor *sup)
 	return sup->owner == getpid();
 }
 
-static struct child *
-children_find(const struct brood_supervisor *sup, const char *name)
+struct child *
+brood__children_find(const struct brood_supervisor *sup, const char *name)
 {
 	for (unsigned i = 0; name != NULL && i < sup->n_children; i++)
 		if (strcmp(sup->children[i].name, name) == 0)
@@ -77,7 +77,7 @@ children_add(struct brood_supervisor *sup,
 	r = brood__specs_check_child(spec, text);
 	if (r < 0)
 		return r;
-	if (children_find(sup, spec->name) != NULL)
+	if (brood__children_find(sup, spec->name) != NULL)
 		return brood__config_refuse(text,
 		    "%s: two children have this name", spec->name);
 	child->name = strdup(spec->name);
@@ -92,8 +92,8 @@ static int
 children_add_link(struct brood_supervisor *sup, const struct brood_link *link,
     char *text)
 {
-	struct child *a = children_find(sup, link->a);
-	struct child *b = children_find(sup, link->b);
+	struct child *a = brood__children_find(sup, link->a);
+	struct child *b = brood__children_find(sup, link->b);
 
 	if (a == NULL || b == NULL)
 		return brood__config_refuse(text,
@@ -247,6 +247,7 @@ brood_supervisor_free(struct brood_supervisor *sup)
 
 	if (sup == NULL)
 		return NULL;
+	brood__children_forget_answer(sup);
 	sup->ready = brood__ready_free(sup->ready);
 	sup->control = brood__control_free(sup->control, &is_orderly);
 	for (unsigned i = 0; i < sup->n_children; i++) {
@@ -275,7 +276,10 @@ brood_supervisor_fd(const struct brood_supervisor *sup)
 BROOD_PUBLIC int
 brood_supervisor_dispatch(struct brood_supervisor *sup)
 {
-	return children_is_mine(sup) ? brood__children_turn(sup, 0) : -ECHILD;
+	if (!children_is_mine(sup))
+		return -ECHILD;
+	brood__children_forget_answer(sup);
+	return brood__children_turn(sup, 0);
 }
 
 BROOD_PUBLIC int
@@ -286,6 +290,7 @@ brood_supervisor_wait(struct brood_supervisor *sup, int timeout_ms)
 
 	if (!children_is_mine(sup))
 		return -ECHILD;
+	brood__children_forget_answer(sup);
 	do {
 		r = brood__children_turn(sup, left);
 		if (r < 0)
@@ -310,7 +315,7 @@ children_are_ready(const struct brood_supervisor *sup)
 	for (unsigned i = 0; i < sup->n_children; i++) {
 		if (sup->children[i].outlook != CHILD_KEPT)
 			return -ESHUTDOWN;
-		if (sup->children[i].state != CHILD_RUNNING)
+		if (!brood__child_is_usable(&sup->children[i]))
 			are_ready = false;
 	}
 	return are_ready;
@@ -324,15 +329,15 @@ brood_supervisor_wait_ready(struct brood_supervisor *sup, int timeout_ms)
 
 	if (!children_is_mine(sup))
 		return -ECHILD;
+	brood__children_forget_answer(sup);
 	do {
 		r = brood__children_turn(sup, left);
 		if (r == 0)
 			r = children_are_ready(sup);
-		if (r != 0)
-			return r < 0 ? r : 0;
 		left = brood__time_left(deadline, brood__now_ms());
-	} while (left != 0);
-	return -ETIMEDOUT;
+	} while (r == 0 && left != 0);
+	brood__children_tell(sup);
+	return r > 0 ? 0 : r < 0 ? r : -ETIMEDOUT;
 }
 
 BROOD_PUBLIC int
@@ -346,7 +351,7 @@ brood_supervisor_next_event(struct brood_supervisor *sup,
 BROOD_PUBLIC struct brood_channel *
 brood_supervisor_channel(struct brood_supervisor *sup, const char *name)
 {
-	struct child *child = children_find(sup, name);
+	struct child *child = brood__children_find(sup, name);
 
 	return child != NULL && child->state == CHILD_RUNNING ?
 	    child->channel : NULL;
@@ -379,7 +384,7 @@ brood_supervisor_restart(struct brood_supervisor *sup, const char *name)
 
 	if (!children_is_mine(sup))
 		return -ECHILD;
-	child = children_find(sup, name);
+	child = brood__children_find(sup, name);
 	if (child == NULL)
 		return -ENOENT;
 	if (sup->state >= CHILDREN_STOPPING ||

@@ -101,11 +101,42 @@ children_join_all(struct brood_supervisor *sup)
 	return first;
 }
 
+/* Channels */
+
+bool
+brood__child_is_usable(const struct child *child)
+{
+	return child->state == CHILD_RUNNING &&
+	    !brood__channel_is_ended(child->channel);
+}
+
+void
+brood__children_tell(struct brood_supervisor *sup)
+{
+	if (sup->events.is_new)
+		(void)brood__ready_alarm(sup->ready, 0);
+}
+
+void
+brood__children_forget_answer(struct brood_supervisor *sup)
+{
+	sup->answered = NULL;
+	sup->called = brood_channel_free(sup->called);
+}
+
 /* Notices */
 
+static void
+child_free_channel(struct brood_supervisor *sup, struct child *child)
+{
+	if (child->channel != sup->called)
+		(void)brood_channel_free(child->channel);
+	child->channel = NULL;
+}
+
 static int
-child_adopt(struct child *child, const struct brood__notice *notice,
-    const int fds[2])
+child_adopt(struct brood_supervisor *sup, struct child *child,
+    const struct brood__notice *notice, const int fds[2])
 {
 	struct brood_channel *channel;
 	int r;
@@ -124,7 +155,7 @@ child_adopt(struct child *child, const struct brood__notice *notice,
 	}
 	(void)brood__channel_flush(channel, 0);
 	brood__channel_set_peer_max(channel, notice->max_payload);
-	(void)brood_channel_free(child->channel);
+	child_free_channel(sup, child);
 	child->channel = channel;
 	child->generation = notice->generation;
 	child->pid = notice->pid;
@@ -138,7 +169,7 @@ children_on_ready(struct brood_supervisor *sup,
     const struct brood__notice *notice, const int fds[2])
 {
 	struct child *child = &sup->children[notice->slot];
-	int r = child_adopt(child, notice, fds);
+	int r = child_adopt(sup, child, notice, fds);
 	struct brood__command command = {
 		.kind = r < 0 ? BROOD__COMMAND_LATER : BROOD__COMMAND_ADOPTED,
 		.slot = notice->slot,
@@ -234,9 +265,9 @@ children_free_ended(struct brood_supervisor *sup)
 {
 	for (unsigned i = 0; i < sup->n_children; i++)
 		if (sup->children[i].state == CHILD_ABSENT &&
+		    sup->children[i].channel != sup->called &&
 		    !brood__control_is_lost(sup->control))
-			sup->children[i].channel =
-			    brood_channel_free(sup->children[i].channel);
+			child_free_channel(sup, &sup->children[i]);
 }
 
 /* Can no event come any more, as far as the supervisor process goes? */

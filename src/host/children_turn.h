@@ -61,7 +61,31 @@ struct brood_supervisor {
 	struct brood__ready *ready;
 	struct brood__control *control;
 	struct brood__events events;
+	struct brood_channel *called;	/* of brood_supervisor_call(): no turn
+					   frees it.  Between two calls: one
+					   that is no child's any more, but
+					   holds the last answer; or NULL */
+	struct brood_channel *answered;	/* the one that the last answer of
+					   brood_supervisor_call() is in; NULL:
+					   it is not looked at any more */
 };
+
+/* The last answer is not looked at any more: the program calls again. */
+void	brood__children_forget_answer(struct brood_supervisor *sup);
+
+/*
+ * Events may have come while the program waited for something else: have the
+ * descriptor say so.
+ */
+void	brood__children_tell(struct brood_supervisor *sup);
+
+/* By its name, or NULL. */
+struct child *
+	brood__children_find(const struct brood_supervisor *sup,
+	    const char *name);
+
+/* Can the program use the child: is it running, and its channel not ended? */
+bool	brood__child_is_usable(const struct child *child);
 
 /* Take a turn, waiting up to timeout_ms for something to do. */
 int	brood__children_turn(struct brood_supervisor *sup, int timeout_ms);

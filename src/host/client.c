@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/export.h"
+#include "base/names.h"
 #include "base/reserved.h"
 #include "host/config.h"
 #include "host/dial.h"
@@ -24,6 +25,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -48,19 +50,25 @@ client_check_options(const struct brood_client_options *options, char *text)
 		return brood__config_refuse(text,
 		    "max_payload is %zu, not 0 or %d to %d",
 		    options->max_payload, CLIENT_MIN_PAYLOAD, INT_MAX);
-	if (options->queue > INT_MAX)
-		return brood__config_refuse(text,
-		    "queue is %u, at most %d is possible", options->queue,
-		    INT_MAX);
-	if (options->fds_from_server > 1)
-		return brood__config_refuse(text,
-		    "fds_from_server is %u, not 0 or 1",
-		    options->fds_from_server);
-	r = brood__config_check_time("wait_ms", options->wait_ms, text);
+	r = brood__config_check_max("queue", options->queue, INT_MAX, text);
 	if (r == 0)
-		r = brood__config_check_time("connect_ms", options->connect_ms, text);
-	return r < 0 ? r : brood__config_check_time("expire_ms", options->expire_ms,
-	    text);
+		r = brood__config_check_max("fds_from_server",
+		    options->fds_from_server, 1, text);
+	if (r == 0)
+		r = brood__config_check_time("wait_ms", options->wait_ms, text);
+	if (r == 0)
+		r = brood__config_check_time("connect_ms", options->connect_ms,
+		    text);
+	return r < 0 ? r : brood__config_check_time("expire_ms",
+	    options->expire_ms, text);
+}
+
+/* After an error: unless text says something already, say what r means. */
+static void
+client_explain(char *text, int r)
+{
+	if (text != NULL && text[0] == '\0')
+		(void)strlcpy(text, brood__error_words(-r), BROOD_TEXT_SIZE);
 }
 
 /*
@@ -112,7 +120,7 @@ brood_client_new(struct brood_client **ret_client, const char *path,
 		return r;
 	client = calloc(1, sizeof(*client));
 	if (client == NULL) {
-		brood__config_explain(text, -ENOMEM);
+		client_explain(text, -ENOMEM);
 		return -ENOMEM;
 	}
 	client->owner = getpid();
@@ -120,14 +128,15 @@ brood_client_new(struct brood_client **ret_client, const char *path,
 	    options->max_payload : BROOD_MAX_PAYLOAD;
 	client->max_requests = options->queue != 0 ? options->queue :
 	    CLIENT_QUEUE;
-	client->expire_ms = options->expire_ms != 0 ? options->expire_ms : -1;
+	client->usual.expire_ms = options->expire_ms;
+	client->usual.run_ms = client->usual.cancel_ms = -1;
 	client->wake_ms = BROOD__NEVER;
 	client->events = POLLIN;
 	brood__queue_init(&client->queue);
 	TAILQ_INIT(&client->sent);
 	r = client_connect(client, path, options, text);
 	if (r < 0) {
-		brood__config_explain(text, r);
+		client_explain(text, r);
 		(void)brood_client_free(client);
 		return r;
 	}
@@ -246,18 +255,6 @@ client_is_full(const struct brood_client *client)
 	    client->queue.n_waiting + client->n_sent >= client->max_requests;
 }
 
-static void
-client_set_options(const struct brood_client *client,
-    struct brood__pending *pending,
-    const struct brood_request_options *options)
-{
-	pending->tag = options->tag;
-	pending->flags = options->flags;
-	pending->submitted_ms = brood__now_ms();
-	pending->expire_at_ms = brood__deadline(pending->submitted_ms,
-	    options->expire_ms != 0 ? options->expire_ms : client->expire_ms);
-}
-
 BROOD_PUBLIC int
 brood_client_submit(struct brood_client *client,
     const struct brood_message *msg,
@@ -281,12 +278,24 @@ brood_client_submit(struct brood_client *client,
 	r = brood__pending_new(&pending, msg);
 	if (r < 0)
 		return r;
-	client_set_options(client, pending, options);
+	brood__pending_set_options(pending, options, &client->usual);
 	brood__queue_add(&client->queue, pending);
 	if (ret_id != NULL)
 		*ret_id = client->queue.last_id;
 	(void)brood__client_act(client);
 	return 0;
+}
+
+/* A request that has no completion yet, by its id; or NULL. */
+static struct brood__pending *
+client_find(struct brood_client *client, uint64_t id)
+{
+	struct brood__pending *pending = brood__queue_find(&client->queue, id);
+
+	if (pending == NULL)
+		pending = brood__in_flight_find(&client->sent, id);
+	return pending != NULL && brood__pending_is_open(pending) ? pending :
+	    NULL;
 }
 
 BROOD_PUBLIC int
@@ -296,10 +305,8 @@ brood_client_cancel(struct brood_client *client, uint64_t id)
 
 	if (!client_is_mine(client))
 		return -ECHILD;
-	pending = brood__queue_find(&client->queue, id);
+	pending = client_find(client, id);
 	if (pending == NULL)
-		pending = brood__in_flight_find(&client->sent, id);
-	if (pending == NULL || !brood__pending_is_open(pending))
 		return -ENOENT;
 	brood__client_cancel(client, pending, BROOD_CANCELED, "canceled");
 	return brood__client_act(client);
@@ -327,6 +334,16 @@ brood_client_take(struct brood_client *client,
 	    -ECHILD;
 }
 
+static void
+client_give_up(struct brood_client *client, uint64_t called)
+{
+	struct brood__pending *pending = client_find(client, called);
+
+	if (pending != NULL)
+		brood__client_cancel(client, pending, BROOD_CANCELED,
+		    "too many parts of other replies wait to be taken");
+}
+
 /*
  * Wait for the completion of the request `called`.  While the client is paused
  * that request cannot be answered, and nobody takes what it is paused for.
@@ -339,7 +356,7 @@ client_await(struct brood_client *client, uint64_t called,
 
 	while (r == 0) {
 		if (client->queue.is_paused)
-			(void)brood_client_cancel(client, called);
+			client_give_up(client, called);
 		*ret_result = brood__queue_find_result(&client->queue, called);
 		if (*ret_result != NULL)
 			break;
@@ -367,8 +384,7 @@ brood_client_call(struct brood_client *client, const struct brood_message *msg,
 	if (r < 0)
 		return r;
 	(void)client_take(client, result, ret_done);
-	/* Others came during the call, and nobody was told. */
-	if (client->queue.n_untaken > 0)
-		(void)brood__client_act(client);
+	/* What else came during the call, nobody was told of. */
+	(void)brood__client_act(client);
 	return 0;
 }

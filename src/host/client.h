@@ -43,7 +43,7 @@ struct brood_client {
 	enum brood__client_state state;
 	unsigned max_requests;
 	size_t max_payload;
-	int32_t expire_ms;		/* of a request that names none */
+	struct brood_request_options usual; /* of a request that names none */
 
 	struct brood__ready *ready;
 	struct brood_channel *channel;	/* NULL: LOST */

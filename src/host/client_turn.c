@@ -253,29 +253,13 @@ client_handle(struct brood_client *client, const struct brood_message *msg)
 		client_forget(client, pending);
 }
 
-/* What is wrong with the stream, if it is not its end. */
-static const char *
-client_describe(int error)
-{
-	switch (error) {
-	case -EMSGSIZE:
-		return "a payload over the limit";
-	case -EBADMSG:
-		return "descriptors that were not asked for, or missing ones";
-	case -EPROTO:
-		return "not a frame";
-	default:
-		return strerror(-error);
-	}
-}
-
 static void
 client_end(struct brood_client *client, int error)
 {
 	if (error == -EPIPE)
 		client_lose(client, "the server closed the connection");
 	else
-		client_lose_by_violation(client, client_describe(error));
+		client_lose_by_violation(client, brood__answer_describe(error));
 }
 
 /* Nothing that was read stays unhandled: poll(2) would not tell of it. */
@@ -448,7 +432,7 @@ brood__client_turn(struct brood_client *client, int timeout_ms)
 int
 brood__client_act(struct brood_client *client)
 {
-	if (client->queue.n_untaken > 0)
+	if (client->queue.n_untaken > 0 || client->state == BROOD__CLIENT_LOST)
 		client_wake(client, 0);
 	return client_act(client);
 }

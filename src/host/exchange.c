@@ -271,23 +271,6 @@ exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
 
 /* Reading */
 
-static const char *
-exchange_describe(int error)
-{
-	switch (error) {
-	case -EPIPE:
-		return "it shut its channel down";
-	case -EMSGSIZE:
-		return "a payload over the limit";
-	case -EBADMSG:
-		return "descriptors that were not asked for, or missing ones";
-	case -EPROTO:
-		return "not a frame";
-	default:
-		return strerror(-error);
-	}
-}
-
 /* Nothing that was read stays unhandled: poll(2) would not tell of it. */
 static int
 exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
@@ -319,6 +302,6 @@ brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
 	}
 	if (r < 0)
 		exchange_blame(pool, worker, BROOD__FAULT_BROKEN,
-		    exchange_describe(r));
+		    brood__answer_describe(r));
 	brood__lists_touch(&pool->lists, worker);
 }

@@ -88,6 +88,28 @@ brood__pending_free(struct brood__pending *pending)
 
 /* Limits of time */
 
+/* The first of the two that is not 0; if both are, no limit. */
+static int32_t
+pending_limit_of(int32_t asked_ms, int32_t usual_ms)
+{
+	return asked_ms != 0 ? asked_ms : usual_ms != 0 ? usual_ms : -1;
+}
+
+void
+brood__pending_set_options(struct brood__pending *pending,
+    const struct brood_request_options *options,
+    const struct brood_request_options *usual)
+{
+	pending->tag = options->tag;
+	pending->flags = options->flags;
+	pending->submitted_ms = brood__now_ms();
+	pending->expire_at_ms = brood__deadline(pending->submitted_ms,
+	    pending_limit_of(options->expire_ms, usual->expire_ms));
+	pending->run_ms = pending_limit_of(options->run_ms, usual->run_ms);
+	pending->cancel_ms = pending_limit_of(options->cancel_ms,
+	    usual->cancel_ms);
+}
+
 /* The instant at which a limit that begins at an instant is over. */
 static int64_t
 pending_limit(int64_t from_ms, int32_t limit_ms)

@@ -34,13 +34,6 @@ enum {
 
 /* Making */
 
-/* The first of the two that is not 0; if both are, no limit. */
-static int32_t
-pool_limit(int32_t asked_ms, int32_t usual_ms)
-{
-	return asked_ms != 0 ? asked_ms : usual_ms != 0 ? usual_ms : -1;
-}
-
 /* Runs in a worker after setup and HELLO. */
 static int
 pool_worker(struct brood_channel *channel, void *arg)
@@ -261,7 +254,14 @@ brood_pool_fd(const struct brood_pool *pool)
 BROOD_PUBLIC int
 brood_pool_dispatch(struct brood_pool *pool)
 {
-	return pool_is_mine(pool) ? brood__turn(pool, 0) : -ECHILD;
+	int r;
+
+	if (!pool_is_mine(pool))
+		return -ECHILD;
+	r = brood__turn(pool, 0);
+	/* The descriptor has told the program, which is here. */
+	pool->is_woken = false;
+	return r;
 }
 
 /* Is there something to tell the program? */
@@ -278,7 +278,8 @@ pool_has_news(struct brood_pool *pool)
 BROOD_PUBLIC void
 brood_pool_wake(struct brood_pool *pool)
 {
-	brood__waker_wake(&pool->waker);
+	if (pool_is_mine(pool))
+		brood__waker_wake(&pool->waker);
 }
 
 /*
@@ -332,21 +333,6 @@ pool_check_msg(const struct brood_pool *pool, const struct brood_message *msg)
 	return pool->state == BROOD__POOL_RUNNING ? 0 : -ESHUTDOWN;
 }
 
-/* What the program, and else the pool, says of this request. */
-static void
-pool_set_options(const struct brood_pool *pool, struct brood__pending *pending,
-    const struct brood_request_options *options)
-{
-	pending->tag = options->tag;
-	pending->flags = options->flags;
-	pending->submitted_ms = brood__now_ms();
-	pending->expire_at_ms = brood__deadline(pending->submitted_ms,
-	    pool_limit(options->expire_ms, pool->usual.expire_ms));
-	pending->run_ms = pool_limit(options->run_ms, pool->usual.run_ms);
-	pending->cancel_ms = pool_limit(options->cancel_ms,
-	    pool->usual.cancel_ms);
-}
-
 /*
  * Completions that are not taken count: a program that only ever submits finds
  * the queue full, whatever the workers do.
@@ -365,7 +351,8 @@ pool_is_full(const struct brood_pool *pool)
 static int
 pool_act(struct brood_pool *pool)
 {
-	if (!STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new)
+	if (!STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new ||
+	    pool->is_woken)
 		brood__pool_turn_in(pool, 0);
 	return brood__turn_act(pool);
 }
@@ -394,7 +381,7 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	r = brood__pending_new(&pending, msg);
 	if (r < 0)
 		return r;
-	pool_set_options(pool, pending, options);
+	brood__pending_set_options(pending, options, &pool->usual);
 	brood__queue_add(&pool->queue, pending);
 	if (ret_id != NULL)
 		*ret_id = pool->queue.last_id;
@@ -462,9 +449,8 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 	if (r < 0)
 		return r;
 	(void)pool_take(pool, result, ret_done);
-	/* Others came during the call, and nobody was told. */
-	if (!STAILQ_EMPTY(&pool->queue.results))
-		(void)pool_act(pool);
+	/* What else came during the call, nobody was told of. */
+	(void)pool_act(pool);
 	return 0;
 }
 

@@ -303,6 +303,8 @@ void
 brood__queue_restore(struct brood__queue *queue,
     struct brood__pending *pending)
 {
+	/* It runs nowhere, and its time is not over. */
+	pending->running_since_ms = BROOD__NEVER;
 	if (brood__queue_is_closed(queue)) {
 		queue_refuse(queue, pending);
 		return;

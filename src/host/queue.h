@@ -81,8 +81,8 @@ void	brood__queue_restore(struct brood__queue *queue,
 	    struct brood__pending *pending);
 
 /*
- * The completion of a request: fills in id, tag and text of done and makes it a
- * result.  Without memory for the reply the completion is FAILED and says so.
+ * The completion of a request: fills in what done says of the request,
+ * and a text if it has none, and makes it a result.  Without memory for the reply the completion is FAILED and says so.
  *
  * The request stays the caller's: free it by brood__queue_forget(), or, while a
  * worker has it, keep it as COMPLETED; its limits still hold for the worker.
@@ -106,7 +106,7 @@ void	brood__queue_end(struct brood__queue *queue,
 
 /*
  * Give a part of a reply to the program, with BROOD_STREAM: 0 or -ENOMEM.
- * Fills in id, tag and text of part.
+ * Fills in what part says of the request.
  */
 int	brood__queue_put_part(struct brood__queue *queue,
 	    struct brood__pending *pending, struct brood_completion *part,

@@ -14,8 +14,6 @@
 #include "wire/channel.h"
 #include "wire/frame.h"
 
-#include <sys/ioctl.h>
-
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,16 +159,13 @@ brood__worker_remove(struct brood__worker *worker,
 
 /* The end */
 
-/*
- * FIONREAD on a stream socket counts all that is queued, frames with
- * descriptors too.
- */
+/* 0 if that cannot be told. */
 static uint64_t
 worker_n_unread(int fd)
 {
-	int n = 0;
+	size_t n = 0;
 
-	return ioctl(fd, FIONREAD, &n) < 0 || n < 0 ? 0 : (unsigned)n;
+	return brood__fd_unread(fd, &n) < 0 ? 0 : n;
 }
 
 void

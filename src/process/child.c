@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/reserved.h"
 #include "process/spawn.h"
+#include "wire/channel.h"
 
 #include <sys/wait.h>
 
@@ -34,7 +35,8 @@ static int
 child_check_fds(const struct brood_child_options *options)
 {
 	if ((options->n_keep_fds > 0 && options->keep_fds == NULL) ||
-	    !BROOD__RESERVED_IS_ZERO(options))
+	    !BROOD__RESERVED_IS_ZERO(options) ||
+	    brood__channel_check_options(&options->channel) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < options->n_keep_fds; i++)
 		if (fcntl(options->keep_fds[i], F_GETFD) < 0)

@@ -18,6 +18,7 @@
 #include "base/reserved.h"
 #include "socket/address.h"
 #include "socket/claim.h"
+#include "wire/channel.h"
 
 #include <brood/socket.h>
 
@@ -274,6 +275,10 @@ brood_listener_accept_channel(struct brood_listener *listener, int timeout_ms,
 {
 	int fd, r;
 
+	/* First, or a client would be accepted and dropped. */
+	r = brood__channel_check_options(options);
+	if (r < 0)
+		return r;
 	r = brood_listener_accept(listener, timeout_ms, &fd, ret_credentials);
 	if (r <= 0)
 		return r;
@@ -368,6 +373,9 @@ brood_channel_connect(const char *path, int timeout_ms,
 {
 	int fd, r;
 
+	r = brood__channel_check_options(options);
+	if (r < 0)
+		return brood__address_explain(text, path, "", r);
 	r = brood_socket_connect(path, timeout_ms, &fd, text);
 	if (r < 0)
 		return r;

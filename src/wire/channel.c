@@ -15,7 +15,6 @@
 #include "wire/channel.h"
 #include "wire/frame.h"
 #include "wire/inbox.h"
-#include "wire/kept.h"
 #include "wire/outbox.h"
 
 #include <sys/socket.h>
@@ -38,8 +37,7 @@ struct brood_channel {
 					   less than max_payload */
 	struct brood__inbox in;
 	struct brood__outbox out;
-	struct brood__kepts kept;	/* received, to be given later */
-	uint64_t last_call;		/* id of the last brood_channel_call() */
+	struct brood__waiting waiting;
 	int recv_error;			/* 0, or why nothing can be received */
 	int send_error;			/* 0, or -EPIPE */
 };
@@ -80,6 +78,8 @@ channel_set_oob_inline(int fd)
 int
 brood__channel_check_options(const struct brood_channel_options *options)
 {
+	if (options == NULL)
+		return 0;
 	if (options->max_fds > BROOD_MAX_FDS)
 		return -EINVAL;
 	if (options->max_payload > UINT32_MAX - BROOD__FRAME_SIZE)
@@ -119,8 +119,7 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 	ch->max_payload = options->max_payload != 0 ?
 	    (uint32_t)options->max_payload : BROOD_MAX_PAYLOAD;
 	brood__outbox_init(&ch->out);
-	brood__kepts_init(&ch->kept);
-	ch->last_call = BROOD__CALL_ID;
+	brood__kepts_init(&ch->waiting.kept);
 	r = brood__inbox_init(&ch->in, ch->max_payload, options->max_fds);
 	if (r < 0) {
 		free(ch);
@@ -141,7 +140,7 @@ brood__channel_release(struct brood_channel *ch)
 
 	brood__inbox_fini(&ch->in);
 	brood__outbox_fini(&ch->out);
-	brood__kepts_fini(&ch->kept);
+	brood__kepts_fini(&ch->waiting.kept);
 	free(ch);
 	return fd;
 }
@@ -334,6 +333,12 @@ brood__channel_check(const struct brood_channel *ch)
 	return ch->owner != getpid() ? -ECHILD : ch->recv_error;
 }
 
+bool
+brood__channel_is_ended(const struct brood_channel *ch)
+{
+	return ch->recv_error == -EPIPE || ch->send_error == -EPIPE;
+}
+
 BROOD_PUBLIC int
 brood_channel_queue(struct brood_channel *ch, const struct brood_message *msg)
 {
@@ -471,50 +476,28 @@ brood__channel_recv(struct brood_channel *ch, int timeout_ms,
 	}
 }
 
-BROOD_PUBLIC int
-brood_channel_recv(struct brood_channel *ch, int timeout_ms,
-    struct brood_message *ret_msg)
+struct brood__waiting *
+brood__channel_waiting(struct brood_channel *ch)
 {
-	if (ch->owner != getpid())
-		return -ECHILD;
-	return brood__kepts_give(&ch->kept, NULL, ret_msg) ? 1 :
-	    brood__channel_recv(ch, timeout_ms, ret_msg);
+	return &ch->waiting;
 }
 
-BROOD_PUBLIC int
-brood_channel_take_fd(struct brood_channel *ch, size_t i)
+const struct brood__waiting *
+brood__channel_waiting_const(const struct brood_channel *ch)
 {
-	if (ch->owner != getpid())
-		return -ECHILD;
-	return ch->kept.given != NULL ? brood__kepts_take_fd(&ch->kept, i) :
-	    brood__inbox_take_fd(&ch->in, i);
+	return &ch->waiting;
 }
 
-int
-brood__channel_keep(struct brood_channel *ch, const struct brood_message *msg)
+struct brood__inbox *
+brood__channel_inbox(struct brood_channel *ch)
 {
-	int fds[BROOD_MAX_FDS], r;
-
-	for (size_t i = 0; i < msg->n_fds; i++)
-		fds[i] = brood__inbox_take_fd(&ch->in, i);
-	r = brood__kepts_add(&ch->kept, msg, fds);
-	if (r < 0) {
-		brood__fd_close_all(fds, msg->n_fds);
-		return r;
-	}
-	return ch->kept.size > ch->max_queued ? -ENOBUFS : 0;
+	return &ch->in;
 }
 
-struct brood__kepts *
-brood__channel_kepts(struct brood_channel *ch)
+size_t
+brood__channel_max_queued(const struct brood_channel *ch)
 {
-	return &ch->kept;
-}
-
-uint64_t
-brood__channel_next_call(struct brood_channel *ch)
-{
-	return ++ch->last_call;
+	return ch->max_queued;
 }
 
 int

@@ -8,8 +8,12 @@
  * callers of the other functions know.
  */
 
+#include "wire/kept.h"
+
 #include <brood/channel.h>
 #include <sys/types.h>
+
+struct brood__inbox;
 
 /*
  * From now on let one recv(2) bring further frames too.  Only for a channel
@@ -32,9 +36,12 @@ void	brood__channel_set_lossy(struct brood_channel *channel);
  */
 int	brood__channel_check(const struct brood_channel *channel);
 
-/* Are these options possible?  0 or -EINVAL. */
+/* Are these options, or NULL, possible?  0 or -EINVAL. */
 int	brood__channel_check_options(
 	    const struct brood_channel_options *options);
+
+/* Has the peer closed its end, as far as was seen in sending or receiving? */
+bool	brood__channel_is_ended(const struct brood_channel *channel);
 
 /* The longest payload that the channel accepts. */
 uint32_t brood__channel_max_payload(const struct brood_channel *channel);
@@ -49,21 +56,22 @@ uint32_t brood__channel_max_send(const struct brood_channel *channel);
 void	brood__channel_set_peer_max(struct brood_channel *channel,
 	    uint32_t max_payload);
 
-/*
- * Keep a message that was received by brood__channel_recv() until
- * brood_channel_recv() gives it, before those that come later.
- *
- *   -ENOBUFS	it is kept, but now more is kept than may be queued
- */
-struct brood__kepts;
-int	brood__channel_keep(struct brood_channel *channel,
-	    const struct brood_message *msg);
-struct brood__kepts *
-	brood__channel_kepts(struct brood_channel *channel);
+/* What is so between one receive of the program and the next: receive.h. */
+struct brood__waiting {
+	struct brood__kepts kept;
+	uint64_t last_call;		/* id of the last brood_channel_call();
+					   0: there was none */
+	uint64_t open_call;		/* the call whose answer, or further
+					   parts of it, may still come; 0: none */
+};
 
-/* The id of the next request of brood_channel_call(). */
-#define BROOD__CALL_ID	(UINT64_C(1) << 63)
-uint64_t brood__channel_next_call(struct brood_channel *channel);
+struct brood__waiting *
+	brood__channel_waiting(struct brood_channel *channel);
+const struct brood__waiting *
+	brood__channel_waiting_const(const struct brood_channel *channel);
+struct brood__inbox *
+	brood__channel_inbox(struct brood_channel *channel);
+size_t	brood__channel_max_queued(const struct brood_channel *channel);
 
 /*
  * Read from the socket once, without waiting.  Gives 1 if anything came, 0 if

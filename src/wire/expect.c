@@ -1,143 +1,79 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Waiting for one message of a channel, while others may come before it: an
- * answer, or a LINK.  What is not awaited is kept, and brood_channel_recv()
- * gives it.
+ * Waiting for one message of a channel: an answer, or a LINK.  What else comes
+ * is kept, and brood_channel_recv() gives it.
  *
  * Owns nothing.
  */
 
 #include "base/clock.h"
 #include "base/export.h"
-#include "base/fd.h"
 #include "wire/channel.h"
-#include "wire/kept.h"
+#include "wire/expect.h"
+#include "wire/receive.h"
 
 #include <brood/supervisor.h>
 
 #include <errno.h>
 #include <string.h>
 
-/* What a message is to the one that waits. */
-enum expect_verdict {
-	EXPECT_FOUND,		/* it is the one */
-	EXPECT_OVER,		/* it says that the one will not come */
-	EXPECT_KEEP,		/* it is for somebody else */
-	EXPECT_DROP,		/* nobody waits for it any more */
-};
+/* Calls */
 
-struct expect {
-	uint64_t id;		/* an answer to this request, or ... */
-	const char *link;	/* ... a LINK to the child of this name */
-};
-
-static bool
-expect_is_answer(const struct brood_message *msg)
+static uint32_t
+call_time_left(int64_t deadline_ms)
 {
-	return msg->kind == BROOD_KIND_REPLY || msg->kind == BROOD_KIND_ERROR ||
-	    msg->kind == BROOD_KIND_PROGRESS;
+	int left_ms = brood__time_left(deadline_ms, brood__now_ms());
+
+	/* On the wire 0 means no limit. */
+	return left_ms < 0 ? 0 : left_ms == 0 ? 1 : (uint32_t)left_ms;
 }
 
-static enum expect_verdict
-expect_judge(const struct expect *expect, const struct brood_message *msg)
+int
+brood__call_queue(struct brood_channel *channel,
+    const struct brood_message *msg, int64_t deadline_ms, uint64_t *ret_id)
 {
-	if (expect->link != NULL && msg->kind == BROOD_KIND_GOODBYE)
-		return EXPECT_OVER;
-	if (expect->link != NULL)
-		return msg->kind == BROOD_KIND_LINK &&
-		    msg->len == strlen(expect->link) &&
-		    memcmp(msg->data, expect->link, msg->len) == 0 ?
-		    EXPECT_FOUND : EXPECT_KEEP;
-	if (!expect_is_answer(msg) || msg->id < BROOD__CALL_ID)
-		return EXPECT_KEEP;
-	/* Late answers to calls that are over, and progress of this one. */
-	return msg->id == expect->id && msg->kind != BROOD_KIND_PROGRESS ?
-	    EXPECT_FOUND : EXPECT_DROP;
-}
-
-/* Was it kept before?  As expect_recv(). */
-static int
-expect_find_kept(struct brood_channel *channel, const struct expect *expect,
-    struct brood_message *ret_msg)
-{
-	struct brood__kepts *kepts = brood__channel_kepts(channel);
-	struct brood__kept *kept;
-
-	STAILQ_FOREACH(kept, &kepts->list, next)
-		switch (expect_judge(expect, &kept->msg)) {
-		case EXPECT_FOUND:
-			return brood__kepts_give(kepts, kept, ret_msg);
-		case EXPECT_OVER:
-			return -ESHUTDOWN;
-		case EXPECT_KEEP:
-		case EXPECT_DROP:
-			break;
-		}
-	return 0;
-}
-
-/* 1 with the message, 0 if it has not come in time. */
-static int
-expect_recv(struct brood_channel *channel, const struct expect *expect,
-    int64_t deadline_ms, struct brood_message *ret_msg)
-{
+	struct brood_message request = *msg;
 	int r;
 
-	r = expect_find_kept(channel, expect, ret_msg);
-	if (r != 0)
-		return r;
-	for (;;) {
-		r = brood__channel_recv(channel,
-		    brood__time_left(deadline_ms, brood__now_ms()), ret_msg);
-		if (r <= 0)
-			return r;
-		switch (expect_judge(expect, ret_msg)) {
-		case EXPECT_FOUND:
-			return 1;
-		case EXPECT_OVER:
-			r = brood__channel_keep(channel, ret_msg);
-			return r < 0 ? r : -ESHUTDOWN;
-		case EXPECT_KEEP:
-			r = brood__channel_keep(channel, ret_msg);
-			if (r < 0)
-				return r;
-			break;
-		case EXPECT_DROP:
-			break;
-		}
-	}
+	if (msg->id != 0 ||
+	    (msg->kind != 0 && msg->kind != BROOD_KIND_REQUEST))
+		return -EINVAL;
+	request.id = brood__receive_begin_call(channel);
+	if (request.expire_ms == 0)
+		request.expire_ms = call_time_left(deadline_ms);
+	r = brood__channel_queue(channel, &request);
+	if (r < 0)
+		brood__receive_end_call(channel);
+	else
+		*ret_id = request.id;
+	return r;
 }
 
-/* The answer is not wanted any more.  If that cannot be said, it is dropped. */
-static void
-expect_cancel(struct brood_channel *channel, uint64_t id)
+void
+brood__call_cancel(struct brood_channel *channel, uint64_t id)
 {
 	struct brood_message msg = { .kind = BROOD_KIND_CANCEL, .id = id };
 
-	if (brood__channel_queue(channel, &msg) == 0)
+	brood__receive_end_call(channel);
+	if (brood__channel_queue_own(channel, &msg) == 0)
 		(void)brood__channel_flush(channel, 0);
 }
 
+/* Queue a request, if need be after making room for it. */
 static int
-expect_send(struct brood_channel *channel, const struct brood_message *msg,
-    int64_t deadline_ms)
+call_queue(struct brood_channel *channel, const struct brood_message *msg,
+    int64_t deadline_ms, uint64_t *ret_id)
 {
 	int r;
 
-	r = brood__channel_queue(channel, msg);
-	if (r == -EAGAIN) {
-		r = brood__channel_flush(channel,
-		    brood__time_left(deadline_ms, brood__now_ms()));
-		if (r == 0)
-			r = brood__channel_queue(channel, msg);
-	}
-	if (r < 0)
+	r = brood__call_queue(channel, msg, deadline_ms, ret_id);
+	if (r != -EAGAIN)
 		return r;
 	r = brood__channel_flush(channel,
 	    brood__time_left(deadline_ms, brood__now_ms()));
-	/* It is queued, and goes on its way with the next flush. */
-	return r == -EAGAIN ? 0 : r;
+	return r < 0 ? r : brood__call_queue(channel, msg, deadline_ms,
+	    ret_id);
 }
 
 BROOD_PUBLIC int
@@ -146,26 +82,44 @@ brood_channel_call(struct brood_channel *channel,
     struct brood_message *ret_msg)
 {
 	int64_t deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
-	struct brood_message request = *msg;
-	struct expect expect = { 0 };
+	uint64_t id;
 	int r;
 
 	r = brood__channel_check(channel);
-	if (r < 0)
-		return r;
-	if (msg->id != 0 ||
-	    (msg->kind != 0 && msg->kind != BROOD_KIND_REQUEST))
-		return -EINVAL;
-	request.id = expect.id = brood__channel_next_call(channel);
-	if (request.expire_ms == 0 && timeout_ms > 0)
-		request.expire_ms = (uint32_t)timeout_ms;
-	r = expect_send(channel, &request, deadline_ms);
-	if (r < 0)
-		return r;
-	r = expect_recv(channel, &expect, deadline_ms, ret_msg);
 	if (r == 0)
-		expect_cancel(channel, expect.id);
-	return r;
+		r = call_queue(channel, msg, deadline_ms, &id);
+	if (r < 0)
+		return r == -EAGAIN ? 0 : r;
+	r = brood__channel_flush(channel,
+	    brood__time_left(deadline_ms, brood__now_ms()));
+	if (r == 0)
+		r = brood__receive_answer(channel, id, deadline_ms, ret_msg);
+	if (r == 1)
+		return 1;
+	brood__call_cancel(channel, id);
+	return r == -EAGAIN ? 0 : r;
+}
+
+/* Links */
+
+/* Make a channel of a LINK.  If that fails it stays kept. */
+static int
+link_open(struct brood__kepts *kepts, struct brood__kept *kept,
+    const struct brood_channel_options *options,
+    struct brood_channel **ret_peer)
+{
+	int r;
+
+	if (kept->msg.n_fds != 1) {
+		brood__kepts_drop(kepts, kept);
+		return -EBADMSG;
+	}
+	r = brood_channel_new(ret_peer, kept->fds[0], options);
+	if (r < 0)
+		return r;
+	kept->fds[0] = -1;
+	brood__kepts_drop(kepts, kept);
+	return 1;
 }
 
 BROOD_PUBLIC int
@@ -173,26 +127,28 @@ brood_channel_wait_link(struct brood_channel *channel, const char *name,
     int timeout_ms, const struct brood_channel_options *options,
     struct brood_channel **ret_peer)
 {
-	struct expect expect = { .link = name };
+	struct brood__kepts *kepts = &brood__channel_waiting(channel)->kept;
+	int64_t deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
 	struct brood_message msg;
-	int fd, r;
+	struct brood__kept *kept;
+	int r, is_full = 0;
 
-	if (name == NULL)
-		return -EINVAL;
-	r = brood__channel_check(channel);
-	if (r < 0 && r != -EPIPE)
+	if (brood__channel_check(channel) == -ECHILD)
+		return -ECHILD;
+	r = name == NULL ? -EINVAL : brood__channel_check_options(options);
+	if (r < 0)
 		return r;
-	r = expect_recv(channel, &expect,
-	    brood__deadline(brood__now_ms(), timeout_ms), &msg);
-	if (r <= 0)
-		return r;
-	fd = brood_channel_take_fd(channel, 0);
-	if (fd < 0)
-		return fd;
-	r = brood_channel_new(ret_peer, fd, options);
-	if (r < 0) {
-		(void)brood__fd_close(fd);
-		return r;
+	for (;;) {
+		kept = brood__kepts_link(kepts, name, strlen(name));
+		if (kept != NULL)
+			return link_open(kepts, kept, options, ret_peer);
+		if (brood__kepts_first(kepts, BROOD_KIND_GOODBYE) != NULL)
+			return -ESHUTDOWN;
+		if (is_full < 0)
+			return is_full;
+		r = brood__receive_new(channel, deadline_ms, &msg);
+		if (r <= 0)
+			return r;
+		is_full = brood__receive_keep(channel, &msg);
 	}
-	return 1;
 }

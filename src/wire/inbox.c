@@ -35,6 +35,7 @@ brood__inbox_init(struct brood__inbox *inbox, uint32_t max_payload,
 void
 brood__inbox_fini(struct brood__inbox *inbox)
 {
+	brood__inbox_unhold(inbox);
 	brood__inbox_close_fds(inbox);
 	free(inbox->fds);
 	brood__buffer_fini(&inbox->bytes);
@@ -55,14 +56,71 @@ inbox_want(const struct brood__inbox *inbox)
 	    (inbox->state == BROOD__INBOX_HEADER ? 0 : inbox->frame.length);
 }
 
-static void
+/* Holding */
+
+void
+brood__inbox_hold(struct brood__inbox *inbox)
+{
+	assert(inbox->mode != BROOD__INBOX_GREEDY);
+	inbox->is_holding = true;
+}
+
+void
+brood__inbox_unhold(struct brood__inbox *inbox)
+{
+	struct brood__inbox_held *held = &inbox->held;
+
+	inbox->is_holding = false;
+	if (held->bytes.bytes == NULL)
+		return;
+	brood__fd_close_all(held->fds, held->n_fds);
+	free(held->fds);
+	brood__buffer_fini(&held->bytes);
+	*held = (struct brood__inbox_held) { .n_fds = 0 };
+}
+
+/* Nothing is behind the frame in the buffer, so all of that moves. */
+static int
+inbox_set_aside(struct brood__inbox *inbox)
+{
+	int *fds = NULL;
+
+	if (inbox->max_fds > 0) {
+		fds = reallocarray(NULL, BROOD_MAX_FDS, sizeof(*fds));
+		if (fds == NULL)
+			return -ENOMEM;
+	}
+	inbox->held = (struct brood__inbox_held) {
+		.bytes = inbox->bytes,
+		.fds = inbox->fds,
+		.n_fds = inbox->n_fds,
+	};
+	inbox->bytes = (struct brood__buffer) { .size = 0 };
+	inbox->fds = fds;
+	inbox->n_fds = 0;
+	inbox->state = BROOD__INBOX_HEADER;
+	return 0;
+}
+
+/* 0, or -ENOMEM if it is held and cannot be set aside. */
+static int
 inbox_forget_given(struct brood__inbox *inbox)
 {
 	if (inbox->state != BROOD__INBOX_GIVEN)
-		return;
+		return 0;
+	if (inbox->is_holding && inbox->held.bytes.bytes == NULL)
+		return inbox_set_aside(inbox);
 	brood__inbox_close_fds(inbox);
 	brood__buffer_consume(&inbox->bytes, inbox_want(inbox));
 	inbox->state = BROOD__INBOX_HEADER;
+	return 0;
+}
+
+void
+brood__inbox_unget(struct brood__inbox *inbox)
+{
+	assert(inbox->state == BROOD__INBOX_GIVEN);
+	inbox->state = BROOD__INBOX_PAYLOAD;
 }
 
 /*
@@ -101,7 +159,9 @@ brood__inbox_recv(struct brood__inbox *inbox, int socket, int flags)
 	ssize_t n;
 	int r;
 
-	inbox_forget_given(inbox);
+	r = inbox_forget_given(inbox);
+	if (r < 0)
+		return r;
 	assert(brood__buffer_len(&inbox->bytes) < inbox_want(inbox));
 	missing = inbox_want(inbox) - brood__buffer_len(&inbox->bytes);
 	r = brood__buffer_reserve(&inbox->bytes, missing);
@@ -169,9 +229,9 @@ brood__inbox_next(struct brood__inbox *inbox, struct brood_message *ret_msg)
 {
 	int r;
 
-	inbox_forget_given(inbox);
-	if (brood__buffer_len(&inbox->bytes) < BROOD__FRAME_SIZE)
-		return 0;
+	r = inbox_forget_given(inbox);
+	if (r < 0 || brood__buffer_len(&inbox->bytes) < BROOD__FRAME_SIZE)
+		return r;
 	if (inbox->state == BROOD__INBOX_HEADER) {
 		r = inbox_decode(inbox);
 		if (r < 0)
@@ -192,7 +252,9 @@ brood__inbox_look_ahead(const struct brood__inbox *inbox, int socket,
 
 	assert(inbox->mode != BROOD__INBOX_GREEDY);
 	/* In the midst of a frame the socket does not begin with a header. */
-	if (inbox->state != BROOD__INBOX_GIVEN)
+	if (inbox->state != BROOD__INBOX_GIVEN &&
+	    (inbox->held.bytes.bytes == NULL ||
+	    brood__buffer_len(&inbox->bytes) > 0))
 		return 0;
 	if (*position < inbox->n_received)
 		*position = inbox->n_received;
@@ -209,12 +271,14 @@ brood__inbox_look_ahead(const struct brood__inbox *inbox, int socket,
 int
 brood__inbox_take_fd(struct brood__inbox *inbox, size_t i)
 {
-	int fd;
+	return inbox->state != BROOD__INBOX_GIVEN ? -EBADF :
+	    brood__fd_take(inbox->fds, inbox->n_fds, i);
+}
 
-	if (inbox->state != BROOD__INBOX_GIVEN || i >= inbox->n_fds ||
-	    inbox->fds[i] < 0)
-		return -EBADF;
-	fd = inbox->fds[i];
-	inbox->fds[i] = -1;
-	return fd;
+int
+brood__inbox_take_held_fd(struct brood__inbox *inbox, size_t i)
+{
+	return inbox->held.bytes.bytes == NULL ?
+	    brood__inbox_take_fd(inbox, i) :
+	    brood__fd_take(inbox->held.fds, inbox->held.n_fds, i);
 }

@@ -42,6 +42,13 @@ enum brood__inbox_state {
 	BROOD__INBOX_GIVEN,	/* a frame that the owner has been given */
 };
 
+/* A frame that was set aside, because its owner still looks at it. */
+struct brood__inbox_held {
+	struct brood__buffer bytes;	/* without memory: there is none */
+	int *fds;
+	size_t n_fds;
+};
+
 struct brood__inbox {
 	enum brood__inbox_mode mode;
 	enum brood__inbox_state state;
@@ -53,12 +60,28 @@ struct brood__inbox {
 	size_t n_fds;
 	size_t spare;			/* room that the last receive left */
 	uint64_t n_received;		/* bytes, since init */
+	bool is_holding;		/* between hold and unhold */
+	struct brood__inbox_held held;	/* the frame of hold, if another one was
+					   received since */
 };
 
 /* 0 or -ENOMEM. */
 int	brood__inbox_init(struct brood__inbox *inbox, uint32_t max_payload,
 	    unsigned max_fds);
 void	brood__inbox_fini(struct brood__inbox *inbox);
+
+/*
+ * The frame that was given last stays valid until unhold, though others are
+ * received meanwhile.  Not for a greedy inbox.
+ */
+void	brood__inbox_hold(struct brood__inbox *inbox);
+void	brood__inbox_unhold(struct brood__inbox *inbox);
+
+/* Keep descriptor i of the frame that is held: gives it, or -EBADF. */
+int	brood__inbox_take_held_fd(struct brood__inbox *inbox, size_t i);
+
+/* Give the frame that was given last once more. */
+void	brood__inbox_unget(struct brood__inbox *inbox);
 
 /*
  * Receive once; flags are those of recvmsg(2).  Gives 1 if bytes came.  Only
@@ -84,7 +107,7 @@ int	brood__inbox_next(struct brood__inbox *inbox,
 
 /*
  * Look for a frame of this kind and id among those that are still in the
- * socket, behind the one that was given last; take none of them.  Gives 1 if it
+ * socket, behind the one that was given last or is held; take none of them.  Gives 1 if it
  * is there, otherwise 0.  Not for a greedy inbox.
  *
  * *position is where to begin, and then where to go on next time: a position in

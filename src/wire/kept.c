@@ -8,32 +8,44 @@
 #include "wire/frame.h"
 #include "wire/kept.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 void
 brood__kepts_init(struct brood__kepts *kepts)
 {
+	*kepts = (struct brood__kepts) { .size = 0 };
 	STAILQ_INIT(&kepts->list);
-	kepts->size = 0;
-	kepts->given = NULL;
 }
 
-static void
+static struct brood__kept *
 kept_free(struct brood__kept *kept)
 {
-	brood__fd_close_all(kept->fds, kept->msg.n_fds);
-	free(kept->fds);
+	if (kept != NULL) {
+		brood__fd_close_all(kept->fds, kept->msg.n_fds);
+		free(kept->fds);
+	}
 	free(kept);
+	return NULL;
 }
 
 void
 brood__kepts_forget(struct brood__kepts *kepts)
 {
-	if (kepts->given != NULL)
-		kept_free(kepts->given);
+	kepts->given = kept_free(kepts->given);
+}
+
+void
+brood__kepts_hold(struct brood__kepts *kepts)
+{
+	kepts->held = kepts->given;
 	kepts->given = NULL;
+}
+
+void
+brood__kepts_unhold(struct brood__kepts *kepts)
+{
+	kepts->held = kept_free(kepts->held);
 }
 
 void
@@ -42,65 +54,81 @@ brood__kepts_fini(struct brood__kepts *kepts)
 	struct brood__kept *kept;
 
 	brood__kepts_forget(kepts);
-	while ((kept = STAILQ_FIRST(&kepts->list)) != NULL) {
-		STAILQ_REMOVE_HEAD(&kepts->list, next);
-		kept_free(kept);
-	}
+	brood__kepts_unhold(kepts);
+	while ((kept = STAILQ_FIRST(&kepts->list)) != NULL)
+		brood__kepts_drop(kepts, kept);
 }
 
-int
-brood__kepts_add(struct brood__kepts *kepts, const struct brood_message *msg,
-    const int *fds)
+struct brood__kept *
+brood__kepts_add(struct brood__kepts *kepts, const struct brood_message *msg)
+{
+	struct brood__kept *kept = malloc(sizeof(*kept) + msg->len);
+
+	if (kept == NULL)
+		return NULL;
+	kept->msg = *msg;
+	kept->msg.data = kept->data;
+	kept->fds = NULL;
+	if (msg->n_fds > 0) {
+		kept->fds = reallocarray(NULL, msg->n_fds, sizeof(*kept->fds));
+		if (kept->fds == NULL) {
+			free(kept);
+			return NULL;
+		}
+		for (size_t i = 0; i < msg->n_fds; i++)
+			kept->fds[i] = -1;
+	}
+	kept->msg.fds = kept->fds;
+	if (msg->len > 0)
+		memcpy(kept->data, msg->data, msg->len);
+	STAILQ_INSERT_TAIL(&kepts->list, kept, next);
+	kepts->size += BROOD__FRAME_SIZE + msg->len;
+	return kept;
+}
+
+struct brood__kept *
+brood__kepts_first(const struct brood__kepts *kepts, uint32_t kind)
 {
 	struct brood__kept *kept;
 
-	kept = malloc(sizeof(*kept) + msg->len);
-	if (kept == NULL)
-		return -ENOMEM;
-	kept->msg = *msg;
-	kept->fds = NULL;
-	if (msg->n_fds > 0) {
-		kept->fds = reallocarray(NULL, msg->n_fds, sizeof(*fds));
-		if (kept->fds == NULL) {
-			free(kept);
-			return -ENOMEM;
-		}
-		memcpy(kept->fds, fds, msg->n_fds * sizeof(*fds));
-	}
-	if (msg->len > 0)
-		memcpy(kept->data, msg->data, msg->len);
-	kept->msg.data = kept->data;
-	kept->msg.fds = kept->fds;
-	STAILQ_INSERT_TAIL(&kepts->list, kept, next);
-	kepts->size += BROOD__FRAME_SIZE + msg->len;
-	return 0;
+	STAILQ_FOREACH(kept, &kepts->list, next)
+		if (kind == 0 || kept->msg.kind == kind)
+			return kept;
+	return NULL;
 }
 
-bool
-brood__kepts_give(struct brood__kepts *kepts, struct brood__kept *kept,
-    struct brood_message *ret_msg)
+struct brood__kept *
+brood__kepts_link(const struct brood__kepts *kepts, const void *name,
+    size_t len)
 {
-	brood__kepts_forget(kepts);
-	if (kept == NULL)
-		kept = STAILQ_FIRST(&kepts->list);
-	if (kept == NULL)
-		return false;
+	struct brood__kept *kept;
+
+	STAILQ_FOREACH(kept, &kepts->list, next)
+		if (kept->msg.kind == BROOD_KIND_LINK &&
+		    kept->msg.len == len &&
+		    memcmp(kept->data, name, len) == 0)
+			return kept;
+	return NULL;
+}
+
+static void
+kepts_remove(struct brood__kepts *kepts, struct brood__kept *kept)
+{
 	STAILQ_REMOVE(&kepts->list, kept, brood__kept, next);
 	kepts->size -= BROOD__FRAME_SIZE + kept->msg.len;
-	kepts->given = kept;
-	*ret_msg = kept->msg;
-	return true;
 }
 
-int
-brood__kepts_take_fd(struct brood__kepts *kepts, size_t i)
+void
+brood__kepts_give(struct brood__kepts *kepts, struct brood__kept *kept)
 {
-	struct brood__kept *kept = kepts->given;
-	int fd;
+	brood__kepts_forget(kepts);
+	kepts_remove(kepts, kept);
+	kepts->given = kept;
+}
 
-	if (i >= kept->msg.n_fds)
-		return -EBADF;
-	fd = kept->fds[i];
-	kept->fds[i] = -1;
-	return fd < 0 ? -EBADF : fd;
+void
+brood__kepts_drop(struct brood__kepts *kepts, struct brood__kept *kept)
+{
+	kepts_remove(kepts, kept);
+	(void)kept_free(kept);
 }

@@ -20,25 +20,41 @@ struct brood__kept {
 struct brood__kepts {
 	STAILQ_HEAD(, brood__kept) list;
 	size_t size;			/* of all, their headers included */
-	struct brood__kept *given;	/* taken off the list; the program
-					   looks at it until the next one */
+	struct brood__kept *given;	/* off the list: the program looks at it
+					   until it receives again */
+	struct brood__kept *held;	/* the one that was given when hold was
+					   called, until unhold */
 };
 
 void	brood__kepts_init(struct brood__kepts *kepts);
 void	brood__kepts_fini(struct brood__kepts *kepts);
 
-/* Keep a copy of msg behind the others: 0 or -ENOMEM.  Takes fds, if 0. */
-int	brood__kepts_add(struct brood__kepts *kepts,
-	    const struct brood_message *msg, const int *fds);
+/*
+ * Keep a copy of msg behind the others.  Its descriptors are -1, and for the
+ * caller to fill in.  NULL without memory.
+ */
+struct brood__kept *
+	brood__kepts_add(struct brood__kepts *kepts,
+	    const struct brood_message *msg);
 
-/* Give this one, or with NULL the first; false if there is none. */
-bool	brood__kepts_give(struct brood__kepts *kepts, struct brood__kept *kept,
-	    struct brood_message *ret_msg);
+/* The first of this kind, 0: of any; or NULL. */
+struct brood__kept *
+	brood__kepts_first(const struct brood__kepts *kepts, uint32_t kind);
 
-/* The one that was given last is not looked at any more. */
+/* The LINK to the child of this name, or NULL. */
+struct brood__kept *
+	brood__kepts_link(const struct brood__kepts *kepts, const void *name,
+	    size_t len);
+
+/* Take it off the list, and give it to the program; or free it. */
+void	brood__kepts_give(struct brood__kepts *kepts, struct brood__kept *kept);
+void	brood__kepts_drop(struct brood__kepts *kepts, struct brood__kept *kept);
+
+/* The program does not look any more at the one that it was given last. */
 void	brood__kepts_forget(struct brood__kepts *kepts);
 
-/* Keep descriptor i of the one that was given last: gives it, or -EBADF. */
-int	brood__kepts_take_fd(struct brood__kepts *kepts, size_t i);
+/* Have the one that was given last stay valid until unhold. */
+void	brood__kepts_hold(struct brood__kepts *kepts);
+void	brood__kepts_unhold(struct brood__kepts *kepts);
 
 #endif

@@ -14,6 +14,7 @@
 #include "base/names.h"
 #include "base/reserved.h"
 #include "wire/channel.h"
+#include "wire/receive.h"
 
 #include <brood/worker.h>
 
@@ -68,7 +69,10 @@ brood_request_fd(const struct brood_request *req, size_t i)
 BROOD_PUBLIC int
 brood_request_take_fd(struct brood_request *req, size_t i)
 {
-	return brood_channel_take_fd(req->channel, i);
+	int r = brood__channel_check(req->channel);
+
+	return r == -ECHILD ? r :
+	    brood__receive_take_held_fd(req->channel, i);
 }
 
 BROOD_PUBLIC int
@@ -81,8 +85,8 @@ BROOD_PUBLIC bool
 brood_request_is_canceled(struct brood_request *req)
 {
 	if (!req->is_canceled && brood__channel_check(req->channel) == 0)
-		req->is_canceled = brood__channel_look_ahead(req->channel,
-		    BROOD_KIND_CANCEL, req->msg.id, &req->seen) == 1;
+		req->is_canceled = brood__receive_is_canceled(req->channel,
+		    req->msg.id, &req->seen);
 	return req->is_canceled;
 }
 
@@ -209,7 +213,10 @@ worker_handle(struct brood_channel *channel, const struct brood_message *msg,
 	};
 	int r;
 
+	/* It is valid until the handler returns, whatever that receives. */
+	brood__receive_hold(channel);
 	r = handler(&req, arg);
+	brood__receive_unhold(channel);
 	if (req.is_answered)
 		return 0;
 	if (r < 0)
@@ -246,8 +253,8 @@ worker_step(struct brood_channel *channel, struct brood_message *msg,
 	case BROOD_KIND_CANCEL:		/* its request has been answered */
 		return 1;
 	case BROOD_KIND_LINK:		/* for brood_channel_wait_link() */
-		r = brood__channel_keep(channel, msg);
-		return r < 0 ? r : 1;
+		r = brood__receive_keep(channel, msg);
+		return r < 0 && r != -ENOBUFS ? r : 1;
 	case BROOD_KIND_GOODBYE:
 		return 0;
 	case BROOD_KIND_HELLO:
@@ -275,7 +282,7 @@ brood_worker_run(struct brood_channel *channel, brood_handler_fn handler,
 	if (r < 0)
 		return r == -EPIPE ? 0 : r;
 	do {
-		r = brood__channel_recv(channel, -1, &msg);
+		r = brood__receive_work(channel, -1, &msg);
 		if (r > 0)
 			r = worker_step(channel, &msg, handler, arg);
 	} while (r > 0);

@@ -450,6 +450,7 @@ Test(children, wait_ready_waits_for_all_and_says_if_that_cannot_be)
 /* One event at a time is read, and each wait tells of the others. */
 Test(children, wait_tells_of_each_event_that_is_left)
 {
+	struct pollfd pfd = { .events = POLLIN };
 	struct brood_supervisor *sup;
 	struct brood_event next;
 	static const struct brood_child_spec specs[] = {
@@ -460,6 +461,9 @@ Test(children, wait_tells_of_each_event_that_is_left)
 	sup = start((struct brood_supervisor_options){ .children = specs,
 	    .n_children = 2 });
 	cr_assert_eq(brood_supervisor_wait_ready(sup, TESTCHILD_PATIENCE), 0);
+	/* What came during that wait shows at the descriptor. */
+	pfd.fd = brood_supervisor_fd(sup);
+	cr_assert(pfd.fd < 0 || poll(&pfd, 1, 0) == 1);
 	cr_assert_eq(brood_supervisor_wait(sup, -1), 1);
 	cr_assert_eq(brood_supervisor_next_event(sup, &next), 1);
 	cr_assert_eq(brood_supervisor_wait(sup, -1), 1);

@@ -281,3 +281,184 @@ Test(children_link, children_with_handlers_handle_no_link_and_no_id)
 	cr_assert(WIFEXITED(event.event.status));
 	cr_assert_null(brood_supervisor_free(sup));
 }
+
+/* The host asks while it supervises: whichever of the two dies. */
+
+static struct brood_supervisor *
+start_front_and_back(brood_child_fn front)
+{
+	const struct brood_child_spec specs[2] = {
+		{ .name = "back", .fn = backend },
+		{ .name = "front", .fn = front },
+	};
+	const struct brood_link link = { .a = "front", .b = "back" };
+	const struct brood_supervisor_options options = {
+		.children = specs, .n_children = 2, .links = &link,
+		.n_links = 1, .stderr_fd = -1,
+	};
+	struct brood_supervisor *sup;
+
+	cr_assert_eq(brood_supervisor_new(&sup, &options, NULL), 0);
+	return sup;
+}
+
+struct front {
+	struct brood_channel *host;
+	struct brood_channel *back;
+};
+
+/* As long as there is no back, wait for one, without limit. */
+static int
+pass_on_for_ever(struct brood_request *request, void *arg)
+{
+	struct front *front = arg;
+	struct brood_message found, msg = {
+		.data = brood_request_data(request),
+		.len = brood_request_len(request),
+	};
+	int r = 0;
+
+	while (r != 1) {
+		if (front->back == NULL) {
+			r = brood_channel_wait_link(front->host, "back", -1,
+			    NULL, &front->back);
+			if (r != 1)
+				return r;
+		}
+		r = brood_channel_call(front->back, &msg, -1, &found);
+		if (r != 1)
+			front->back = brood_channel_free(front->back);
+	}
+	return brood_request_reply(request, 0, found.data, found.len);
+}
+
+static int
+patient_frontend(struct brood_channel *host, void *arg)
+{
+	struct front front = { .host = host };
+
+	(void)arg;
+	return brood_worker_run(host, pass_on_for_ever, &front);
+}
+
+static void
+expect_doubled(struct brood_supervisor *sup)
+{
+	struct brood_message msg = { .data = "x", .len = 1 }, reply;
+	int r;
+
+	r = brood_supervisor_call(sup, "front", &msg, 10000, &reply);
+	cr_assert_eq(r, 1, "%d", r);
+	cr_assert_eq(reply.kind, BROOD_KIND_REPLY, "%.*s", (int)reply.len,
+	    (const char *)reply.data);
+	cr_assert_eq(reply.len, 2);
+	cr_assert_eq(memcmp(reply.data, "xx", 2), 0);
+}
+
+static pid_t
+pid_of(struct brood_supervisor *sup, const char *name)
+{
+	cr_assert(testchild_await(sup, BROOD_EVENT_READY, name, &event));
+	return event.event.pid;
+}
+
+/* The new link comes while the host waits for the one that waits for it. */
+Test(children_link, call_goes_on_when_a_linked_child_has_died)
+{
+	struct brood_supervisor *sup = start_front_and_back(patient_frontend);
+	pid_t back = pid_of(sup, "back");
+
+	expect_doubled(sup);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(kill(back, SIGKILL), 0);
+		cr_assert(support_wait_gone(back));
+		expect_doubled(sup);
+		back = pid_of(sup, "back");
+	}
+	cr_assert_null(brood_supervisor_free(sup));
+}
+
+/* What was never sent to the dead is sent to the next; no event is read. */
+Test(children_link, call_waits_for_the_next_process_of_a_dead_child)
+{
+	struct brood_supervisor *sup = start_front_and_back(patient_frontend);
+	pid_t front = pid_of(sup, "front");
+
+	expect_doubled(sup);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(kill(front, SIGKILL), 0);
+		cr_assert(support_wait_gone(front));
+		expect_doubled(sup);
+		front = pid_of(sup, "front");
+	}
+	cr_assert_null(brood_supervisor_free(sup));
+}
+
+/* Dies when it is asked; if it has answered, the answer comes all the same. */
+static int
+answer_and_die(struct brood_channel *host, void *arg)
+{
+	struct brood_message msg;
+
+	(void)arg;
+	do
+		if (brood_channel_recv(host, -1, &msg) != 1)
+			return 1;
+	while (msg.kind != BROOD_KIND_REQUEST);
+	msg.kind = BROOD_KIND_REPLY;
+	msg.expire_ms = 0;
+	if (msg.len > 0)
+		(void)brood_channel_send(host, &msg);
+	return raise(SIGKILL);
+}
+
+Test(children_link, call_gets_the_last_answer_of_a_child_or_epipe)
+{
+	struct brood_supervisor *sup = start_front_and_back(answer_and_die);
+	struct brood_message msg = { .data = "x", .len = 1 }, reply;
+	int r;
+
+	for (int i = 0; i < 3; i++) {
+		msg.len = 1;
+		r = brood_supervisor_call(sup, "front", &msg, 10000, &reply);
+		cr_assert_eq(r, 1, "round %d: %d", i, r);
+		cr_assert_eq(memcmp(reply.data, "x", 1), 0);
+		cr_assert_eq(brood_supervisor_take_fd(sup, 0), -EBADF);
+		msg.len = 0;
+		cr_assert_eq(brood_supervisor_call(sup, "front", &msg, 10000,
+		    &reply), -EPIPE);
+		/* Its channel has ended: it is not ready before the next. */
+		cr_assert_eq(brood_supervisor_wait_ready(sup, 10000), 0);
+	}
+	cr_assert_eq(brood_supervisor_take_fd(sup, 0), -EBADF);
+	cr_assert_null(brood_supervisor_free(sup));
+}
+
+static int
+answer_nothing(struct brood_channel *host, void *arg)
+{
+	struct brood_message msg;
+
+	(void)arg;
+	while (brood_channel_recv(host, -1, &msg) == 1 &&
+	    msg.kind != BROOD_KIND_GOODBYE)
+		continue;
+	return 0;
+}
+
+Test(children_link, call_says_what_cannot_be_called_and_what_is_late)
+{
+	struct brood_supervisor *sup = start_front_and_back(answer_nothing);
+	struct brood_message msg = { .data = "x", .len = 1 }, reply;
+
+	cr_assert_eq(brood_supervisor_call(sup, "nobody", &msg, -1, &reply),
+	    -ENOENT);
+	cr_assert_eq(brood_supervisor_wait_ready(sup, 10000), 0);
+	cr_assert_eq(brood_supervisor_call(sup, "front", &msg, 20, &reply), 0);
+	cr_assert_eq(brood_supervisor_call(sup, "front", &(struct brood_message)
+	    { .id = 1 }, 20, &reply), -EINVAL);
+	cr_assert_eq(brood_supervisor_stop(sup), 0);
+	cr_assert_eq(brood_supervisor_call(sup, "front", &msg, -1, &reply),
+	    -ESHUTDOWN);
+	cr_assert_null(brood_supervisor_free(sup));
+}

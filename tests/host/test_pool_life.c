@@ -11,6 +11,7 @@
 #include "support/methods.h"
 #include "support/support.h"
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -434,6 +435,56 @@ Test(pool_life, another_thread_wakes_the_one_that_waits)
 	for (int i = 0; i < 100000; i++)
 		brood_pool_wake(pool);
 	cr_assert_eq(brood_pool_wait(pool, -1), 1);
+	cr_assert_eq(brood_pool_wait(pool, 0), 0);
+	fixture_end(pool, counters);
+}
+
+static bool
+is_readable(const struct brood_pool *pool)
+{
+	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
+
+	return pfd.fd < 0 || poll(&pfd, 1, 0) == 1;
+}
+
+Test(pool_life, wake_during_a_call_is_passed_on)
+{
+	struct counters *counters;
+	struct brood_pool *pool = fixture_pool(&counters,
+	    (struct brood_pool_options){ .workers = 1 });
+	struct brood_event event;
+
+	cr_assert(drain_echo(pool) > 0);
+	while (brood_pool_next_event(pool, &event) == 1)
+		continue;
+	(void)brood_pool_dispatch(pool);
+	brood_pool_wake(pool);
+	cr_assert(drain_echo(pool) > 0);
+	cr_assert(is_readable(pool), "the wake was lost");
+	cr_assert_eq(brood_pool_dispatch(pool), 0);
+	cr_assert_eq(brood_pool_dispatch(pool), 0);
+	cr_assert(brood_pool_fd(pool) < 0 || !is_readable(pool));
+	fixture_end(pool, counters);
+}
+
+static int
+wake_in_copy(void *arg)
+{
+	brood_pool_wake(arg);
+	return 0;
+}
+
+Test(pool_life, forked_copy_wakes_nobody)
+{
+	struct counters *counters;
+	struct brood_pool *pool = fixture_pool(&counters,
+	    (struct brood_pool_options){ .workers = 1 });
+	struct brood_event event;
+
+	cr_assert(drain_echo(pool) > 0);
+	while (brood_pool_next_event(pool, &event) == 1)
+		continue;
+	support_in_child(wake_in_copy, pool);
 	cr_assert_eq(brood_pool_wait(pool, 0), 0);
 	fixture_end(pool, counters);
 }

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 BROOD_SUITE(expect);
@@ -275,5 +276,100 @@ Test(expect, goodbye_ends_the_wait_for_a_link_and_is_received)
 		cr_assert_eq(brood_channel_wait_link(half.channel, "a", -1,
 		    NULL, &peer), -ESHUTDOWN);
 	expect_next(&half, BROOD_KIND_GOODBYE, "");
+	wire_half_free(&half);
+}
+
+Test(expect, late_answer_is_not_received_and_parts_are_until_the_next_call)
+{
+	struct wire_half half = wire_half_new(NULL);
+	struct brood_message msg;
+
+	cr_assert_eq(brood_channel_call(half.channel, &question, 1, &msg), 0);
+	answer(&half, BROOD_KIND_REPLY, 0, FIRST_CALL, "late");
+	answer(&half, BROOD_KIND_REPLY, 1, FIRST_CALL + 1, "a");
+	answer(&half, BROOD_KIND_REPLY, 1, FIRST_CALL + 1, "b");
+	answer(&half, BROOD_KIND_REPLY, 0, FIRST_CALL + 1, "c");
+	answer(&half, BROOD_KIND_PING, 0, 9, "x");
+	cr_assert_eq(brood_channel_call(half.channel, &question, -1, &msg), 1);
+	expect_next(&half, BROOD_KIND_REPLY, "b");
+	expect_next(&half, BROOD_KIND_REPLY, "c");
+	expect_next(&half, BROOD_KIND_PING, "x");
+
+	answer(&half, BROOD_KIND_REPLY, 1, FIRST_CALL + 2, "a");
+	answer(&half, BROOD_KIND_REPLY, 0, FIRST_CALL + 2, "b");
+	answer(&half, BROOD_KIND_REPLY, 0, FIRST_CALL + 3, "new");
+	cr_assert_eq(brood_channel_call(half.channel, &question, -1, &msg), 1);
+	cr_assert_eq(brood_channel_call(half.channel, &question, -1, &msg), 1);
+	cr_assert_eq(memcmp(msg.data, "new", 3), 0);
+	expect_none(&half);
+	wire_half_free(&half);
+}
+
+Test(expect, cancel_is_sent_though_the_queue_is_full)
+{
+	struct wire_half half = wire_half_new(&(struct brood_channel_options){
+	    .max_queued = 1000 });
+	static char big[4 << 20];
+	struct brood_message msg, request = { .data = big,
+	    .len = sizeof(big) };
+	static char got[sizeof(big) + WIRE_HEADER];
+	uint8_t header[WIRE_HEADER];
+
+	cr_assert_eq(brood_channel_call(half.channel, &request, 10, &msg), 0);
+	/* Read and flush by turns: this process is both sides. */
+	for (size_t n = 0; n < sizeof(got);) {
+		ssize_t r = recv(half.raw, got + n, sizeof(got) - n,
+		    MSG_DONTWAIT);
+
+		if (r > 0)
+			n += (size_t)r;
+		else
+			(void)brood_channel_flush(half.channel, 0);
+	}
+	cr_assert_eq(brood_channel_flush(half.channel, 0), 0);
+	cr_assert(wire_read(half.raw, header, sizeof(header)));
+	cr_assert_eq(header[4], BROOD_KIND_CANCEL);
+	wire_half_free(&half);
+}
+
+Test(expect, link_is_not_lost_by_options_that_make_no_sense)
+{
+	struct wire_half half = wire_half_new(&(struct brood_channel_options){
+	    .max_fds = 1 });
+	struct brood_channel_options bad = { .reserved = { 1 } };
+	struct brood_channel *peer;
+	int a = send_link(&half, "a");
+
+	cr_assert_eq(brood_channel_wait_link(half.channel, "a", 0, &bad,
+	    &peer), -EINVAL);
+	cr_assert_eq(brood_channel_wait_link(half.channel, "a", 0, NULL,
+	    &peer), 1);
+	expect_joined(peer, a, 5);
+	(void)brood_channel_free(peer);
+	(void)brood__fd_close(a);
+	wire_half_free(&half);
+}
+
+Test(expect, descriptor_is_taken_of_the_message_that_was_given_last)
+{
+	struct wire_half half = wire_half_new(&(struct brood_channel_options){
+	    .max_fds = 1 });
+	struct wire_header header = { .kind = BROOD_KIND_REPLY, .nfds = 1,
+	    .id = FIRST_CALL + 1 };
+	struct brood_message msg;
+	uint8_t bytes[WIRE_HEADER];
+	int file = wire_file(), a, fd;
+
+	a = send_link(&half, "a");
+	cr_assert_eq(brood_channel_call(half.channel, &question, 1, &msg), 0);
+	cr_assert_eq(brood_channel_recv(half.channel, 0, &msg), 1);
+	wire_write_fds(half.raw, bytes, wire_encode(bytes, &header, NULL),
+	    &file, 1);
+	cr_assert_eq(brood_channel_call(half.channel, &question, -1, &msg), 1);
+	fd = brood_channel_take_fd(half.channel, 0);
+	cr_assert_eq(wire_inode(fd), wire_inode(file));
+	(void)brood__fd_close(fd);
+	(void)brood__fd_close(file);
+	(void)brood__fd_close(a);
 	wire_half_free(&half);
 }

@@ -161,15 +161,16 @@ int	brood_channel_recv(struct brood_channel *channel, int timeout_ms,
 
 /*
  * Send a request and wait up to timeout_ms for its answer: a REPLY, or an
- * ERROR.  Chooses the id of the request, so that must be 0; ids from 2^63 on are
- * for these calls, and programs use lower ones.  If msg has no expire_ms, the
- * peer is told timeout_ms.
+ * ERROR.  Chooses the id of the request, so that must be 0; ids from 2^63 on
+ * are for these calls, and programs use lower ones.  If msg has no expire_ms,
+ * the peer is told timeout_ms.
  *
  * Progress is dropped.  If more is set in ret_msg, it is a part of the answer,
  * and the other parts come by brood_channel_recv(), until the next call.  Any
- * other message that comes while this call waits is kept, and brood_channel_recv() gives it before
- * later ones.  poll(2) does not tell of a message that is kept: so, after this
- * call, receive with a timeout of 0 until there is none, before you poll.
+ * other message that comes while this call waits is kept, and
+ * brood_channel_recv() gives it before later ones.  poll(2) does not tell of a
+ * message that is kept: so, after this call, receive with a timeout of 0 until
+ * there is none, before you poll.
  *
  * Borrows msg.  The data and the descriptors of ret_msg belong to the channel,
  * as those of brood_channel_recv().

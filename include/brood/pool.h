@@ -412,8 +412,9 @@ int	brood_pool_take(struct brood_pool *pool,
 int	brood_pool_wait(struct brood_pool *pool, int timeout_ms);
 
 /*
- * Have the thread that uses the pool look up: brood_pool_wait() returns 1 there,
- * now or when it is called next, and brood_pool_fd() becomes readable once.
+ * Have the thread that uses the pool look up: brood_pool_wait() returns 1
+ * there, now or when it is called next, and brood_pool_fd() becomes readable
+ * once.
  *
  * This is the only function that another thread may call while one is using the
  * pool; signal handlers may call it too.  It says nothing but that something is
@@ -480,8 +481,8 @@ int	brood_pool_reload(struct brood_pool *pool);
 /*
  * Begin to stop.  No further request is accepted.  Accepted requests are
  * finished, for at most timeout_ms (-1: as long as it takes).  After that time,
- * a request that is still waiting is REFUSED, one that a worker has is CANCELED,
- * and the workers are stopped.
+ * a request that is still waiting is REFUSED, one that a worker has is
+ * CANCELED, and the workers are stopped.
  *
  * Returns at once.  Go on dispatching until BROOD_EVENT_STOPPED comes, or wait
  * until brood_pool_wait() returns -ESHUTDOWN.  A second call can shorten the

@@ -219,8 +219,8 @@ int	brood_supervisor_wait_ready(struct brood_supervisor *supervisor,
  * supervisor, until its next dispatch, call or wait.  Keep a descriptor with
  * brood_supervisor_take_fd().
  *
- * Returns 1 with the answer, 0 if it did not come in time.  The errors are those
- * of brood_channel_call(), and:
+ * Returns 1 with the answer, 0 if it did not come in time.  The errors are
+ * those of brood_channel_call(), and:
  *
  *   -EPIPE	the child died before it answered: it may have run the request
  *   -ENOENT	there is no child of that name
@@ -246,8 +246,9 @@ int	brood_supervisor_take_fd(struct brood_supervisor *supervisor, size_t i);
  * running, and if there is no child of that name.
  *
  * The channel belongs to the supervisor.  It is valid until the next
- * brood_supervisor_dispatch(), brood_supervisor_call(), or wait: ask again after
- * each of them.  When the child has ended, sending and receiving on it say -EPIPE.
+ * brood_supervisor_dispatch(), brood_supervisor_call(), or wait: ask again
+ * after each of them.  When the child has ended, sending and receiving on it
+ * say -EPIPE.
  */
 struct brood_channel *
 	brood_supervisor_channel(struct brood_supervisor *supervisor,

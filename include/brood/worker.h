@@ -180,9 +180,10 @@ int	brood_worker_main(brood_handler_fn handler, void *arg,
  * brood_child_fork(), that answers requests.  Returns as brood_worker_main()
  * does; the channel stays the caller's.
  *
- * Takes the messages first that were kept on the channel, by brood_channel_call()
- * or brood_channel_wait_link().  LINK messages are kept, the last of each name.
- * In a handler both functions may be called on this channel.
+ * Takes the messages first that were kept on the channel, by
+ * brood_channel_call() or brood_channel_wait_link().  LINK messages are kept,
+ * the last of each name.  In a handler both functions may be called on this
+ * channel.
  *
  * The errors are those of brood_channel_recv() except -EPIPE, and:
  *

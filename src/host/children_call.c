@@ -8,8 +8,8 @@
  * its answer may still be in there.
  *
  * What wakes each wait: for a process to call, its READY or the end of its
- * outlook, both notices; for an answer, the channel (data, room, its end) or the
- * notice that the child has ended.
+ * outlook, both notices; for an answer, the channel (data, room, its end) or
+ * the notice that the child has ended.
  */
 
 #include "base/clock.h"

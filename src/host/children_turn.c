@@ -185,7 +185,7 @@ children_on_ready(struct brood_supervisor *sup,
 		(void)children_join(sup, notice->slot);
 }
 
-/* Not if the child was filled again since: the notice is of an older process. */
+/* Not if the child was filled since: then the notice is of an older process. */
 static void
 child_set_outlook(struct child *child, const struct brood__notice *notice,
     enum child_outlook outlook)

@@ -22,28 +22,31 @@ brood__pool_options_check(const struct brood_pool_options *options, char *text)
 	if (!BROOD__RESERVED_IS_ZERO(options))
 		return brood__config_refuse(text, "a reserved field is not 0: "
 		    "the program needs a newer library");
-	r = brood__config_check_max("workers", options->workers, BROOD__POOL_WORKERS_MAX,
-	    text);
+	r = brood__config_check_max("workers", options->workers,
+	    BROOD__POOL_WORKERS_MAX, text);
 	if (r == 0)
 		r = brood__config_check_max("in_flight", options->in_flight,
 		    BROOD__IN_FLIGHT_MAX, text);
 	if (r == 0)
-		r = brood__config_check_max("queue", options->queue, INT_MAX, text);
+		r = brood__config_check_max("queue", options->queue, INT_MAX,
+		    text);
 	if (r == 0)
-		r = brood__config_check_max("max_requests", options->max_requests,
-		    INT_MAX, text);
+		r = brood__config_check_max("max_requests",
+		    options->max_requests, INT_MAX, text);
 	if (r == 0)
-		r = brood__config_check_max("max_payload", options->max_payload,
-		    INT_MAX, text);
+		r = brood__config_check_max("max_payload",
+		    options->max_payload, INT_MAX, text);
 	if (r == 0)
-		r = brood__config_check_max("fds_from_worker", options->fds_from_worker,
-		    1, text);
+		r = brood__config_check_max("fds_from_worker",
+		    options->fds_from_worker, 1, text);
 	if (r == 0)
-		r = brood__config_check_time("expire_ms", options->expire_ms, text);
+		r = brood__config_check_time("expire_ms", options->expire_ms,
+		    text);
 	if (r == 0)
 		r = brood__config_check_time("run_ms", options->run_ms, text);
 	if (r == 0)
-		r = brood__config_check_time("cancel_ms", options->cancel_ms, text);
-	return r < 0 ? r : brood__config_check_time("retire_ms", options->retire_ms,
-	    text);
+		r = brood__config_check_time("cancel_ms", options->cancel_ms,
+		    text);
+	return r < 0 ? r : brood__config_check_time("retire_ms",
+	    options->retire_ms, text);
 }

@@ -4,10 +4,9 @@
  * The queue of a pool; see queue.h.
  *
  * Invariants: waiting is sorted by id; a request with a limit of time that can
- * pass is in the tree, from the moment it is added until it is forgotten or due;
- * n_outstanding
- * counts each accepted request until its completion is taken, and so bounds
- * waiting, workers' lists and results together.
+ * pass is in the tree, from the moment it is added until it is forgotten or
+ * due; n_outstanding counts each accepted request until its completion is
+ * taken, and so bounds waiting, workers' lists and results together.
  */
 
 #include "base/clock.h"

@@ -81,8 +81,9 @@ void	brood__queue_restore(struct brood__queue *queue,
 	    struct brood__pending *pending);
 
 /*
- * The completion of a request: fills in what done says of the request,
- * and a text if it has none, and makes it a result.  Without memory for the reply the completion is FAILED and says so.
+ * The completion of a request: fills in what done says of the request, and a
+ * text if it has none, and makes it a result.  Without memory for the reply the
+ * completion is FAILED and says so.
  *
  * The request stays the caller's: free it by brood__queue_forget(), or, while a
  * worker has it, keep it as COMPLETED; its limits still hold for the worker.

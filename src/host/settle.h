@@ -10,8 +10,8 @@
 #include "host/pool.h"
 
 /*
- * Complete every request of which a limit of time has passed.  The worker that has one is
- * marked by its oldest request's state, and stopped by the fleet.
+ * Complete every request of which a limit of time has passed.  The worker that
+ * has one is marked by its oldest request's state, and stopped by the fleet.
  */
 void	brood__settle_expire(struct brood_pool *pool, int64_t now_ms);
 

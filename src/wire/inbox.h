@@ -107,8 +107,8 @@ int	brood__inbox_next(struct brood__inbox *inbox,
 
 /*
  * Look for a frame of this kind and id among those that are still in the
- * socket, behind the one that was given last or is held; take none of them.  Gives 1 if it
- * is there, otherwise 0.  Not for a greedy inbox.
+ * socket, behind the one that was given last or is held; take none of them.
+ * Gives 1 if it is there, otherwise 0.  Not for a greedy inbox.
  *
  * *position is where to begin, and then where to go on next time: a position in
  * the stream of received bytes.  What was looked at is not looked at again.

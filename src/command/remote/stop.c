@@ -16,7 +16,7 @@
 static int
 stop_run(const struct command *command, int argc, char **argv)
 {
-	int drain_ms = -1;		/* the server's own default */
+	int drain_ms = -1;		/* the server's default */
 	bool is_waiting = false;
 	const struct option_spec options[] = {
 		{ 'd', "drain", "SECONDS", "the time that accepted requests "

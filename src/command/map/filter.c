@@ -166,11 +166,11 @@ filter_compare(const struct filter *filter)
 	return brood__buffer_len(&filter->out) > filter->lines_len;
 }
 
-/* No more output can be taken. */
+/* No more output can be taken.  With fewer lines there may be room for it. */
 static enum filter_result
 filter_full(const struct filter *filter)
 {
-	return filter->n_lines > 0 ? FILTER_PART : FILTER_TOO_LONG;
+	return filter->n_given > 1 ? FILTER_PART : FILTER_TOO_LONG;
 }
 
 /* Moving bytes */

@@ -73,9 +73,10 @@ enum filter_result {
 	FILTER_MORE,		/* it printed more lines than it was given */
 	FILTER_UNREAD,		/* it printed, but has read nothing */
 	FILTER_TIMEOUT,		/* no line came in time */
-	FILTER_TOO_LONG,	/* one line is longer than max_out */
-	FILTER_PART,		/* some lines fill max_out: nothing is wrong,
-				   but there were too many */
+	FILTER_TOO_LONG,	/* what it printed for one line is more than
+				   max_out */
+	FILTER_PART,		/* the same for several lines: nothing need be
+				   wrong, but there were too many */
 };
 
 /* Returns 0, or the negative errno with which the program could not be run. */

@@ -229,7 +229,8 @@ lines_run(const struct lines_options *options, struct filter_task *task,
 		task->silence_ms = 0;
 		result = filter_run(filter, task);
 	} else if (result == FILTER_FEWER && lines.is_used &&
-	    !filter->was_silent && brood__buffer_len(&filter->out) == 0) {
+	    !filter->was_silent && brood__buffer_len(&filter->out) == 0 &&
+	    filter->n_unread >= filter->n_written) {
 		lines_start(options);
 		result = filter_run(filter, task);
 	}

@@ -61,6 +61,8 @@ stops 3 'printed [0-9]* lines for [0-9]* and exited with status 3, but' \
 # Lines that are moved are seen if the program keeps more than any buffer.
 seq 1 100000 >input
 stops 3 'printed nothing until its input ended, and then' sort
+awk 'BEGIN { for (i = 0; i < 400000; i++) print (i * 7) % 90 + 10 }' >input
+stops 3 'printed nothing until its input ended, and then' sort
 
 # --halt 0 takes what there is.
 seq 1 300 >input

@@ -23,6 +23,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <time.h>
 
 /* After this many deaths of workers that had it, a line is to blame. */
@@ -95,22 +96,6 @@ mapper_accuse(struct mapper *mapper, const struct suspect *suspect)
 
 /* Sending */
 
-/*
- * How many requests should the pool have?  One that waits there for each worker
- * is ready when a worker has answered.  But the time limit of a request counts
- * its wait in the pool: with a limit, none should wait.
- */
-static unsigned
-mapper_n_wanted(const struct mapper *mapper, bool is_plenty)
-{
-	struct brood_pool_stats stats;
-
-	brood_pool_stats(mapper->pool, &stats);
-	if (!mapper->has_lines && mapper->timeout_ms >= 0)
-		return stats.ready;
-	return is_plenty ? 2 * stats.ready : stats.ready;
-}
-
 static void
 mapper_tell_line(struct mapper *mapper, uint64_t number, const char *text)
 {
@@ -159,66 +144,111 @@ mapper_fail_long(struct mapper *mapper)
 	mapper_check_halt(mapper);
 }
 
-/*
- * How long may the next chunk be?  A trial goes alone, because a filter that
- * moves lines is to be found out before many are printed.
- */
-static bool
-mapper_limits(struct mapper *mapper, size_t *ret_lines, size_t *ret_bytes)
+/* Lines of the input that can be the next chunk. */
+struct mapper_lines {
+	const char	*data;
+	size_t		 len;
+	size_t		 n_lines;
+	bool		 is_trial;
+};
+
+static enum input_found
+mapper_peek(struct mapper *mapper, size_t max_lines, size_t max_len,
+    struct mapper_lines *ret_lines)
 {
-	if (pace_wants_trial(&mapper->pace, input_len(&mapper->input))) {
-		if (mapper->n_sent > 0)
-			return false;
-		mapper->is_trying = true;
-		pace_try(&mapper->pace, ret_lines, ret_bytes);
-	} else {
-		*ret_lines = mapper->pace.n_lines;
-		*ret_bytes = mapper->pace.n_bytes;
-	}
-	return true;
+	*ret_lines = (struct mapper_lines) { .n_lines = 0 };
+	return input_peek(&mapper->input, max_lines, max_len, &ret_lines->data,
+	    &ret_lines->len, &ret_lines->n_lines);
 }
 
-/* Make a chunk of lines that are there.  False: none can be made now. */
+/* Look for the lines of the trial, if there is to be one and there are enough. */
+static enum input_found
+mapper_peek_trial(struct mapper *mapper, struct mapper_lines *ret_lines)
+{
+	size_t all = input_len(&mapper->input);
+	enum input_found found;
+
+	if (!pace_wants_trial(&mapper->pace) || all < PACE_TRIAL_BYTES)
+		return INPUT_NONE;
+	found = mapper_peek(mapper, SIZE_MAX, PACE_TRIAL_BYTES, ret_lines);
+	/* Lines are long, if the next one is too much. */
+	if (found == INPUT_LINES && ret_lines->len <= LINES_KEPT)
+		found = mapper_peek(mapper, SIZE_MAX,
+		    MIN(all, mapper->input.max_line), ret_lines);
+	if (found == INPUT_LINES && ret_lines->len <= LINES_KEPT)
+		return INPUT_NONE;
+	ret_lines->is_trial = true;
+	return found;
+}
+
+/* Find the lines of the next chunk; for a trial if that is to be had. */
+static enum input_found
+mapper_find(struct mapper *mapper, struct mapper_lines *ret_lines)
+{
+	enum input_found found = mapper_peek_trial(mapper, ret_lines);
+
+	if (found != INPUT_NONE)
+		return found;
+	return mapper_peek(mapper, mapper->pace.n_lines, mapper->pace.n_bytes,
+	    ret_lines);
+}
+
+/*
+ * Make a chunk of lines that are there.  False: none can be made now.
+ *
+ * The trial goes alone, because a filter that moves lines is to be found out
+ * before many are printed.
+ */
 static bool
-mapper_cut(struct mapper *mapper)
+mapper_cut(struct mapper *mapper, unsigned n_ready)
 {
 	bool is_plenty = !mapper->has_lines ||
 	    input_len(&mapper->input) >= mapper->pace.n_bytes;
-	size_t len, n_lines, max_lines, max_len;
+	struct mapper_lines lines;
 	enum input_found found;
-	const char *data;
 
-	if (mapper->is_trying || !window_has_room(&mapper->window) ||
-	    mapper->n_sent >= mapper_n_wanted(mapper, is_plenty) ||
-	    !mapper_limits(mapper, &max_lines, &max_len))
+	if (mapper->pace.trial == TRIAL_UNDER_WAY ||
+	    !window_has_room(&mapper->window) ||
+	    mapper->n_sent >= (is_plenty ? 2 * n_ready : n_ready))
 		return false;
-	found = input_peek(&mapper->input, max_lines, max_len, &data, &len,
-	    &n_lines);
-	if (found != INPUT_LINES)
-		mapper->is_trying = false;
-	if (found == INPUT_NONE)
-		return false;
+	found = mapper_find(mapper, &lines);
 	if (found == INPUT_TOO_LONG) {
 		mapper_fail_long(mapper);
 		return true;
 	}
-	if (window_add(&mapper->window, mapper->n_read + 1, data, len,
-	    n_lines) < 0)
+	if (found == INPUT_NONE || (lines.is_trial && mapper->n_sent > 0))
+		return false;
+	if (window_add(&mapper->window, mapper->n_read + 1, lines.data, lines.len,
+	    lines.n_lines) < 0)
 		mapper_die(mapper, ENOMEM, "standard input");
-	input_consume(&mapper->input, len);
-	mapper->n_read += n_lines;
+	if (lines.is_trial)
+		pace_begin_trial(&mapper->pace);
+	input_consume(&mapper->input, lines.len);
+	mapper->n_read += lines.n_lines;
 	return true;
+}
+
+/*
+ * What lines.c wants as method.  A trial goes alone: while one is under way, it
+ * is the only chunk that has no answer.
+ */
+static uint32_t
+mapper_method(const struct mapper *mapper, const struct chunk *chunk)
+{
+	if (!mapper->has_lines)
+		return 0;
+	return (uint32_t)chunk->n_lines |
+	    (mapper->pace.trial == TRIAL_UNDER_WAY ? LINES_TRIAL : 0);
 }
 
 /* Send a chunk as a request.  False: no worker is free. */
 static bool
-mapper_send(struct mapper *mapper, struct chunk *chunk)
+mapper_send(struct mapper *mapper, struct chunk *chunk, unsigned n_ready)
 {
-	/* lines.c wants the number of lines as method. */
 	struct brood_message msg = {
 		.data = chunk->data,
 		.len = chunk->len,
-		.code = mapper->has_lines ? (uint32_t)chunk->n_lines : 0,
+		.code = mapper_method(mapper, chunk),
 	};
 	struct brood_request_options options = {
 		.run_ms = mapper->has_lines ? -1 : mapper->timeout_ms,
@@ -226,7 +256,7 @@ mapper_send(struct mapper *mapper, struct chunk *chunk)
 	};
 	int r;
 
-	if (mapper->n_sent >= mapper_n_wanted(mapper, true))
+	if (mapper->n_sent >= 2 * n_ready)
 		return false;
 	/* A worker that speaks the protocol gets the line without newline. */
 	if (!mapper->has_lines)
@@ -242,17 +272,24 @@ mapper_send(struct mapper *mapper, struct chunk *chunk)
 	return true;
 }
 
+/*
+ * A request that waits in the pool for each worker is ready when a worker has
+ * answered.
+ */
 void
 mapper_feed(struct mapper *mapper)
 {
+	struct brood_pool_stats stats;
 	struct chunk *chunk;
-	bool is_fed;
+	bool is_fed = true;
 
-	do {
+	brood_pool_stats(mapper->pool, &stats);
+	while (is_fed && mapper->stopped == 0) {
 		chunk = window_waiting(&mapper->window);
-		is_fed = chunk != NULL ? mapper_send(mapper, chunk) :
-		    mapper_cut(mapper);
-	} while (is_fed && mapper->stopped == 0);
+		is_fed = chunk != NULL ?
+		    mapper_send(mapper, chunk, stats.ready) :
+		    mapper_cut(mapper, stats.ready);
+	}
 }
 
 /* Answers */
@@ -359,9 +396,12 @@ mapper_retry(struct mapper *mapper, struct chunk *chunk,
 {
 	if (chunk->suspect != NULL && verdict->blame != BLAME_NONE)
 		chunk->suspect->is_cleared = true;
-	if (mapper_may_retry(mapper, chunk, verdict))
+	if (mapper_may_retry(mapper, chunk, verdict)) {
 		window_again(&mapper->window, chunk);
-	else if (chunk->n_lines == 1)
+		return;
+	}
+	pace_end_trial(&mapper->pace);
+	if (chunk->n_lines == 1)
 		mapper_give_up(mapper, chunk, verdict, done);
 	else
 		mapper_scatter(mapper, chunk, verdict);
@@ -414,6 +454,7 @@ mapper_accept(struct mapper *mapper, struct chunk *chunk,
 	if (verdict->n_done < chunk->n_lines &&
 	    window_split(&mapper->window, chunk, verdict->n_done) < 0)
 		mapper_die(mapper, ENOMEM, "standard input");
+	pace_end_trial(&mapper->pace);
 	if (mapper->has_lines)
 		pace_done(&mapper->pace, &(struct pace_request) {
 		    .n_lines = chunk->n_lines,
@@ -432,7 +473,6 @@ mapper_answer(struct mapper *mapper, struct brood_completion *done)
 	struct verdict verdict;
 
 	mapper->n_sent--;
-	mapper->is_trying = false;
 	mapper_judge(mapper, chunk, &verdict, done);
 	if (verdict.blame == BLAME_POOL)
 		mapper_die(mapper, 0, "%s: %s", mapper->program, verdict.text);

@@ -38,7 +38,6 @@ struct mapper {
 	unsigned	 n_sent;	/* requests without an answer */
 	uint64_t	 n_statuses;	/* lines whose reply had a status other
 					   than 0 */
-	bool		 is_trying;	/* a trial was cut and has no answer */
 	bool		 had_extra;	/* the filter printed too much, and the
 					   user was told */
 	enum command_status stopped;	/* before the end, with this exit

@@ -36,6 +36,14 @@ struct filter_task {
 	int		 timeout_ms;	/* to wait for a line; -1: for ever */
 };
 
+/* How silent was a filter that had all lines? */
+enum filter_silence {
+	SILENCE_NONE,		/* it printed in time, or did not get so far */
+	SILENCE_LONG,		/* it printed nothing for silence_ms */
+	SILENCE_TRIAL,		/* it had read the whole trial, and had printed
+				   nothing at all in keep_ms */
+};
+
 struct filter {
 	struct brood_child *child;	/* NULL: it does not run */
 	int		 in_fd;		/* -1: its input was closed */
@@ -58,9 +66,7 @@ struct filter {
 					   end of the task */
 	int64_t		 active_ms;	/* when it last read or printed */
 	int64_t		 line_ms;	/* when its last line was whole */
-	bool		 was_silent;	/* so its input was closed */
-	bool		 was_keeping;	/* a trial: it had read the whole task,
-					   and printed nothing in keep_ms */
+	enum filter_silence silence;
 	bool		 was_lingering;	/* it ran on, and was killed */
 };
 

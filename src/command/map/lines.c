@@ -20,7 +20,7 @@
  *	    output shows how many lines belong to a request
  *
  * What stdio keeps is a block; a program such as sort(1) keeps everything.  To
- * tell them apart, the host asks for one trial with much input: see LINES_TRIAL.
+ * tell them apart, the host asks for one trial with much input, LINES_TRIAL.
  */
 
 #include "base/clock.h"
@@ -129,7 +129,7 @@ lines_learn(struct lines_state *state, enum filter_result result,
 		state->buffering = BUFFERING_FULL;
 		return;
 	}
-	if (state->filter.was_silent) {
+	if (state->filter.silence == SILENCE_LONG) {
 		lines_learn_silence(state, begin_ms);
 		return;
 	}
@@ -221,7 +221,8 @@ lines_run(const struct lines_options *options, struct filter_task *task,
 		task->silence_ms = 0;
 		result = filter_run(filter, task);
 	} else if (result == FILTER_FEWER && lines.is_used &&
-	    !filter->was_silent && brood__buffer_len(&filter->out) == 0 &&
+	    filter->silence == SILENCE_NONE &&
+	    brood__buffer_len(&filter->out) == 0 &&
 	    filter->n_unread >= filter->n_written) {
 		lines_start(options);
 		result = filter_run(filter, task);
@@ -244,7 +245,7 @@ lines_reply(struct brood_request *request, struct lines_report *report)
 	report->n_given = (uint32_t)filter->n_given;
 	report->n_printed = (uint32_t)filter->n_lines;
 	report->status = filter->status;
-	report->was_keeping = filter->was_keeping &&
+	report->was_keeping = filter->silence == SILENCE_TRIAL &&
 	    filter->lines_len > LINES_KEPT;
 	if (report->result != FILTER_DONE)
 		filter_forget(filter);

@@ -5,8 +5,9 @@
 /*
  * The worker of `brood map --lines`, which keeps a line filter running.  A
  * request is any number of lines, each with its newline; its method is that
- * number, and LINES_TRIAL.  The reply is the lines that the filter printed for them, if it is
- * certain which line belongs to which, and behind those a struct lines_report.
+ * number, and LINES_TRIAL.  The reply is the lines that the filter printed for
+ * them, if it is certain which line belongs to which, and behind those a struct
+ * lines_report.
  */
 
 #include <brood.h>
@@ -28,9 +29,9 @@ struct lines_report {
 					   until its input ends */
 	uint32_t	 had_extra;	/* before this request, the filter had
 					   printed more than it was asked for */
-	uint32_t	 was_keeping;	/* a trial: the filter printed nothing until its
-					   input ended, and then more than
-					   LINES_KEPT bytes */
+	uint32_t	 was_keeping;	/* a trial: the filter printed nothing
+					   until its input ended, and then more
+					   than LINES_KEPT bytes */
 	int64_t		 start_us;	/* as lines_epoch_us() */
 	int64_t		 runtime_us;
 };

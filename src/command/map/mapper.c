@@ -29,11 +29,6 @@
 /* After this many deaths of workers that had it, a line is to blame. */
 enum { MAPPER_MAX_DEATHS = 100 };
 
-/* What is told to somebody whose filter is none. */
-#define MAPPER_FILTER "A filter for --lines prints one line for each line " \
-	"that it reads, in order, and depends on no other line; --halt 0 " \
-	"goes on all the same"
-
 noreturn void
 mapper_die(struct mapper *mapper, int error, const char *format, ...)
 {
@@ -48,50 +43,10 @@ mapper_die(struct mapper *mapper, int error, const char *format, ...)
 		va_end(ap);
 		command_warn(error, "%s", text);
 	}
-	(void)joblog_close(&mapper->log);
 	mapper->pool = brood_pool_free(mapper->pool);
+	/* Last: a file that could not be written ends the command. */
+	joblog_close(&mapper->log);
 	exit(COMMAND_UNUSABLE);
-}
-
-/* Try no further line.  The first reason counts. */
-static void __attribute__((__format__(__printf__, 3, 4)))
-mapper_stop(struct mapper *mapper, enum command_status status,
-    const char *format, ...)
-{
-	va_list ap;
-
-	if (mapper->stopped != 0)
-		return;
-	mapper->stopped = status;
-	va_start(ap, format);
-	(void)vsnprintf(mapper->why, sizeof(mapper->why), format, ap);
-	va_end(ap);
-}
-
-/* Have too many lines failed? */
-static void
-mapper_check_halt(struct mapper *mapper)
-{
-	const struct progress_count *count = &mapper->count;
-
-	if (!halt_is_due(&mapper->halt, count->n_failed, count->n_lines))
-		return;
-	if (mapper->has_lines && !mapper->halt.is_given)
-		mapper_stop(mapper, COMMAND_FAILED, "%s: stopped, because so "
-		    "many lines failed.  " MAPPER_FILTER, mapper->program);
-	else
-		mapper_stop(mapper, COMMAND_FAILED, "%s: stopped, as --halt "
-		    "asks", mapper->program);
-}
-
-/* A request failed, and none of its lines did when it was run alone. */
-static void
-mapper_accuse(struct mapper *mapper, const struct suspect *suspect)
-{
-	if (halt_suspect(&mapper->halt, suspect->is_proof))
-		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: %s, but one line "
-		    "for each of them alone.  " MAPPER_FILTER,
-		    mapper->program, suspect->text);
 }
 
 /* Sending */
@@ -121,7 +76,7 @@ mapper_note_status(struct mapper *mapper, uint64_t number, uint32_t status)
 	(void)snprintf(text, sizeof(text), "the reply has status %" PRIu32,
 	    status);
 	mapper_tell_line(mapper, number, text);
-	mapper->n_statuses++;
+	mapper->outcome.n_statuses++;
 }
 
 /* The input has dropped a line that is longer than a request may be. */
@@ -141,7 +96,7 @@ mapper_fail_long(struct mapper *mapper)
 	mapper_fail(mapper, line.number, why);
 	joblog_write(&mapper->log, &line);
 	mapper->count.n_lines++;
-	mapper_check_halt(mapper);
+	outcome_check(&mapper->outcome, &mapper->count);
 }
 
 /* Lines of the input that can be the next chunk. */
@@ -161,7 +116,7 @@ mapper_peek(struct mapper *mapper, size_t max_lines, size_t max_len,
 	    &ret_lines->len, &ret_lines->n_lines);
 }
 
-/* Look for the lines of the trial, if there is to be one and there are enough. */
+/* Look for the lines of the trial.  INPUT_NONE: there is to be none now. */
 static enum input_found
 mapper_peek_trial(struct mapper *mapper, struct mapper_lines *ret_lines)
 {
@@ -218,8 +173,8 @@ mapper_cut(struct mapper *mapper, unsigned n_ready)
 	}
 	if (found == INPUT_NONE || (lines.is_trial && mapper->n_sent > 0))
 		return false;
-	if (window_add(&mapper->window, mapper->n_read + 1, lines.data, lines.len,
-	    lines.n_lines) < 0)
+	if (window_add(&mapper->window, mapper->n_read + 1, lines.data,
+	    lines.len, lines.n_lines) < 0)
 		mapper_die(mapper, ENOMEM, "standard input");
 	if (lines.is_trial)
 		pace_begin_trial(&mapper->pace);
@@ -284,7 +239,7 @@ mapper_feed(struct mapper *mapper)
 	bool is_fed = true;
 
 	brood_pool_stats(mapper->pool, &stats);
-	while (is_fed && mapper->stopped == 0) {
+	while (is_fed && mapper->outcome.stopped == 0) {
 		chunk = window_waiting(&mapper->window);
 		is_fed = chunk != NULL ?
 		    mapper_send(mapper, chunk, stats.ready) :
@@ -340,8 +295,9 @@ mapper_finish(struct mapper *mapper, struct chunk *chunk,
 	mapper_log(mapper, chunk, verdict, done->reply.data);
 	mapper->count.n_lines += chunk->n_lines;
 	mapper->count.n_bytes += chunk->len;
-	if (suspect != NULL && --suspect->n_left == 0 && !suspect->is_cleared)
-		mapper_accuse(mapper, suspect);
+	if (suspect != NULL && --suspect->n_left == 0 &&
+	    (suspect->blame == BLAME_END || suspect->blame == BLAME_COUNT))
+		outcome_accuse(&mapper->outcome, suspect);
 	window_done(&mapper->window, chunk, verdict->n_done > 0 ? done : NULL,
 	    verdict->out_len);
 }
@@ -369,7 +325,7 @@ mapper_give_up(struct mapper *mapper, struct chunk *chunk,
 	mapper_fail(mapper, chunk->first, verdict->text);
 	joblog_fail(&mapper->log, chunk->data, chunk->len);
 	mapper_finish(mapper, chunk, verdict, done);
-	mapper_check_halt(mapper);
+	outcome_check(&mapper->outcome, &mapper->count);
 }
 
 /* Run each line of the chunk again, alone. */
@@ -384,8 +340,7 @@ mapper_scatter(struct mapper *mapper, struct chunk *chunk,
 	if (suspect == NULL)
 		mapper_die(mapper, ENOMEM, "standard input");
 	suspect->n_left = suspect->n_chunks;
-	suspect->is_cleared = verdict->blame != BLAME_FILTER;
-	suspect->is_proof = verdict->is_proof;
+	suspect->blame = verdict->blame;
 	(void)snprintf(suspect->text, sizeof(suspect->text), "%s",
 	    verdict->text);
 }
@@ -395,7 +350,7 @@ mapper_retry(struct mapper *mapper, struct chunk *chunk,
     struct verdict *verdict, struct brood_completion *done)
 {
 	if (chunk->suspect != NULL && verdict->blame != BLAME_NONE)
-		chunk->suspect->is_cleared = true;
+		chunk->suspect->blame = BLAME_LINE;
 	if (mapper_may_retry(mapper, chunk, verdict)) {
 		window_again(&mapper->window, chunk);
 		return;
@@ -405,28 +360,6 @@ mapper_retry(struct mapper *mapper, struct chunk *chunk,
 		mapper_give_up(mapper, chunk, verdict, done);
 	else
 		mapper_scatter(mapper, chunk, verdict);
-}
-
-/*
- * The filter has printed lines after it had answered a request, which was taken
- * to be done: some lines of the output may be wrong.
- */
-static void
-mapper_meet_extra(struct mapper *mapper, const struct chunk *chunk)
-{
-	if (mapper->had_extra)
-		return;
-	mapper->had_extra = true;
-	if (mapper->halt.limit > 0) {
-		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: printed more lines "
-		    "than it was given, before line %" PRIu64 ", so the output "
-		    "may be wrong.  " MAPPER_FILTER, mapper->program,
-		    chunk->first);
-		return;
-	}
-	progress_clear(&mapper->progress);
-	command_warn(0, "%s: printed more lines than it was given, "
-	    "before line %" PRIu64, mapper->program, chunk->first);
 }
 
 /* Fill in a verdict from a completion. */
@@ -439,7 +372,7 @@ mapper_judge(struct mapper *mapper, const struct chunk *chunk,
 	else
 		verdict_of_reply(verdict, done);
 	if (verdict->n_done > chunk->n_lines)
-		mapper_die(mapper, EPROTO, "%s", mapper->program);
+		mapper_die(mapper, EPROTO, "%s", mapper->outcome.program);
 	if (verdict->start_us == 0) {
 		verdict->start_us = chunk->start_us;
 		verdict->runtime_us = lines_epoch_us() - chunk->start_us;
@@ -475,17 +408,16 @@ mapper_answer(struct mapper *mapper, struct brood_completion *done)
 	mapper->n_sent--;
 	mapper_judge(mapper, chunk, &verdict, done);
 	if (verdict.blame == BLAME_POOL)
-		mapper_die(mapper, 0, "%s: %s", mapper->program, verdict.text);
+		mapper_die(mapper, 0, "%s: %s", mapper->outcome.program,
+		    verdict.text);
 	if (chunk->n_lines > 1)
-		mapper->halt.n_requests++;
-	if (verdict.had_extra)
-		mapper_meet_extra(mapper, chunk);
-	if (verdict.was_keeping && mapper->halt.limit > 0)
-		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: printed nothing "
-		    "until its input ended, and then %zu bytes at once, so it "
-		    "may have moved lines.  " MAPPER_FILTER, mapper->program,
-		    verdict.out_len);
-	if (mapper->stopped != 0)
+		mapper->outcome.halt.n_requests++;
+	if (verdict.had_extra) {
+		progress_clear(&mapper->progress);
+		outcome_meet_extra(&mapper->outcome, chunk->first);
+	}
+	outcome_meet_keeping(&mapper->outcome, &verdict);
+	if (mapper->outcome.stopped != 0)
 		return;
 	if (verdict.n_done > 0)
 		mapper_accept(mapper, chunk, &verdict, done);
@@ -500,7 +432,7 @@ mapper_take(struct mapper *mapper)
 	int r;
 
 	r = 0;
-	while (mapper->stopped == 0 &&
+	while (mapper->outcome.stopped == 0 &&
 	    (r = brood_pool_take(mapper->pool, &done)) == 1) {
 		mapper_answer(mapper, &done);
 		brood_completion_fini(&done);
@@ -512,7 +444,7 @@ mapper_take(struct mapper *mapper)
 bool
 mapper_is_finished(const struct mapper *mapper)
 {
-	return mapper->stopped != 0 || (mapper->input.is_ended &&
+	return mapper->outcome.stopped != 0 || (mapper->input.is_ended &&
 	    input_len(&mapper->input) == 0 && mapper->window.n_chunks == 0);
 }
 
@@ -526,16 +458,6 @@ mapper_tell(struct mapper *mapper)
 		command_warn(0, "%" PRIu64 " of %" PRIu64 " line%s failed",
 		    count->n_failed, count->n_lines,
 		    count->n_lines == 1 ? "" : "s");
-	if (mapper->stopped != 0)
-		command_warn(0, "%s", mapper->why);
-}
-
-enum command_status
-mapper_status(const struct mapper *mapper)
-{
-	if (mapper->stopped != 0)
-		return mapper->stopped;
-	if (mapper->count.n_failed > 0 || mapper->had_extra)
-		return COMMAND_FAILED;
-	return mapper->n_statuses > 0 ? COMMAND_STATUS : COMMAND_OK;
+	if (mapper->outcome.stopped != 0)
+		command_warn(0, "%s", mapper->outcome.why);
 }

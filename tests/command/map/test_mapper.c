@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Which requests `brood map` makes, and when.  The pool is none: a test says how
- * many of its workers are ready, sees what is submitted, and answers.
+ * Which requests `brood map` makes, and when.  There is no pool: a test says how
+ * many workers are ready, sees what is submitted, and answers.
  */
 
 #include "command/map/filter.h"
@@ -71,7 +71,7 @@ static void
 begin(struct mapper *mapper, bool has_lines)
 {
 	*mapper = (struct mapper) {
-		.program = "filter",
+		.outcome = { .program = "filter" },
 		.has_lines = has_lines,
 		.timeout_ms = -1,
 		.input = { .fd = -1, .max_line = BROOD_MAX_PAYLOAD },
@@ -201,7 +201,7 @@ Test(mapper, does_nothing_after_a_stop)
 	struct mapper mapper;
 
 	begin(&mapper, false);
-	mapper.halt = (struct halt) { .is_given = true, .limit = 1 };
+	mapper.outcome.halt = (struct halt) { .is_given = true, .limit = 1 };
 	give(&mapper, 10, 2);
 	mapper_feed(&mapper);
 	lose(&mapper, &sent[0], BROOD_CRASHED, BROOD_RAN);

@@ -28,9 +28,14 @@ fail()
 }
 
 cp -r "$srcdir"/examples .
+# If a command fails, end the server that is in the background.
+cat >script <<'END'
+trap 'set +u; kill $! 2>/dev/null || :' EXIT
+trap 'exit 1' HUP INT TERM
+END
 awk '/^## / { inside = $0 == "## The command" }
     inside && /^    / && !/^    PATH=/ { print substr($0, 5) }' \
-    "$srcdir"/README.md >script
+    "$srcdir"/README.md >>script
 test "$(grep -c '^brood' script)" -ge 6 || fail "too few commands were found"
 echo wait >>script
 

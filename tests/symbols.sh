@@ -11,6 +11,7 @@ set -u
 library=.libs/libbrood.so
 tmp=$(mktemp "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
 trap 'rm -f "$tmp"' EXIT
+trap 'exit 1' HUP INT TERM
 if ! test -f "$library"
 then
 	echo "no shared library was built"

@@ -45,7 +45,9 @@
 /* Answered when all workers are new ones, or with an ERROR that says why. */
 #define BROOD_METHOD_RELOAD	(BROOD_METHOD_ADMIN + 4)
 
-/* {"drain" (s)}, or empty.  Answered at once: the stop has begun. */
+/*
+ * {"drain" (s)}, or empty: 30 s.  Answered at once: the stop has begun.
+ */
 #define BROOD_METHOD_STOP	(BROOD_METHOD_ADMIN + 5)
 
 #endif

@@ -25,8 +25,9 @@ def test_exit_status_says_what_became_of_it():
     with Run("-n", "1") as run:
         for arguments, status, text in (
                 (("-c", "15", "why"), 1, b"why"),
+                # Before ABORT: after that there is no worker for a moment.
+                (("-c", str(PAUSE), "-t", "1"), 124, b"time ran out"),
                 (("-c", str(ABORT)), 125, b"killed by signal 6"),
-                (("-c", str(PAUSE), "-t", "0.1"), 124, b"time ran out"),
                 (("-c", "99"), 1, b"no such method")):
             result = run.command("call", *arguments)
             check(result.returncode == status, arguments, result)
@@ -37,10 +38,11 @@ def test_exit_status_says_what_became_of_it():
 
 def test_failure_says_whether_the_request_ran():
     with Run("-n", "1") as run:
+        # PAUSE before ABORT: after that there is no worker for a moment.
         for arguments, end in (
-                (("-c", str(ABORT)), b"(Aborted) (may have run)\n"),
-                (("-c", str(PAUSE), "-t", "0.1"),
+                (("-c", str(PAUSE), "-t", "1"),
                  b"time ran out: its deadline passed (may have run)\n"),
+                (("-c", str(ABORT)), b"(Aborted) (may have run)\n"),
                 (("-c", "16", "why"), b": failed: why\n")):
             result = run.command("call", *arguments)
             check(result.stderr.endswith(end), result)
@@ -77,6 +79,26 @@ def test_commands_wait_for_a_server_that_starts():
             run.stop()
 
 
+def test_timeout_is_one_for_the_connection_and_the_request():
+    with tempfile.TemporaryDirectory() as dir, \
+            socket.socket(socket.AF_UNIX) as listener:
+        path = os.path.join(dir, "s")
+        listener.bind(path)
+        listener.listen()
+        process = subprocess.Popen([BROOD, "call", path, "-t", "10"],
+                                   stdout=subprocess.PIPE)
+        with Client.accept(listener) as client:
+            # The time that the connection takes, which is what is tested.
+            time.sleep(0.3)
+            client.hello()
+            frame = client.recv()
+            check(frame.kind == REQUEST, frame)
+            check(0 < frame.timeout <= 9700, frame.timeout)
+            client.send(REPLY, frame.id, b"x")
+        check(process.communicate(timeout=PATIENCE)[0] == b"x")
+        check(process.returncode == 0, process.returncode)
+
+
 def test_data_that_looks_like_an_option_needs_dashes():
     with Run("-n", "1") as run:
         result = run.command("call", "-x")
@@ -94,37 +116,12 @@ def test_parts_go_to_stdout_and_progress_to_stderr():
         run.stop()
 
 
-# Answers what it is told to: status, progress and reply are in the request.
-TOLD = """
-import os, socket, struct, sys
-s = socket.socket(fileno=int(os.environ["BROOD_FD"]))
-def recv(n):
-    data = b""
-    while len(data) < n:
-        part = s.recv(n - len(data))
-        if not part:
-            sys.exit(0)
-        data += part
-    return data
-def send(kind, ident, code, data):
-    s.sendall(struct.pack("<IBBBBQII", len(data), kind, 0, 0, 0, ident,
-        code, 0) + data)
-send(1, 0, 0, b"BROD" + struct.pack("<HHII", 1, 0, 0, 1 << 24))
-while True:
-    head = struct.unpack("<IBBBBQII", recv(24))
-    data = recv(head[0])
-    if head[1] == 7:
-        sys.exit(0)
-    if head[1] == 2 and head[6] == 99:
-        send(4, head[5], 1, data)
-    elif head[1] == 2:
-        send(5, head[5], 0, data)
-        send(3, head[5], head[6], data)
-"""
+TOLD = os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                    "told_worker.py")
 
 
 def run_told():
-    return Run("-n", "1", worker=[sys.executable, "-S", "-c", TOLD])
+    return Run("-n", "1", worker=[sys.executable, "-S", TOLD, "progress"])
 
 
 def test_status_of_a_reply_is_told():

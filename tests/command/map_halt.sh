@@ -9,7 +9,9 @@ set -u
 export LC_ALL=C
 ulimit -c 0
 tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+: >"$tmp/pids"
+# Processes that a filter has started, and that should have been ended.
+trap 'kill -9 $(cat "$tmp/pids") 2>/dev/null; rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$tmp" || exit 1
 
@@ -61,6 +63,8 @@ stops 3 'printed [0-9]* lines for [0-9]* and exited with status 3, but' \
 # Lines that are moved are seen if the program keeps more than any buffer.
 seq 1 100000 >input
 stops 3 'printed nothing until its input ended, and then' sort
+awk 'BEGIN { for (i = 0; i < 400000; i++) print (i * 7) % 90 + 10 }' >input
+stops 3 'printed nothing until its input ended, and then' sort
 
 # --halt 0 takes what there is.
 seq 1 300 >input
@@ -91,6 +95,8 @@ seq 1 40 >input
 timeout 60 "$BROOD" map -n 1 --lines --joblog log -- \
     awk '$1 == 20 { next } $1 == 22 { exit 1 } { print; fflush() }' \
     <input >got 2>errors
+status=$?
+test "$status" -eq 1 || fail "a line left out: exit status $status"
 grep -vx -e 20 -e 22 input | cmp - got >&2 || fail "a line left out: $(cat got)"
 awk -F '\t' '$6 == "failed" { print $1 }' log | sort -n >got
 printf '20\n22\n' | cmp - got >&2 || fail "a line left out: --joblog"
@@ -99,20 +105,23 @@ printf '20\n22\n' | cmp - got >&2 || fail "a line left out: --joblog"
 seq 1 40 >input
 timeout 60 "$BROOD" map -n 1 --lines -- \
     awk '{ print } $1 == 20 { bad = 1 } END { exit bad }' <input >got 2>errors
+status=$?
+test "$status" -eq 1 || fail "a bad end: exit status $status"
 grep -vx 20 input | cmp - got >&2 || fail "a bad end: $(cat got)"
 grep -q '^brood: line 20: exited with status 1$' errors ||
     fail "a bad end: says $(cat errors)"
 
 # What a filter has started ends with brood, also if it ignores SIGTERM.
+command -v ps >/dev/null || { echo "there is no ps(1)"; exit 77; }
+seq 1 20 >input
 # shellcheck disable=SC2016
 for end in 'cat' 'sed s/x/x/' 'read -r line; kill -9 $PPID; cat'; do
-	: >pids
-	seq 1 20 | timeout 60 "$BROOD" map -n 2 --lines -- sh -c '
+	timeout 60 "$BROOD" map -n 2 --lines -- sh -c '
 	    trap "" TERM HUP INT
 	    sleep 1000 & echo $! >>pids
 	    if mkdir once 2>/dev/null; then '"$end"'; else cat; fi' \
-	    >got 2>errors
-	seq 1 20 | cmp - got >&2 || fail "$end: $(cat got): $(cat errors)"
+	    <input >got 2>errors || fail "$end: exit status $?: $(cat errors)"
+	cmp input got >&2 || fail "$end: $(cat got): $(cat errors)"
 	rmdir once
 	test -s pids || fail "$end: no child"
 	for pid in $(cat pids); do
@@ -123,5 +132,6 @@ for end in 'cat' 'sed s/x/x/' 'read -r line; kill -9 $PPID; cat'; do
 			test $tries -lt 1000 || fail "$end: $pid is left over"
 		done
 	done
+	: >pids
 done
 exit 0

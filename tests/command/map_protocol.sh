@@ -8,6 +8,8 @@ set -u
 : "${ECHO_WORKER:?must name the worker to be tested with}"
 : "${BROOD:?must name the command}"
 : "${PYTHON?must name Python 3, or be empty if there is none}"
+: "${srcdir:?}"
+told=$(cd "$srcdir/tests/command" && pwd)/told_worker.py
 echo_worker=$(cd "$(dirname "$ECHO_WORKER")" && pwd)/echo_worker
 export LC_ALL=C
 ulimit -c 0
@@ -63,52 +65,9 @@ if test -c /dev/full; then
 fi
 
 test -n "$PYTHON" || exit 77
-cat >worker.py <<'END'
-import os, signal, socket, struct, sys
-s = socket.socket(fileno=int(os.environ["BROOD_FD"]))
-def recv(n):
-    data = b""
-    while len(data) < n:
-        part = s.recv(n - len(data))
-        if not part:
-            sys.exit(0)
-        data += part
-    return data
-def send(kind, ident, code, data):
-    s.sendall(struct.pack("<IBBBBQII", len(data), kind, 0, 0, 0, ident,
-        code, 0) + data)
-send(1, 0, 0, b"BROD" + struct.pack("<HHII", 1, 0, 0, 1 << 24) + b"py")
-while True:
-    head = struct.unpack("<IBBBBQII", recv(24))
-    data = recv(head[0])
-    if head[1] == 7:
-        sys.exit(0)
-    if head[1] != 2:
-        continue
-    if data == b"die":
-        os.kill(os.getpid(), signal.SIGABRT)
-    elif data == b"once":
-        try:
-            os.close(os.open("once", os.O_CREAT | os.O_EXCL))
-            os.kill(os.getpid(), signal.SIGKILL)
-        except FileExistsError:
-            pass
-    elif data.startswith(b"status "):
-        send(3, head[5], int(data[7:]), data)
-        continue
-    elif data.startswith(b"tail "):
-        data = data[5:].replace(b"|", b"\n")
-    elif data == b"hang":
-        while True:
-            signal.pause()
-    elif data == b"no":
-        send(4, head[5], 1, b"not \x1b[31mthis\n")
-        continue
-    send(3, head[5], 0, data)
-END
 printf '1\ndie\n2\nno\n3\nhang\n4\n' >input
 timeout 60 "$BROOD" map -n 2 --timeout 1 --failed failed --joblog log -- \
-    "$PYTHON" -S worker.py <input >got 2>errors
+    "$PYTHON" -S "$told" <input >got 2>errors
 status=$?
 test "$status" -eq 1 || fail "three faults: exit status $status"
 printf '1\n2\n3\n4\n' | diff - got >&2 || fail "three faults: other output"
@@ -127,7 +86,7 @@ grep -qx 'brood: 3 of 7 lines failed' errors || fail "no count: $(cat errors)"
 
 # One newline at the end of an answer is not a line; one within is too many.
 printf 'tail a|\ntail |\ntail b\ntail c|d\ntail e||\ntail |f\n' >input
-timeout 60 "$BROOD" map -n 2 --failed failed -- "$PYTHON" -S worker.py \
+timeout 60 "$BROOD" map -n 2 --failed failed -- "$PYTHON" -S "$told" \
     <input >got 2>errors
 status=$?
 test "$status" -eq 1 || fail "newlines: exit status $status"
@@ -141,7 +100,7 @@ grep -q '^brood: line [456]: its answer has more than one line$' errors ||
 # The status of a reply is no failure, but it shows.
 printf 'status 3\nx\nstatus 4294967295\nstatus 3\n' >input
 timeout 60 "$BROOD" map -n 1 --halt 1 --failed failed --joblog log -- \
-    "$PYTHON" -S worker.py <input >got 2>errors
+    "$PYTHON" -S "$told" <input >got 2>errors
 status=$?
 test "$status" -eq 4 || fail "status: exit status $status"
 cmp input got >&2 || fail "status: other output"
@@ -156,21 +115,21 @@ printf '1 done 3\n2 done 0\n3 done 4294967295\n4 done 3\n' |
 
 # --halt: without --lines only if it is asked for.
 yes no | head -n 200 >input
-timeout 60 "$BROOD" map -n 1 --failed failed -- "$PYTHON" -S worker.py \
+timeout 60 "$BROOD" map -n 1 --failed failed -- "$PYTHON" -S "$told" \
     <input >got 2>errors
 status=$?
 test "$status" -eq 1 || fail "200 refusals: exit status $status"
 cmp input failed >&2 || fail "200 refusals: --failed"
 test "$(wc -l <errors)" -eq 3 || fail "200 refusals: says $(cat errors)"
 timeout 60 "$BROOD" map -n 1 --halt 5 --failed failed -- \
-    "$PYTHON" -S worker.py <input >got 2>errors
+    "$PYTHON" -S "$told" <input >got 2>errors
 status=$?
 test "$status" -eq 1 || fail "--halt 5: exit status $status"
 test "$(wc -l <failed)" -eq 5 || fail "--halt 5: $(wc -l <failed) failed"
 grep -q 'stopped, as --halt asks$' errors || fail "--halt 5: $(cat errors)"
 
 printf '1\nonce\n2\n' >input
-timeout 60 "$BROOD" map -n 2 --retries 1 -- "$PYTHON" -S worker.py <input >got ||
+timeout 60 "$BROOD" map -n 2 --retries 1 -- "$PYTHON" -S "$told" <input >got ||
     fail "--retries: exit status $?"
 diff input got >&2 || fail "--retries: other output"
 exit 0

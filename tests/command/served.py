@@ -56,9 +56,21 @@ class Client:
         self.socket.settimeout(PATIENCE)
         self.socket.connect(path)
         if hello:
-            self.send(HELLO, payload=b"BROD" + struct.pack(
-                "<HHII", 1, 0, 0, max_payload))
-            check(self.recv().kind == HELLO)
+            self.hello(max_payload)
+
+    @classmethod
+    def accept(cls, listener):
+        """The other end: a server's, for a client of brood."""
+        listener.settimeout(PATIENCE)
+        self = cls.__new__(cls)
+        self.socket = listener.accept()[0]
+        self.socket.settimeout(PATIENCE)
+        return self
+
+    def hello(self, max_payload=1 << 24):
+        self.send(HELLO, payload=b"BROD" + struct.pack(
+            "<HHII", 1, 0, 0, max_payload))
+        check(self.recv().kind == HELLO)
 
     def __enter__(self):
         return self

@@ -65,6 +65,8 @@ def test_worker_of_a_client_that_is_gone_is_stopped_if_asked():
         with Client(run.path) as client:
             client.request(1, PAUSE)
             client.request(2, ECHO)
+            # The worker has it, so that there is a worker to be stopped.
+            until(lambda: run.status()["pool"]["in_flight"] == 1)
         with Client(run.path) as client:
             check(client.call(1, ECHO, b"x").payload == b"x")
         run.stop()

@@ -52,7 +52,8 @@ sort "$tmp/out" | diff "$tmp/want" - >&2 || fail "other answers"
 expect 0 "$(printf 'a\033b')"
 test "$(tail -c 4 "$tmp/out")" = 'A?B' || fail "a control character is printed"
 kill "$server"
-wait "$server"
+wait "$server" || fail "the server ends with status $?: $(cat "$tmp/log")"
+server=
 
 serve --timeout 0.1 -- "$ECHO_WORKER" mute
 expect 1 one

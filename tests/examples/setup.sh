@@ -34,5 +34,7 @@ do
 done
 grep -q 'has loaded 3 words' err || fail "no worker has loaded the words"
 
-timeout 60 "$setup" nosuch apple >out 2>err && fail "no file, and no error"
+status=0
+timeout 60 "$setup" nosuch apple >out 2>err || status=$?
+test "$status" -eq 1 || fail "no file: exit status $status"
 grep -q 'setup.*No such file or directory' err || fail "the cause is not told"

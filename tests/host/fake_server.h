@@ -36,6 +36,12 @@ struct fake_server {
 
 static struct fake_server fake;
 
+/* Called after each connect(2), unless NULL: then a connection is accepted. */
+static void (*fake_connected)(bool is_connected);
+
+static const struct brood_client_options fake_usual;
+static const struct brood_request_options fake_plain;
+
 /* Accept the connection of connect(2), and send HELLO. */
 static void
 fake_accept(void)
@@ -46,6 +52,19 @@ fake_accept(void)
 		wire_write(fake.fd, fake.first, fake.first_len);
 	else if (fake.max_payload > 0)
 		wire_send_hello(fake.fd, fake.max_payload);
+}
+
+int
+__wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	int r = __real_connect(fd, addr, len), error = errno;
+
+	if (fake_connected != NULL)
+		fake_connected(r == 0);
+	else if (r == 0)
+		fake_accept();
+	errno = error;
+	return r;
 }
 
 static void

@@ -12,19 +12,6 @@
 
 TMPDIR_SUITE(client);
 
-static const struct brood_client_options usual;
-static const struct brood_request_options plain;
-
-int
-__wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
-{
-	int r = __real_connect(fd, addr, len);
-
-	if (r == 0)
-		fake_accept();
-	return r;
-}
-
 Test(client, reply_goes_to_its_request_in_any_order)
 {
 	struct brood_request_options tagged = { .tag = &fake };
@@ -33,7 +20,7 @@ Test(client, reply_goes_to_its_request_in_any_order)
 	fake_client((struct brood_client_options){ .name = "me" });
 	cr_assert_eq(strcmp((char *)fake.frame.payload + 16, "me"), 0);
 	cr_assert_eq(fake_submit("one", tagged), 1);
-	cr_assert_eq(fake_submit("two", plain), 2);
+	cr_assert_eq(fake_submit("two", fake_plain), 2);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	cr_assert_str_eq((char *)fake.frame.payload, "one");
 	cr_assert_eq(fake.frame.header.timeout_ms, 0);
@@ -86,9 +73,9 @@ Test(client, error_says_what_became_of_a_request_and_whether_it_ran)
 	};
 	struct brood_completion done;
 
-	fake_client(usual);
+	fake_client(fake_usual);
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		uint64_t id = fake_submit("x", plain);
+		uint64_t id = fake_submit("x", fake_plain);
 
 		fake_expect(BROOD_KIND_REQUEST, id);
 		fake_send(BROOD_KIND_ERROR, id, cases[i].code,
@@ -116,14 +103,14 @@ Test(client, parts_are_given_as_they_come_or_joined)
 {
 	struct brood_request_options options = { .flags = BROOD_STREAM };
 
-	fake_client(usual);
+	fake_client(fake_usual);
 	stream(fake_submit("", options));
 	(void)fake_take(1, BROOD_PROGRESS, BROOD_RAN, "0");
 	(void)fake_take(1, BROOD_PART, BROOD_RAN, "a");
 	(void)fake_take(1, BROOD_PROGRESS, BROOD_RAN, "1");
 	(void)fake_take(1, BROOD_PART, BROOD_RAN, "b");
 	(void)fake_take(1, BROOD_DONE, BROOD_RAN, "c");
-	stream(fake_submit("", plain));
+	stream(fake_submit("", fake_plain));
 	(void)fake_take(2, BROOD_DONE, BROOD_RAN, "abc");
 	fake_expect_nothing();
 	fake_end();
@@ -136,7 +123,7 @@ Test(client, parts_over_the_limit_together_fail_and_are_not_wanted)
 	memset(half, 'h', 50);
 	memset(whole, 'w', 100);
 	fake_client((struct brood_client_options){ .max_payload = 100 });
-	(void)fake_submit("", plain);
+	(void)fake_submit("", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 1, half);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 1, whole + 49);
@@ -144,7 +131,7 @@ Test(client, parts_over_the_limit_together_fail_and_are_not_wanted)
 	fake_expect(BROOD_KIND_CANCEL, 1);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 1, whole);
 	fake_send(BROOD_KIND_ERROR, 1, BROOD_ERROR_CANCELED, 0, "");
-	(void)fake_submit("", plain);
+	(void)fake_submit("", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 2);
 	fake_send(BROOD_KIND_REPLY, 2, 0, 0, whole);
 	(void)fake_take(2, BROOD_DONE, BROOD_RAN, whole);
@@ -191,7 +178,7 @@ Test(client, deadline_holds_though_the_server_never_answers)
 	int64_t before_ms = wire_now_ms();
 	struct brood_completion done;
 
-	fake_client(usual);
+	fake_client(fake_usual);
 	(void)fake_submit("", options);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	cr_assert_geq(fake.frame.header.timeout_ms, 1);
@@ -206,7 +193,7 @@ Test(client, deadline_holds_though_the_server_never_answers)
 	fake_send(BROOD_KIND_PROGRESS, 1, 0, 0, "x");
 	fake_send(BROOD_KIND_REPLY, 1, 0, 1, "x");
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "x");
-	(void)fake_submit("", plain);
+	(void)fake_submit("", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 2);
 	fake_send(BROOD_KIND_REPLY, 2, 0, 0, "y");
 	(void)fake_take(2, BROOD_DONE, BROOD_RAN, "y");
@@ -219,7 +206,7 @@ Test(client, deadline_of_the_client_holds_for_requests_without_one)
 	struct brood_request_options none = { .expire_ms = -1 };
 
 	fake_client((struct brood_client_options){ .expire_ms = 30 });
-	(void)fake_submit("", plain);
+	(void)fake_submit("", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	cr_assert_neq(fake.frame.header.timeout_ms, 0);
 	(void)fake_submit("", none);
@@ -280,10 +267,10 @@ Test(client, request_that_was_not_sent_has_not_run)
 	char *text = long_text();
 	uint8_t kind;
 
-	fake_client(usual);
-	(void)fake_submit(text, plain);
+	fake_client(fake_usual);
+	(void)fake_submit(text, fake_plain);
 	(void)fake_submit("", options);
-	(void)fake_submit("", plain);
+	(void)fake_submit("", fake_plain);
 	cr_assert_eq(brood_client_cancel(fake.client, 3), 0);
 	done = fake_take(3, BROOD_CANCELED, BROOD_NOT_RUN, "canceled");
 	cr_assert_eq(done.attempts, 0);
@@ -291,7 +278,7 @@ Test(client, request_that_was_not_sent_has_not_run)
 	cr_assert_eq(done.limit, BROOD_LIMIT_EXPIRE);
 	cr_assert_eq(brood_client_cancel(fake.client, 1), 0);
 	(void)fake_take(1, BROOD_CANCELED, BROOD_MAY_HAVE_RUN, "canceled");
-	cr_assert_eq(fake_submit("", plain), 4);
+	cr_assert_eq(fake_submit("", fake_plain), 4);
 	/* The server gets neither of the two, and a CANCEL for the first. */
 	cr_assert_eq(drain_frame(&kind), 1);
 	cr_assert_eq(kind, BROOD_KIND_REQUEST);
@@ -305,8 +292,8 @@ Test(client, request_that_was_not_sent_has_not_run)
 
 Test(client, cancel_completes_at_once_and_tells_the_server)
 {
-	fake_client(usual);
-	(void)fake_submit("", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("", fake_plain);
 	cr_assert_eq(brood_client_cancel(fake.client, 2), -ENOENT);
 	cr_assert_eq(brood_client_cancel(fake.client, 1), 0);
 	fake_await();
@@ -327,8 +314,8 @@ Test(client, full_client_takes_no_more)
 	struct brood_message msg = { .len = 0 };
 
 	fake_client((struct brood_client_options){ .queue = 2 });
-	(void)fake_submit("", plain);
-	(void)fake_submit("", plain);
+	(void)fake_submit("", fake_plain);
+	(void)fake_submit("", fake_plain);
 	cr_assert_eq(brood_client_submit(fake.client, &msg, NULL, NULL),
 	    -EAGAIN);
 	/* The server has not answered it yet. */
@@ -340,7 +327,7 @@ Test(client, full_client_takes_no_more)
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "");
 	fake_await();
 	cr_assert_eq(brood_client_dispatch(fake.client), 0);
-	cr_assert_eq(fake_submit("", plain), 3);
+	cr_assert_eq(fake_submit("", fake_plain), 3);
 	/* The completion was not taken yet. */
 	fake_send(BROOD_KIND_REPLY, 2, 0, 0, "");
 	fake_await();
@@ -348,7 +335,7 @@ Test(client, full_client_takes_no_more)
 	cr_assert_eq(brood_client_submit(fake.client, &msg, NULL, NULL),
 	    -EAGAIN);
 	(void)fake_take(2, BROOD_DONE, BROOD_RAN, "");
-	cr_assert_eq(fake_submit("", plain), 4);
+	cr_assert_eq(fake_submit("", fake_plain), 4);
 	fake_end();
 }
 
@@ -387,7 +374,7 @@ Test(client, flood_of_parts_is_read_no_further_than_its_share)
 	unsigned n_sent, n_taken = 0;
 	struct brood_message msg = { .len = 0 };
 
-	fake_client(usual);
+	fake_client(fake_usual);
 	(void)fake_submit("", options);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	n_sent = flood(1, frame, sizeof(frame));
@@ -424,8 +411,8 @@ Test(client, call_waits_for_its_own_completion_and_leaves_the_others)
 	struct brood_message msg = { .code = 9 };
 	struct brood_completion done;
 
-	fake_client(usual);
-	(void)fake_submit("", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	/* The server answers before it was asked, but not before submit. */
 	cr_assert_eq(brood_client_submit(fake.client, &msg, NULL, NULL), 0);
@@ -483,8 +470,8 @@ Test(client, goodbye_of_the_server_ends_submitting_but_not_answers)
 {
 	struct brood_message msg = { .len = 0 };
 
-	fake_client(usual);
-	(void)fake_submit("", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	fake_send(BROOD_KIND_GOODBYE, 0, 0, 0, "");
 	fake_await();
@@ -522,8 +509,8 @@ use_copy(void *arg)
 
 Test(client, forked_copy_is_of_no_use_and_harms_nothing)
 {
-	fake_client(usual);
-	(void)fake_submit("", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("", fake_plain);
 	support_in_child(use_copy, fake.client);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	cr_assert(wire_is_silent(fake.fd));
@@ -535,12 +522,12 @@ Test(client, forked_copy_is_of_no_use_and_harms_nothing)
 
 Test(client, freed_client_closes_the_connection)
 {
-	fake_client(usual);
-	(void)fake_submit("", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "x");
 	cr_assert_eq(brood_client_wait(fake.client, WIRE_PATIENCE), 1);
-	(void)fake_submit("", plain);
+	(void)fake_submit("", fake_plain);
 	fake.client = brood_client_free(fake.client);
 	cr_assert(fake_is_hung_up());
 	fake_end();

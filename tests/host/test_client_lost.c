@@ -12,19 +12,6 @@
 
 TMPDIR_SUITE(client_lost);
 
-static const struct brood_client_options usual;
-static const struct brood_request_options plain;
-
-int
-__wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
-{
-	int r = __real_connect(fd, addr, len);
-
-	if (r == 0)
-		fake_accept();
-	return r;
-}
-
 /* Every request has its completion, and no other is accepted. */
 static void
 expect_lost(void)
@@ -54,8 +41,8 @@ Test(client_lost, server_that_goes_between_two_bytes_costs_no_completion)
 		for (unsigned fds = 0; fds < 2; fds++) {
 			fake_client((struct brood_client_options){
 			    .fds_from_server = fds });
-			(void)fake_submit("one", plain);
-			(void)fake_submit("two", plain);
+			(void)fake_submit("one", fake_plain);
+			(void)fake_submit("two", fake_plain);
 			if (n > 0)
 				wire_write(fake.fd, bytes, n);
 			if (n % 2 == 0)		/* a part comes before */
@@ -85,10 +72,10 @@ Test(client_lost, request_whose_last_byte_was_not_sent_has_not_run)
 	cr_assert_not_null(text);
 	memset(text, 'x', len);
 	text[len] = '\0';
-	fake_client(usual);
-	(void)fake_submit("one", plain);
-	(void)fake_submit(text, plain);
-	(void)fake_submit("three", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("one", fake_plain);
+	(void)fake_submit(text, fake_plain);
+	(void)fake_submit("three", fake_plain);
 	fake_hang_up();
 	(void)fake_take(1, BROOD_FAILED, BROOD_MAY_HAVE_RUN, "closed");
 	done = fake_take(2, BROOD_FAILED, BROOD_NOT_RUN, "closed");
@@ -107,12 +94,12 @@ Test(client_lost, request_whose_last_byte_was_not_sent_has_not_run)
  */
 Test(client_lost, answers_of_a_server_that_reads_no_more_are_read)
 {
-	fake_client(usual);
-	(void)fake_submit("one", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("one", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "first");
 	cr_assert_eq(shutdown(fake.fd, SHUT_RD), 0);
-	(void)fake_submit("two", plain);
+	(void)fake_submit("two", fake_plain);
 	fake_await();
 	(void)fake_take(1, BROOD_DONE, BROOD_RAN, "first");
 	(void)fake_take(2, BROOD_FAILED, BROOD_NOT_RUN, "closed");
@@ -122,8 +109,8 @@ Test(client_lost, answers_of_a_server_that_reads_no_more_are_read)
 
 Test(client_lost, completions_that_were_not_taken_are_left)
 {
-	fake_client(usual);
-	(void)fake_submit("one", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("one", fake_plain);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "first");
 	fake_hang_up();
 	while (brood_client_dispatch(fake.client) == 0)
@@ -148,8 +135,8 @@ static void
 violate(const struct wire_header *header, const char *text)
 {
 	fake_client((struct brood_client_options){ .max_payload = 100 });
-	(void)fake_submit("one", plain);
-	(void)fake_submit("two", plain);
+	(void)fake_submit("one", fake_plain);
+	(void)fake_submit("two", fake_plain);
 	fake_expect(BROOD_KIND_REQUEST, 1);
 	fake_expect(BROOD_KIND_REQUEST, 2);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 1, "half");
@@ -194,9 +181,9 @@ Test(client_lost, violation_ends_the_connection_and_completes_everything)
 
 Test(client_lost, request_that_was_answered_cannot_be_answered_again)
 {
-	fake_client(usual);
-	(void)fake_submit("one", plain);
-	(void)fake_submit("two", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("one", fake_plain);
+	(void)fake_submit("two", fake_plain);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "once");
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "twice");
 	(void)fake_take(1, BROOD_DONE, BROOD_RAN, "once");
@@ -212,8 +199,8 @@ Test(client_lost, answer_to_what_was_not_sent_yet_is_no_answer)
 
 	cr_assert_not_null(text);
 	memset(text, 'x', len);
-	fake_client(usual);
-	(void)fake_submit(text, plain);
+	fake_client(fake_usual);
+	(void)fake_submit(text, fake_plain);
 	fake_send(BROOD_KIND_REPLY, 1, 0, 0, "");
 	(void)fake_take(1, BROOD_FAILED, BROOD_NOT_RUN, "before it was asked");
 	expect_lost();
@@ -229,7 +216,7 @@ Test(client_lost, payload_over_the_limit_is_not_received)
 	header.length = 101;
 	(void)wire_encode(bytes, &header, NULL);
 	fake_client((struct brood_client_options){ .max_payload = 100 });
-	(void)fake_submit("one", plain);
+	(void)fake_submit("one", fake_plain);
 	wire_write(fake.fd, bytes, sizeof(bytes));
 	(void)fake_take(1, BROOD_FAILED, BROOD_MAY_HAVE_RUN,
 	    "a payload over the limit");
@@ -245,8 +232,8 @@ Test(client_lost, descriptors_that_were_not_asked_for_end_the_connection)
 
 	header.nfds = 1;
 	(void)wire_encode(bytes, &header, NULL);
-	fake_client(usual);
-	(void)fake_submit("one", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("one", fake_plain);
 	wire_write_fds(fake.fd, bytes, sizeof(bytes), &file, 1);
 	(void)fake_take(1, BROOD_FAILED, BROOD_MAY_HAVE_RUN, "descriptors");
 	expect_lost();
@@ -256,8 +243,8 @@ Test(client_lost, descriptors_that_were_not_asked_for_end_the_connection)
 
 Test(client_lost, server_that_says_why_it_ends_is_quoted)
 {
-	fake_client(usual);
-	(void)fake_submit("one", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("one", fake_plain);
 	fake_send(BROOD_KIND_ERROR, 0, BROOD_ERROR_PROTOCOL, 0, "go\033away");
 	(void)fake_take(1, BROOD_FAILED, BROOD_MAY_HAVE_RUN, "go?away");
 	expect_lost();
@@ -287,9 +274,9 @@ Test(client_lost, killed_server_is_noticed_whatever_is_under_way)
 	struct brood_completion done;
 	pid_t pid;
 
-	fake_client(usual);
-	(void)fake_submit("one", plain);
-	(void)fake_submit("two", plain);
+	fake_client(fake_usual);
+	(void)fake_submit("one", fake_plain);
+	(void)fake_submit("two", fake_plain);
 	pid = support_fork(serve_and_hang, NULL);
 	fake_hang_up();
 	(void)fake_take(1, BROOD_DONE, BROOD_RAN, "x");

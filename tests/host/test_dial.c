@@ -48,12 +48,10 @@ advance(void)
 	}
 }
 
-int
-__wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
+static void
+dial_connected(bool is_connected)
 {
-	int r = __real_connect(fd, addr, len), error = errno;
-
-	if (r < 0) {
+	if (!is_connected) {
 		n_failed++;
 		advance();
 	} else if (stage == STAGE_CLOSE) {
@@ -62,13 +60,12 @@ __wrap_connect(int fd, const struct sockaddr *addr, socklen_t len)
 		    SOCK_CLOEXEC)), 0);
 	} else
 		fake_accept();
-	errno = error;
-	return r;
 }
 
 static int
 dial(struct brood_client_options options, char *text)
 {
+	fake_connected = dial_connected;
 	return brood_client_new(&fake.client, tmpdir_path("s"), &options, text);
 }
 

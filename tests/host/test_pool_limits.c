@@ -154,36 +154,31 @@ Test(pool_limits, run_limit_does_not_count_the_wait_at_the_worker)
 	check_wait_is_free(2);
 }
 
-Test(pool_limits, run_limit_of_the_pool_holds_for_requests_that_name_none)
+/* A request that names no limit and never ends is ended by this one. */
+static void
+check_limit(struct brood_pool_options options, enum brood_limit limit)
 {
 	struct brood_completion done;
 	struct counters *counters;
-	struct brood_pool *pool = fixture_pool(&counters,
-	    (struct brood_pool_options){ .workers = 1, .run_ms = 100,
-	    .expire_ms = 5000 });
-	uint64_t id = submit(pool, METHOD_PAUSE, 0,
-	    (struct brood_request_options){ 0 });
+	struct brood_pool *pool = fixture_pool(&counters, options);
 
-	done = take(pool, id);
+	done = take(pool, submit(pool, METHOD_PAUSE, 0,
+	    (struct brood_request_options){ 0 }));
 	cr_assert_eq(done.fate, BROOD_EXPIRED);
-	cr_assert_eq(done.limit, BROOD_LIMIT_RUN);
+	cr_assert_eq(done.limit, limit);
 	fixture_end(pool, counters);
+}
+
+Test(pool_limits, run_limit_of_the_pool_holds_for_requests_that_name_none)
+{
+	check_limit((struct brood_pool_options){ .workers = 1, .run_ms = 100,
+	    .expire_ms = 5000 }, BROOD_LIMIT_RUN);
 }
 
 Test(pool_limits, expire_limit_counts_the_run_too_and_is_the_one_that_is_named)
 {
-	struct brood_completion done;
-	struct counters *counters;
-	struct brood_pool *pool = fixture_pool(&counters,
-	    (struct brood_pool_options){ .workers = 1, .expire_ms = 100,
-	    .run_ms = 5000 });
-	uint64_t id = submit(pool, METHOD_PAUSE, 0,
-	    (struct brood_request_options){ 0 });
-
-	done = take(pool, id);
-	cr_assert_eq(done.fate, BROOD_EXPIRED);
-	cr_assert_eq(done.limit, BROOD_LIMIT_EXPIRE);
-	fixture_end(pool, counters);
+	check_limit((struct brood_pool_options){ .workers = 1,
+	    .expire_ms = 100, .run_ms = 5000 }, BROOD_LIMIT_EXPIRE);
 }
 
 Test(pool_limits, worker_is_told_the_nearer_limit)

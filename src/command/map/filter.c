@@ -166,11 +166,11 @@ filter_compare(const struct filter *filter)
 	return brood__buffer_len(&filter->out) > filter->lines_len;
 }
 
-/* No more output can be taken. */
+/* No more output can be taken.  With fewer lines there may be room for it. */
 static enum filter_result
 filter_full(const struct filter *filter)
 {
-	return filter->n_lines > 0 ? FILTER_PART : FILTER_TOO_LONG;
+	return filter->n_given > 1 ? FILTER_PART : FILTER_TOO_LONG;
 }
 
 /* Moving bytes */
@@ -247,7 +247,7 @@ filter_line_due(const struct filter *filter)
 
 /* How long may the filter print nothing, now that it has all lines? */
 static int
-filter_silence(const struct filter *filter)
+filter_silence_ms(const struct filter *filter)
 {
 	if (filter->task->silence_ms == 0 &&
 	    brood__buffer_len(&filter->out) == 0)
@@ -263,7 +263,7 @@ static int64_t
 filter_silence_due(const struct filter *filter)
 {
 	if (filter->in_fd >= 0 && filter_is_written(filter))
-		return filter->active_ms + filter_silence(filter);
+		return filter->active_ms + filter_silence_ms(filter);
 	if (filter->in_fd < 0 && filter_compare(filter) >= 0)
 		return filter->active_ms + filter->task->linger_ms;
 	return BROOD__NEVER;
@@ -306,7 +306,7 @@ filter_judge_output(struct filter *filter)
 		return filter_full(filter);
 	if (!filter_is_written(filter) || filter->in_fd < 0)
 		return 0;
-	if (filter_silence(filter) == 0)
+	if (filter_silence_ms(filter) == 0)
 		filter->in_fd = brood__fd_close(filter->in_fd);
 	else if (filter->task->silence_ms > 0 && filter_compare(filter) == 0)
 		return FILTER_DONE;
@@ -329,9 +329,10 @@ filter_judge_time(struct filter *filter)
 		return FILTER_DONE;
 	}
 	filter_count_unread(filter);
-	filter->was_keeping = filter->task->silence_ms == 0 &&
-	    filter->n_unread == 0 && brood__buffer_len(&filter->out) == 0;
-	filter->was_silent = filter->task->silence_ms > 0;
+	if (filter->task->silence_ms > 0)
+		filter->silence = SILENCE_LONG;
+	else if (filter->n_unread == 0 && brood__buffer_len(&filter->out) == 0)
+		filter->silence = SILENCE_TRIAL;
 	filter->in_fd = brood__fd_close(filter->in_fd);
 	return 0;
 }
@@ -359,7 +360,7 @@ filter_begin(struct filter *filter, const struct filter_task *task)
 	filter->given_len = task->len;
 	filter->n_written = 0;
 	filter->active_ms = filter->line_ms = brood__now_ms();
-	filter->was_silent = filter->was_keeping = false;
+	filter->silence = SILENCE_NONE;
 	filter->was_lingering = false;
 #ifdef F_SETPIPE_SZ
 	/* With little room in the pipe, a trial can be cut short soon. */

@@ -36,6 +36,14 @@ struct filter_task {
 	int		 timeout_ms;	/* to wait for a line; -1: for ever */
 };
 
+/* How silent was a filter that had all lines? */
+enum filter_silence {
+	SILENCE_NONE,		/* it printed in time, or did not get so far */
+	SILENCE_LONG,		/* it printed nothing for silence_ms */
+	SILENCE_TRIAL,		/* it had read the whole trial, and had printed
+				   nothing at all in keep_ms */
+};
+
 struct filter {
 	struct brood_child *child;	/* NULL: it does not run */
 	int		 in_fd;		/* -1: its input was closed */
@@ -58,9 +66,7 @@ struct filter {
 					   end of the task */
 	int64_t		 active_ms;	/* when it last read or printed */
 	int64_t		 line_ms;	/* when its last line was whole */
-	bool		 was_silent;	/* so its input was closed */
-	bool		 was_keeping;	/* a trial: it had read the whole task,
-					   and printed nothing in keep_ms */
+	enum filter_silence silence;
 	bool		 was_lingering;	/* it ran on, and was killed */
 };
 
@@ -73,9 +79,10 @@ enum filter_result {
 	FILTER_MORE,		/* it printed more lines than it was given */
 	FILTER_UNREAD,		/* it printed, but has read nothing */
 	FILTER_TIMEOUT,		/* no line came in time */
-	FILTER_TOO_LONG,	/* one line is longer than max_out */
-	FILTER_PART,		/* some lines fill max_out: nothing is wrong,
-				   but there were too many */
+	FILTER_TOO_LONG,	/* what it printed for one line is more than
+				   max_out */
+	FILTER_PART,		/* the same for several lines: nothing need be
+				   wrong, but there were too many */
 };
 
 /* Returns 0, or the negative errno with which the program could not be run. */

@@ -20,7 +20,7 @@
  *	    output shows how many lines belong to a request
  *
  * What stdio keeps is a block; a program such as sort(1) keeps everything.  To
- * tell them apart, there is one trial with much input, see lines_keep().
+ * tell them apart, the host asks for one trial with much input, LINES_TRIAL.
  */
 
 #include "base/clock.h"
@@ -54,7 +54,6 @@ static struct lines_state {
 					   took */
 	bool		 is_used;	/* this filter process has had lines */
 	bool		 has_lingered;	/* a filter did not end when it should */
-	bool		 was_tried;	/* see lines_keep() */
 } lines;
 
 int64_t
@@ -93,16 +92,10 @@ lines_silence(const struct lines_state *state, int timeout_ms)
 	return ms < INT32_MAX ? (int)ms : INT32_MAX;
 }
 
-/*
- * Is a request to be a trial, to see whether anything is printed before the
- * input ends?  Only once, and only if it may be more than any buffer.
- */
+/* How long may a trial have no output?  Less than a line may take, as above. */
 static int
-lines_keep(const struct lines_state *state, size_t len, int timeout_ms)
+lines_keep(int timeout_ms)
 {
-	if (state->buffering != BUFFERING_FULL || state->was_tried ||
-	    len <= LINES_KEPT)
-		return 0;
 	return timeout_ms >= 0 && timeout_ms / 2 < LINES_TRIAL_MS ?
 	    timeout_ms / 2 + 1 : LINES_TRIAL_MS;
 }
@@ -130,14 +123,13 @@ lines_learn(struct lines_state *state, enum filter_result result,
 	int64_t spent_ms = brood__now_ms() - begin_ms;
 
 	state->has_lingered |= state->filter.was_lingering;
-	state->was_tried |= state->filter.task->keep_ms > 0;
 	if (state->buffering == BUFFERING_FULL)
 		return;
 	if (result == FILTER_MORE) {
 		state->buffering = BUFFERING_FULL;
 		return;
 	}
-	if (state->filter.was_silent) {
+	if (state->filter.silence == SILENCE_LONG) {
 		lines_learn_silence(state, begin_ms);
 		return;
 	}
@@ -229,7 +221,9 @@ lines_run(const struct lines_options *options, struct filter_task *task,
 		task->silence_ms = 0;
 		result = filter_run(filter, task);
 	} else if (result == FILTER_FEWER && lines.is_used &&
-	    !filter->was_silent && brood__buffer_len(&filter->out) == 0) {
+	    filter->silence == SILENCE_NONE &&
+	    brood__buffer_len(&filter->out) == 0 &&
+	    filter->n_unread >= filter->n_written) {
 		lines_start(options);
 		result = filter_run(filter, task);
 	}
@@ -251,7 +245,7 @@ lines_reply(struct brood_request *request, struct lines_report *report)
 	report->n_given = (uint32_t)filter->n_given;
 	report->n_printed = (uint32_t)filter->n_lines;
 	report->status = filter->status;
-	report->was_keeping = filter->was_keeping &&
+	report->was_keeping = filter->silence == SILENCE_TRIAL &&
 	    filter->lines_len > LINES_KEPT;
 	if (report->result != FILTER_DONE)
 		filter_forget(filter);
@@ -272,7 +266,7 @@ lines_handle(struct brood_request *request, void *arg)
 	struct filter_task task = {
 		.data = brood_request_data(request),
 		.len = brood_request_len(request),
-		.n_lines = brood_request_code(request),
+		.n_lines = brood_request_code(request) & ~LINES_TRIAL,
 		.max_out = options->max_line + 1,
 		.timeout_ms = options->timeout_ms,
 		.linger_ms = lines.has_lingered ? LINES_LINGER_AGAIN_MS :
@@ -284,12 +278,15 @@ lines_handle(struct brood_request *request, void *arg)
 	int r;
 
 	report.had_extra = lines_refresh(options);
-	task.silence_ms = lines_silence(&lines, options->timeout_ms);
-	task.keep_ms = lines_keep(&lines, task.len, options->timeout_ms);
+	if (brood_request_code(request) & LINES_TRIAL)
+		task.keep_ms = lines_keep(options->timeout_ms);
+	else
+		task.silence_ms = lines_silence(&lines, options->timeout_ms);
 	result = lines_run(options, &task, &report);
 	lines_learn(&lines, result, begin_ms);
 	report.result = result;
-	report.is_buffering = lines.buffering == BUFFERING_FULL;
+	report.is_buffering = lines.buffering == BUFFERING_FULL ||
+	    task.keep_ms > 0;
 	report.runtime_us = lines_epoch_us() - report.start_us;
 	r = lines_reply(request, &report);
 	/* Start a new filter while the host is busy with the reply. */

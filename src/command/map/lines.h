@@ -5,8 +5,9 @@
 /*
  * The worker of `brood map --lines`, which keeps a line filter running.  A
  * request is any number of lines, each with its newline; its method is that
- * number.  The reply is the lines that the filter printed for them, if it is
- * certain which line belongs to which, and behind those a struct lines_report.
+ * number, and LINES_TRIAL.  The reply is the lines that the filter printed for
+ * them, if it is certain which line belongs to which, and behind those a struct
+ * lines_report.
  */
 
 #include <brood.h>
@@ -28,9 +29,9 @@ struct lines_report {
 					   until its input ends */
 	uint32_t	 had_extra;	/* before this request, the filter had
 					   printed more than it was asked for */
-	uint32_t	 was_keeping;	/* the filter printed nothing until its
-					   input ended, and then more than
-					   LINES_KEPT bytes */
+	uint32_t	 was_keeping;	/* a trial: the filter printed nothing
+					   until its input ended, and then more
+					   than LINES_KEPT bytes */
 	int64_t		 start_us;	/* as lines_epoch_us() */
 	int64_t		 runtime_us;
 };
@@ -41,6 +42,12 @@ struct lines_report {
  * see all lines before it prints any, as sort(1) has to.
  */
 enum { LINES_KEPT = 136 << 10 };
+
+/*
+ * A bit of the method: the request is a trial, to see whether the filter prints
+ * anything before its input ends.  The reply may answer its first lines only.
+ */
+#define LINES_TRIAL	(UINT32_C(1) << 31)
 
 /* Of the pool; arg is a struct lines_options. */
 int	lines_setup(void *arg);

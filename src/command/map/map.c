@@ -59,7 +59,7 @@ map_parse(struct mapper *mapper, struct map_options *options,
 		    .help = "try no more lines when N have failed, or, with "
 		    "%, when\n20 have failed that are N % of all; 0: never; "
 		    "default:\n10% with --lines, else 0",
-		    .set = halt_parse, .set_arg = &mapper->halt },
+		    .set = halt_parse, .set_arg = &mapper->outcome.halt },
 		{ .name = "timeout", .argument = "SECONDS",
 		    .help = "the longest that one line may take; default: no "
 		    "limit", .seconds_ms = &mapper->timeout_ms, .min = 1 },
@@ -77,9 +77,9 @@ map_parse(struct mapper *mapper, struct map_options *options,
 	};
 
 	argv = options_parse(command, specs, argc, argv);
-	mapper->program = argv[0];
-	if (mapper->has_lines && !mapper->halt.is_given)
-		mapper->halt = (struct halt) { .is_percent = true,
+	mapper->outcome.program = argv[0];
+	if (mapper->has_lines && !mapper->outcome.halt.is_given)
+		mapper->outcome.halt = (struct halt) { .is_percent = true,
 		    .limit = HALT_DEFAULT_PERCENT };
 	window_init(&mapper->window, options->is_unordered);
 	return argv;
@@ -124,7 +124,8 @@ map_die_of(struct mapper *mapper, const struct brood_event *event)
 {
 	mapper_die(mapper, 0, mapper->has_lines ? "%s: %s" :
 	    "%s: %s.  It must be a worker, brood-protocol(7); for a program "
-	    "that reads lines, say --lines", mapper->program, event->text);
+	    "that reads lines, say --lines", mapper->outcome.program,
+	    event->text);
 }
 
 /*
@@ -138,7 +139,7 @@ map_not_started(struct mapper *mapper, const struct brood_event *event)
 	if (event->error != 0 && strcmp(event->step, "exec") == 0)
 		mapper_die(mapper, 0, "%s", event->text);
 	if (event->error != 0 && strcmp(event->step, "setup") == 0)
-		mapper_die(mapper, event->error, "%s", mapper->program);
+		mapper_die(mapper, event->error, "%s", mapper->outcome.program);
 	if (!mapper->has_lines && event->pid > 0 && WIFEXITED(event->status) &&
 	    WEXITSTATUS(event->status) == 0)
 		map_die_of(mapper, event);
@@ -256,7 +257,7 @@ map_finish(struct mapper *mapper)
 	input_fini(&mapper->input);
 	window_fini(&mapper->window);
 	command_close_stdout();
-	return (int)mapper_status(mapper);
+	return (int)outcome_status(&mapper->outcome, mapper->count.n_failed);
 }
 
 static int

@@ -23,15 +23,11 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <time.h>
 
 /* After this many deaths of workers that had it, a line is to blame. */
 enum { MAPPER_MAX_DEATHS = 100 };
-
-/* What is told to somebody whose filter is none. */
-#define MAPPER_FILTER "A filter for --lines prints one line for each line " \
-	"that it reads, in order, and depends on no other line; --halt 0 " \
-	"goes on all the same"
 
 noreturn void
 mapper_die(struct mapper *mapper, int error, const char *format, ...)
@@ -47,69 +43,13 @@ mapper_die(struct mapper *mapper, int error, const char *format, ...)
 		va_end(ap);
 		command_warn(error, "%s", text);
 	}
-	(void)joblog_close(&mapper->log);
 	mapper->pool = brood_pool_free(mapper->pool);
+	/* Last: a file that could not be written ends the command. */
+	joblog_close(&mapper->log);
 	exit(COMMAND_UNUSABLE);
 }
 
-/* Try no further line.  The first reason counts. */
-static void __attribute__((__format__(__printf__, 3, 4)))
-mapper_stop(struct mapper *mapper, enum command_status status,
-    const char *format, ...)
-{
-	va_list ap;
-
-	if (mapper->stopped != 0)
-		return;
-	mapper->stopped = status;
-	va_start(ap, format);
-	(void)vsnprintf(mapper->why, sizeof(mapper->why), format, ap);
-	va_end(ap);
-}
-
-/* Have too many lines failed? */
-static void
-mapper_check_halt(struct mapper *mapper)
-{
-	const struct progress_count *count = &mapper->count;
-
-	if (!halt_is_due(&mapper->halt, count->n_failed, count->n_lines))
-		return;
-	if (mapper->has_lines && !mapper->halt.is_given)
-		mapper_stop(mapper, COMMAND_FAILED, "%s: stopped, because so "
-		    "many lines failed.  " MAPPER_FILTER, mapper->program);
-	else
-		mapper_stop(mapper, COMMAND_FAILED, "%s: stopped, as --halt "
-		    "asks", mapper->program);
-}
-
-/* A request failed, and none of its lines did when it was run alone. */
-static void
-mapper_accuse(struct mapper *mapper, const struct suspect *suspect)
-{
-	if (halt_suspect(&mapper->halt, suspect->is_proof))
-		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: %s, but one line "
-		    "for each of them alone.  " MAPPER_FILTER,
-		    mapper->program, suspect->text);
-}
-
 /* Sending */
-
-/*
- * How many requests should the pool have?  One that waits there for each worker
- * is ready when a worker has answered.  But the time limit of a request counts
- * its wait in the pool: with a limit, none should wait.
- */
-static unsigned
-mapper_n_wanted(const struct mapper *mapper, bool is_plenty)
-{
-	struct brood_pool_stats stats;
-
-	brood_pool_stats(mapper->pool, &stats);
-	if (!mapper->has_lines && mapper->timeout_ms >= 0)
-		return stats.ready;
-	return is_plenty ? 2 * stats.ready : stats.ready;
-}
 
 static void
 mapper_tell_line(struct mapper *mapper, uint64_t number, const char *text)
@@ -136,7 +76,7 @@ mapper_note_status(struct mapper *mapper, uint64_t number, uint32_t status)
 	(void)snprintf(text, sizeof(text), "the reply has status %" PRIu32,
 	    status);
 	mapper_tell_line(mapper, number, text);
-	mapper->n_statuses++;
+	mapper->outcome.n_statuses++;
 }
 
 /* The input has dropped a line that is longer than a request may be. */
@@ -156,69 +96,114 @@ mapper_fail_long(struct mapper *mapper)
 	mapper_fail(mapper, line.number, why);
 	joblog_write(&mapper->log, &line);
 	mapper->count.n_lines++;
-	mapper_check_halt(mapper);
+	outcome_check(&mapper->outcome, &mapper->count);
+}
+
+/* Lines of the input that can be the next chunk. */
+struct mapper_lines {
+	const char	*data;
+	size_t		 len;
+	size_t		 n_lines;
+	bool		 is_trial;
+};
+
+static enum input_found
+mapper_peek(struct mapper *mapper, size_t max_lines, size_t max_len,
+    struct mapper_lines *ret_lines)
+{
+	*ret_lines = (struct mapper_lines) { .n_lines = 0 };
+	return input_peek(&mapper->input, max_lines, max_len, &ret_lines->data,
+	    &ret_lines->len, &ret_lines->n_lines);
+}
+
+/* Look for the lines of the trial.  INPUT_NONE: there is to be none now. */
+static enum input_found
+mapper_peek_trial(struct mapper *mapper, struct mapper_lines *ret_lines)
+{
+	size_t all = input_len(&mapper->input);
+	enum input_found found;
+
+	if (!pace_wants_trial(&mapper->pace) || all < PACE_TRIAL_BYTES)
+		return INPUT_NONE;
+	found = mapper_peek(mapper, SIZE_MAX, PACE_TRIAL_BYTES, ret_lines);
+	/* Lines are long, if the next one is too much. */
+	if (found == INPUT_LINES && ret_lines->len <= LINES_KEPT)
+		found = mapper_peek(mapper, SIZE_MAX,
+		    MIN(all, mapper->input.max_line), ret_lines);
+	if (found == INPUT_LINES && ret_lines->len <= LINES_KEPT)
+		return INPUT_NONE;
+	ret_lines->is_trial = true;
+	return found;
+}
+
+/* Find the lines of the next chunk; for a trial if that is to be had. */
+static enum input_found
+mapper_find(struct mapper *mapper, struct mapper_lines *ret_lines)
+{
+	enum input_found found = mapper_peek_trial(mapper, ret_lines);
+
+	if (found != INPUT_NONE)
+		return found;
+	return mapper_peek(mapper, mapper->pace.n_lines, mapper->pace.n_bytes,
+	    ret_lines);
 }
 
 /*
- * How long may the next chunk be?  A trial goes alone, because a filter that
- * moves lines is to be found out before many are printed.
+ * Make a chunk of lines that are there.  False: none can be made now.
+ *
+ * The trial goes alone, because a filter that moves lines is to be found out
+ * before many are printed.
  */
 static bool
-mapper_limits(struct mapper *mapper, size_t *ret_lines, size_t *ret_bytes)
-{
-	if (pace_wants_trial(&mapper->pace, input_len(&mapper->input))) {
-		if (mapper->n_sent > 0)
-			return false;
-		mapper->is_trying = true;
-		pace_try(&mapper->pace, ret_lines, ret_bytes);
-	} else {
-		*ret_lines = mapper->pace.n_lines;
-		*ret_bytes = mapper->pace.n_bytes;
-	}
-	return true;
-}
-
-/* Make a chunk of lines that are there.  False: none can be made now. */
-static bool
-mapper_cut(struct mapper *mapper)
+mapper_cut(struct mapper *mapper, unsigned n_ready)
 {
 	bool is_plenty = !mapper->has_lines ||
 	    input_len(&mapper->input) >= mapper->pace.n_bytes;
-	size_t len, n_lines, max_lines, max_len;
+	struct mapper_lines lines;
 	enum input_found found;
-	const char *data;
 
-	if (mapper->is_trying || !window_has_room(&mapper->window) ||
-	    mapper->n_sent >= mapper_n_wanted(mapper, is_plenty) ||
-	    !mapper_limits(mapper, &max_lines, &max_len))
+	if (mapper->pace.trial == TRIAL_UNDER_WAY ||
+	    !window_has_room(&mapper->window) ||
+	    mapper->n_sent >= (is_plenty ? 2 * n_ready : n_ready))
 		return false;
-	found = input_peek(&mapper->input, max_lines, max_len, &data, &len,
-	    &n_lines);
-	if (found != INPUT_LINES)
-		mapper->is_trying = false;
-	if (found == INPUT_NONE)
-		return false;
+	found = mapper_find(mapper, &lines);
 	if (found == INPUT_TOO_LONG) {
 		mapper_fail_long(mapper);
 		return true;
 	}
-	if (window_add(&mapper->window, mapper->n_read + 1, data, len,
-	    n_lines) < 0)
+	if (found == INPUT_NONE || (lines.is_trial && mapper->n_sent > 0))
+		return false;
+	if (window_add(&mapper->window, mapper->n_read + 1, lines.data,
+	    lines.len, lines.n_lines) < 0)
 		mapper_die(mapper, ENOMEM, "standard input");
-	input_consume(&mapper->input, len);
-	mapper->n_read += n_lines;
+	if (lines.is_trial)
+		pace_begin_trial(&mapper->pace);
+	input_consume(&mapper->input, lines.len);
+	mapper->n_read += lines.n_lines;
 	return true;
+}
+
+/*
+ * What lines.c wants as method.  A trial goes alone: while one is under way, it
+ * is the only chunk that has no answer.
+ */
+static uint32_t
+mapper_method(const struct mapper *mapper, const struct chunk *chunk)
+{
+	if (!mapper->has_lines)
+		return 0;
+	return (uint32_t)chunk->n_lines |
+	    (mapper->pace.trial == TRIAL_UNDER_WAY ? LINES_TRIAL : 0);
 }
 
 /* Send a chunk as a request.  False: no worker is free. */
 static bool
-mapper_send(struct mapper *mapper, struct chunk *chunk)
+mapper_send(struct mapper *mapper, struct chunk *chunk, unsigned n_ready)
 {
-	/* lines.c wants the number of lines as method. */
 	struct brood_message msg = {
 		.data = chunk->data,
 		.len = chunk->len,
-		.code = mapper->has_lines ? (uint32_t)chunk->n_lines : 0,
+		.code = mapper_method(mapper, chunk),
 	};
 	struct brood_request_options options = {
 		.run_ms = mapper->has_lines ? -1 : mapper->timeout_ms,
@@ -226,7 +211,7 @@ mapper_send(struct mapper *mapper, struct chunk *chunk)
 	};
 	int r;
 
-	if (mapper->n_sent >= mapper_n_wanted(mapper, true))
+	if (mapper->n_sent >= 2 * n_ready)
 		return false;
 	/* A worker that speaks the protocol gets the line without newline. */
 	if (!mapper->has_lines)
@@ -242,17 +227,24 @@ mapper_send(struct mapper *mapper, struct chunk *chunk)
 	return true;
 }
 
+/*
+ * A request that waits in the pool for each worker is ready when a worker has
+ * answered.
+ */
 void
 mapper_feed(struct mapper *mapper)
 {
+	struct brood_pool_stats stats;
 	struct chunk *chunk;
-	bool is_fed;
+	bool is_fed = true;
 
-	do {
+	brood_pool_stats(mapper->pool, &stats);
+	while (is_fed && mapper->outcome.stopped == 0) {
 		chunk = window_waiting(&mapper->window);
-		is_fed = chunk != NULL ? mapper_send(mapper, chunk) :
-		    mapper_cut(mapper);
-	} while (is_fed && mapper->stopped == 0);
+		is_fed = chunk != NULL ?
+		    mapper_send(mapper, chunk, stats.ready) :
+		    mapper_cut(mapper, stats.ready);
+	}
 }
 
 /* Answers */
@@ -303,8 +295,9 @@ mapper_finish(struct mapper *mapper, struct chunk *chunk,
 	mapper_log(mapper, chunk, verdict, done->reply.data);
 	mapper->count.n_lines += chunk->n_lines;
 	mapper->count.n_bytes += chunk->len;
-	if (suspect != NULL && --suspect->n_left == 0 && !suspect->is_cleared)
-		mapper_accuse(mapper, suspect);
+	if (suspect != NULL && --suspect->n_left == 0 &&
+	    (suspect->blame == BLAME_END || suspect->blame == BLAME_COUNT))
+		outcome_accuse(&mapper->outcome, suspect);
 	window_done(&mapper->window, chunk, verdict->n_done > 0 ? done : NULL,
 	    verdict->out_len);
 }
@@ -332,7 +325,7 @@ mapper_give_up(struct mapper *mapper, struct chunk *chunk,
 	mapper_fail(mapper, chunk->first, verdict->text);
 	joblog_fail(&mapper->log, chunk->data, chunk->len);
 	mapper_finish(mapper, chunk, verdict, done);
-	mapper_check_halt(mapper);
+	outcome_check(&mapper->outcome, &mapper->count);
 }
 
 /* Run each line of the chunk again, alone. */
@@ -347,8 +340,7 @@ mapper_scatter(struct mapper *mapper, struct chunk *chunk,
 	if (suspect == NULL)
 		mapper_die(mapper, ENOMEM, "standard input");
 	suspect->n_left = suspect->n_chunks;
-	suspect->is_cleared = verdict->blame != BLAME_FILTER;
-	suspect->is_proof = verdict->is_proof;
+	suspect->blame = verdict->blame;
 	(void)snprintf(suspect->text, sizeof(suspect->text), "%s",
 	    verdict->text);
 }
@@ -358,35 +350,16 @@ mapper_retry(struct mapper *mapper, struct chunk *chunk,
     struct verdict *verdict, struct brood_completion *done)
 {
 	if (chunk->suspect != NULL && verdict->blame != BLAME_NONE)
-		chunk->suspect->is_cleared = true;
-	if (mapper_may_retry(mapper, chunk, verdict))
+		chunk->suspect->blame = BLAME_LINE;
+	if (mapper_may_retry(mapper, chunk, verdict)) {
 		window_again(&mapper->window, chunk);
-	else if (chunk->n_lines == 1)
+		return;
+	}
+	pace_end_trial(&mapper->pace);
+	if (chunk->n_lines == 1)
 		mapper_give_up(mapper, chunk, verdict, done);
 	else
 		mapper_scatter(mapper, chunk, verdict);
-}
-
-/*
- * The filter has printed lines after it had answered a request, which was taken
- * to be done: some lines of the output may be wrong.
- */
-static void
-mapper_meet_extra(struct mapper *mapper, const struct chunk *chunk)
-{
-	if (mapper->had_extra)
-		return;
-	mapper->had_extra = true;
-	if (mapper->halt.limit > 0) {
-		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: printed more lines "
-		    "than it was given, before line %" PRIu64 ", so the output "
-		    "may be wrong.  " MAPPER_FILTER, mapper->program,
-		    chunk->first);
-		return;
-	}
-	progress_clear(&mapper->progress);
-	command_warn(0, "%s: printed more lines than it was given, "
-	    "before line %" PRIu64, mapper->program, chunk->first);
 }
 
 /* Fill in a verdict from a completion. */
@@ -399,7 +372,7 @@ mapper_judge(struct mapper *mapper, const struct chunk *chunk,
 	else
 		verdict_of_reply(verdict, done);
 	if (verdict->n_done > chunk->n_lines)
-		mapper_die(mapper, EPROTO, "%s", mapper->program);
+		mapper_die(mapper, EPROTO, "%s", mapper->outcome.program);
 	if (verdict->start_us == 0) {
 		verdict->start_us = chunk->start_us;
 		verdict->runtime_us = lines_epoch_us() - chunk->start_us;
@@ -414,6 +387,7 @@ mapper_accept(struct mapper *mapper, struct chunk *chunk,
 	if (verdict->n_done < chunk->n_lines &&
 	    window_split(&mapper->window, chunk, verdict->n_done) < 0)
 		mapper_die(mapper, ENOMEM, "standard input");
+	pace_end_trial(&mapper->pace);
 	if (mapper->has_lines)
 		pace_done(&mapper->pace, &(struct pace_request) {
 		    .n_lines = chunk->n_lines,
@@ -432,20 +406,18 @@ mapper_answer(struct mapper *mapper, struct brood_completion *done)
 	struct verdict verdict;
 
 	mapper->n_sent--;
-	mapper->is_trying = false;
 	mapper_judge(mapper, chunk, &verdict, done);
 	if (verdict.blame == BLAME_POOL)
-		mapper_die(mapper, 0, "%s: %s", mapper->program, verdict.text);
+		mapper_die(mapper, 0, "%s: %s", mapper->outcome.program,
+		    verdict.text);
 	if (chunk->n_lines > 1)
-		mapper->halt.n_requests++;
-	if (verdict.had_extra)
-		mapper_meet_extra(mapper, chunk);
-	if (verdict.was_keeping && mapper->halt.limit > 0)
-		mapper_stop(mapper, COMMAND_UNUSABLE, "%s: printed nothing "
-		    "until its input ended, and then %zu bytes at once, so it "
-		    "may have moved lines.  " MAPPER_FILTER, mapper->program,
-		    verdict.out_len);
-	if (mapper->stopped != 0)
+		mapper->outcome.halt.n_requests++;
+	if (verdict.had_extra) {
+		progress_clear(&mapper->progress);
+		outcome_meet_extra(&mapper->outcome, chunk->first);
+	}
+	outcome_meet_keeping(&mapper->outcome, &verdict);
+	if (mapper->outcome.stopped != 0)
 		return;
 	if (verdict.n_done > 0)
 		mapper_accept(mapper, chunk, &verdict, done);
@@ -460,7 +432,7 @@ mapper_take(struct mapper *mapper)
 	int r;
 
 	r = 0;
-	while (mapper->stopped == 0 &&
+	while (mapper->outcome.stopped == 0 &&
 	    (r = brood_pool_take(mapper->pool, &done)) == 1) {
 		mapper_answer(mapper, &done);
 		brood_completion_fini(&done);
@@ -472,7 +444,7 @@ mapper_take(struct mapper *mapper)
 bool
 mapper_is_finished(const struct mapper *mapper)
 {
-	return mapper->stopped != 0 || (mapper->input.is_ended &&
+	return mapper->outcome.stopped != 0 || (mapper->input.is_ended &&
 	    input_len(&mapper->input) == 0 && mapper->window.n_chunks == 0);
 }
 
@@ -486,16 +458,6 @@ mapper_tell(struct mapper *mapper)
 		command_warn(0, "%" PRIu64 " of %" PRIu64 " line%s failed",
 		    count->n_failed, count->n_lines,
 		    count->n_lines == 1 ? "" : "s");
-	if (mapper->stopped != 0)
-		command_warn(0, "%s", mapper->why);
-}
-
-enum command_status
-mapper_status(const struct mapper *mapper)
-{
-	if (mapper->stopped != 0)
-		return mapper->stopped;
-	if (mapper->count.n_failed > 0 || mapper->had_extra)
-		return COMMAND_FAILED;
-	return mapper->n_statuses > 0 ? COMMAND_STATUS : COMMAND_OK;
+	if (mapper->outcome.stopped != 0)
+		command_warn(0, "%s", mapper->outcome.why);
 }

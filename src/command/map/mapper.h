@@ -7,10 +7,10 @@
  */
 
 #include "command/command.h"
-#include "command/map/halt.h"
 #include "command/map/input.h"
 #include "command/map/joblog.h"
 #include "command/map/lines.h"
+#include "command/map/outcome.h"
 #include "command/map/pace.h"
 #include "command/map/progress.h"
 #include "command/map/reasons.h"
@@ -20,11 +20,9 @@
 
 struct mapper {
 	/* What the user asked for; set by map.c. */
-	const char	*program;
 	bool		 has_lines;	/* --lines: the program is a filter */
 	unsigned	 retries;
 	int		 timeout_ms;	/* for a line; -1: none */
-	struct halt	 halt;
 
 	struct brood_pool *pool;
 	struct input	 input;
@@ -34,16 +32,9 @@ struct mapper {
 	struct progress_count count;
 	struct reasons	 reasons;
 	struct pace	 pace;
+	struct outcome	 outcome;
 	uint64_t	 n_read;	/* lines taken from the input */
 	unsigned	 n_sent;	/* requests without an answer */
-	uint64_t	 n_statuses;	/* lines whose reply had a status other
-					   than 0 */
-	bool		 is_trying;	/* a trial was cut and has no answer */
-	bool		 had_extra;	/* the filter printed too much, and the
-					   user was told */
-	enum command_status stopped;	/* before the end, with this exit
-					   status; 0: no */
-	char		 why[512];	/* stopped */
 };
 
 /* Send as many requests as the workers have use for. */
@@ -57,10 +48,6 @@ bool	mapper_is_finished(const struct mapper *mapper);
 
 /* Print what is left to tell: of lines that failed, and why it was stopped. */
 void	mapper_tell(struct mapper *mapper);
-
-/* The exit status of the command, when all went on to the end, or stopped. */
-enum command_status
-	mapper_status(const struct mapper *mapper);
 
 /*
  * Print "brood: what: why", unless format is NULL; end the workers, and the

@@ -10,7 +10,6 @@
  * run again are then a small part of all, and so are starts of the filter.
  */
 
-#include "command/map/lines.h"
 #include "command/map/pace.h"
 
 /* How much a request should be; more of it if each one starts the filter. */
@@ -24,11 +23,9 @@ enum {
 						   as many, or ... */
 	PACE_PART = 32,				/* ... this part of those that
 						   were done */
-	PACE_TRY_LINES = 64,			/* of the request before, at
+	PACE_TRIAL_LINES = 64,			/* of the request before, at
 						   least */
-	PACE_TRY_MAX_LINES = 1 << 15,
-	PACE_TRY_BYTES = LINES_KEPT + (LINES_KEPT >> 3),
-	PACE_TRY_US = 2000000,			/* expected, at most */
+	PACE_TRIAL_US = 2000000,		/* expected, at most */
 };
 
 void
@@ -85,23 +82,28 @@ pace_done(struct pace *pace, const struct pace_request *request)
 		pace->n_lines = 4 * n;
 	if (pace->n_lines > limit)
 		pace->n_lines = limit;
-	pace->may_try = request->is_buffering && request->n_lines >=
-	    PACE_TRY_LINES && us * PACE_TRY_BYTES <=
-	    PACE_TRY_US * (int64_t)request->n_bytes;
+	pace->is_cheap = request->is_buffering && request->n_lines >=
+	    PACE_TRIAL_LINES && us * PACE_TRIAL_BYTES <=
+	    PACE_TRIAL_US * (int64_t)request->n_bytes;
 }
 
 bool
-pace_wants_trial(const struct pace *pace, size_t n_bytes)
+pace_wants_trial(const struct pace *pace)
 {
-	return pace->may_try && !pace->was_tried && n_bytes >= PACE_TRY_BYTES;
+	return pace->is_cheap && pace->trial == TRIAL_NOT_YET;
 }
 
 void
-pace_try(struct pace *pace, size_t *ret_lines, size_t *ret_bytes)
+pace_begin_trial(struct pace *pace)
 {
-	pace->was_tried = true;
-	*ret_lines = PACE_TRY_MAX_LINES;
-	*ret_bytes = PACE_TRY_BYTES;
+	pace->trial = TRIAL_UNDER_WAY;
+}
+
+void
+pace_end_trial(struct pace *pace)
+{
+	if (pace->trial == TRIAL_UNDER_WAY)
+		pace->trial = TRIAL_OVER;
 }
 
 void

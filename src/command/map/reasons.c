@@ -40,37 +40,45 @@ reasons_add(struct reasons *reasons, uint64_t number, const char *text)
 {
 	struct reason *reason = reasons_find(reasons, text);
 
-	if (reason != NULL) {
-		reason_count(reason, number);
-		return false;
-	}
-	if (reasons->n < REASONS_MAX) {
+	if (reason == NULL && reasons->n < REASONS_MAX) {
 		reason = &reasons->table[reasons->n++];
 		*reason = (struct reason) { .first = number };
 		(void)snprintf(reason->text, sizeof(reason->text), "%s", text);
+		return true;
 	}
-	return true;
+	reason_count(reason != NULL ? reason : &reasons->others, number);
+	return false;
 }
 
-static void
-reason_end(const struct reason *reason)
+/* The numbers of the lines that were counted, as text. */
+static const char *
+reason_lines(const struct reason *reason, char *text, size_t size)
 {
-	char text[REASONS_LINES * 22 + 8] = "";
 	size_t len = 0;
 
 	for (size_t i = 0; i < REASONS_LINES && i < reason->n_more; i++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len,
-		    "%s%" PRIu64, i > 0 ? ", " : "", reason->more[i]);
+		len += (size_t)snprintf(text + len, size - len, "%s%" PRIu64,
+		    i > 0 ? ", " : "", reason->more[i]);
 	if (reason->n_more > REASONS_LINES)
-		(void)snprintf(text + len, sizeof(text) - len, ", ...");
-	command_warn(0, "%" PRIu64 " more like line %" PRIu64 ": %s",
-	    reason->n_more, reason->first, text);
+		(void)snprintf(text + len, size - len, ", ...");
+	return text;
 }
 
 void
 reasons_end(const struct reasons *reasons)
 {
-	for (size_t i = 0; i < reasons->n; i++)
-		if (reasons->table[i].n_more > 0)
-			reason_end(&reasons->table[i]);
+	char text[REASONS_LINES * 22 + 8];
+
+	for (size_t i = 0; i < reasons->n; i++) {
+		const struct reason *reason = &reasons->table[i];
+
+		if (reason->n_more > 0)
+			command_warn(0, "%" PRIu64 " more like line %" PRIu64
+			    ": %s", reason->n_more, reason->first,
+			    reason_lines(reason, text, sizeof(text)));
+	}
+	if (reasons->others.n_more > 0)
+		command_warn(0, "%" PRIu64 " more, for other reasons: %s",
+		    reasons->others.n_more,
+		    reason_lines(&reasons->others, text, sizeof(text)));
 }

@@ -3,8 +3,8 @@
 #define BROOD__REASONS_H
 
 /*
- * What is told about single lines.  Each reason is printed for the first line
- * that has it; how many more lines had it is printed at the end.
+ * What is told about single lines.  Each of the first reasons is printed for the
+ * first line that has it; how many more lines had it is printed at the end.
  */
 
 #include <stdbool.h>
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 enum {
-	REASONS_MAX = 64,	/* that are remembered; a reason that is not is
-				   printed each time */
+	REASONS_MAX = 64,	/* that are remembered, and told; lines with
+				   other reasons are counted together */
 	REASONS_LINES = 8,	/* numbers that are printed at the end */
 };
 
@@ -28,6 +28,7 @@ struct reason {
 struct reasons {
 	struct reason	 table[REASONS_MAX];
 	size_t		 n;
+	struct reason	 others;	/* counts lines with further reasons */
 };
 
 /* Count a line.  True: it is to be told, the caller prints it. */

@@ -144,14 +144,13 @@ verdict_of_report(struct verdict *verdict, const struct lines_report *report,
 		verdict->blame = BLAME_SIZE;
 		break;
 	case FILTER_DIED:
-		verdict->blame = BLAME_FILTER;
+		verdict->blame = BLAME_END;
 		verdict_say_status(verdict, report, n_lines);
 		break;
 	case FILTER_FEWER:
 	case FILTER_CLOSED:
 	case FILTER_MORE:
-		verdict->blame = BLAME_FILTER;
-		verdict->is_proof = true;
+		verdict->blame = BLAME_COUNT;
 		verdict_say_count(verdict, report, n_lines);
 		break;
 	case FILTER_UNREAD:

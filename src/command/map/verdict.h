@@ -14,8 +14,10 @@ enum verdict_blame {
 	BLAME_WORKER,		/* its worker: the same, but not for ever */
 	BLAME_LINE,		/* one of its lines */
 	BLAME_SIZE,		/* nobody: too much was asked for at once */
-	BLAME_FILTER,		/* one of its lines; if it is none of them, then
-				   the filter, see suspect.is_proof */
+	BLAME_END,		/* one of its lines; if it is none of them, then
+				   the filter, which has ended badly */
+	BLAME_COUNT,		/* the same for one that printed another number
+				   of lines: once is enough */
 	BLAME_POOL,		/* there are no workers any more */
 };
 
@@ -23,7 +25,6 @@ struct verdict {
 	size_t		 n_done;	/* first lines that are done; none, or
 					   all that were run */
 	enum verdict_blame blame;	/* if none is done */
-	bool		 is_proof;	/* BLAME_FILTER: once is enough */
 	size_t		 out_len;	/* bytes of the reply to be printed */
 	enum brood_fate	 fate;		/* of the lines, for the job log */
 	int		 status;	/* of wait(2); 0: nothing died */

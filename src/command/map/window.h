@@ -6,6 +6,8 @@
  * What was read and not yet printed, in the order of the input.
  */
 
+#include "command/map/verdict.h"
+
 #include <brood.h>
 #include <sys/queue.h>
 
@@ -25,9 +27,8 @@ struct suspect {
 	size_t		 n_chunks;
 	size_t		 n_left;	/* lines that are not finished; set by
 					   mapper.c, as all below */
-	bool		 is_cleared;	/* a line has failed alone, or nobody
-					   is to blame */
-	bool		 is_proof;	/* once is enough to tell the program */
+	enum verdict_blame blame;	/* of the request, until a line has
+					   failed alone: then BLAME_LINE */
 	char		 text[256];	/* what the program did */
 };
 

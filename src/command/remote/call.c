@@ -11,6 +11,7 @@
 #include "command/remote/remote.h"
 
 #include "base/buffer.h"
+#include "base/clock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/param.h>
 #include <unistd.h>
 
 enum { CALL_READ = 1 << 16 };
@@ -90,6 +92,24 @@ call_set_data(struct call *call, const char *operand)
 	}
 }
 
+/* The time limit is one for the connection and the request. */
+static void
+call_open(struct call *call, struct remote *remote, const char *path)
+{
+	int64_t due_ms;
+
+	if (call->timeout_ms <= 0) {
+		remote_open(remote, path, REMOTE_TIMEOUT_MS, call->wait_ms,
+		    true);
+		return;
+	}
+	/* How much of the time was the wait for a server is not known. */
+	due_ms = brood__now_ms() + call->wait_ms + call->timeout_ms;
+	remote_open(remote, path, call->timeout_ms, call->wait_ms, true);
+	call->timeout_ms = MIN(call->timeout_ms,
+	    brood__time_left(due_ms, brood__now_ms()));
+}
+
 static void
 call_print_progress(const struct brood_message *msg)
 {
@@ -152,9 +172,7 @@ call_run(const struct command *command, int argc, char **argv)
 	if (argv[1] != NULL)
 		call_set_data(&call, argv[1]);
 	call.request.fds = call.fds;
-	remote_open(&remote, argv[0], call.timeout_ms > 0 ?
-	    call.timeout_ms : REMOTE_TIMEOUT_MS, call.wait_ms);
-	remote.tells_ran = true;
+	call_open(&call, &remote, argv[0]);
 	remote_request(&remote, &call.request, call.timeout_ms);
 	status = call_follow(&call, &remote);
 	if (status != 0)

@@ -108,7 +108,7 @@ events_run(const struct command *command, int argc, char **argv)
 	struct remote remote;
 
 	argv = options_parse(command, options, argc, argv);
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms, false);
 	events_follow(&remote, is_json);
 }
 

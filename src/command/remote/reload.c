@@ -22,7 +22,7 @@ reload_run(const struct command *command, int argc, char **argv)
 	struct remote remote;
 
 	argv = options_parse(command, options, argc, argv);
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms, false);
 	remote_call(&remote, BROOD_METHOD_RELOAD, "", -1, &reply);
 	remote_close(&remote);
 	printf("reloaded\n");

@@ -46,7 +46,7 @@ remote_die(const struct remote *remote, int error)
 
 void
 remote_open(struct remote *remote, const char *path, int timeout_ms,
-    int wait_ms)
+    int wait_ms, bool tells_ran)
 {
 	struct brood_client_options options = {
 		.name = "brood",
@@ -57,7 +57,7 @@ remote_open(struct remote *remote, const char *path, int timeout_ms,
 	char text[BROOD_TEXT_SIZE];
 	int r;
 
-	*remote = (struct remote) { .path = path };
+	*remote = (struct remote) { .path = path, .tells_ran = tells_ran };
 	r = brood_client_new(&remote->client, path, &options, text);
 	if (r < 0)
 		command_die(r == -ETIMEDOUT ? COMMAND_TIMEOUT :

@@ -18,8 +18,7 @@ struct remote {
 	const char *path;
 	struct brood_client *client;
 	struct brood_completion done;	/* the last that was taken */
-	bool tells_ran;			/* say of a request that has failed
-					   whether it ran */
+	bool tells_ran;			/* as of remote_open() */
 };
 
 /* The option of the commands that can wait for a server; -w, --wait. */
@@ -29,10 +28,11 @@ struct remote {
 
 /*
  * Connect and exchange HELLO, waiting up to timeout_ms; and before that, up to
- * wait_ms until a server listens there.
+ * wait_ms until a server listens there.  tells_ran: say of a request that has
+ * failed whether it ran.
  */
 void	remote_open(struct remote *remote, const char *path, int timeout_ms,
-	    int wait_ms);
+	    int wait_ms, bool tells_ran);
 void	remote_close(struct remote *remote);
 
 /*

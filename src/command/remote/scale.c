@@ -65,7 +65,7 @@ scale_run(const struct command *command, int argc, char **argv)
 	argv = options_parse(command, options, argc, argv);
 	scale_request(command, scale_number(command, argv + 1), request,
 	    sizeof(request));
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms, false);
 	remote_call(&remote, BROOD_METHOD_SCALE, request, -1, &reply);
 	answer = fields_parse(&remote, &reply);
 	if (!json_is_number(json_object_get(answer, "workers")))

@@ -27,7 +27,7 @@ status_run(const struct command *command, int argc, char **argv)
 	argv = options_parse(command, options, argc, argv);
 	if (is_json && is_prometheus)
 		command_misuse(command, "--json or --prometheus, not both");
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, wait_ms, false);
 	status = metrics_fetch(&remote);
 	if (is_json)
 		fields_print(status, JSON_INDENT(2));

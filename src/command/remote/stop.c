@@ -16,7 +16,7 @@
 static int
 stop_run(const struct command *command, int argc, char **argv)
 {
-	int drain_ms = -1;		/* the server's own default */
+	int drain_ms = -1;		/* the server's default */
 	bool is_waiting = false;
 	const struct option_spec options[] = {
 		{ 'd', "drain", "SECONDS", "the time that accepted requests "
@@ -34,7 +34,7 @@ stop_run(const struct command *command, int argc, char **argv)
 	if (drain_ms >= 0)
 		(void)snprintf(json, sizeof(json), "{\"drain\":%d.%03d}",
 		    drain_ms / 1000, drain_ms % 1000);
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, 0);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, 0, false);
 	remote_call(&remote, BROOD_METHOD_STOP, json, -1, &reply);
 	if (is_waiting)
 		remote_await_end(&remote);

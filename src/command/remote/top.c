@@ -105,7 +105,7 @@ top_run(const struct command *command, int argc, char **argv)
 	struct remote remote;
 
 	argv = options_parse(command, options, argc, argv);
-	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, 0);
+	remote_open(&remote, argv[0], REMOTE_TIMEOUT_MS, 0, false);
 	top_open_screen();
 	command_before_error = top_close_screen;
 	do {

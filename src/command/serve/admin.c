@@ -354,8 +354,8 @@ admin_scale(struct job *job, json_t *object)
 static void
 admin_stop(struct job *job, json_t *object)
 {
-	double drain_s = -1;		/* the pool's default */
-	int drain_ms = -1;
+	double drain_s = -1;
+	int drain_ms = SERVER_STOP_MS;
 
 	(void)json_unpack(object, "{s?F}", "drain", &drain_s);
 	if (drain_s >= 0)

@@ -28,10 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	RUN_MIN_QUEUE = 64,
-	RUN_STOP_MS = 30000,	/* for what was accepted, at a stop */
-};
+enum { RUN_MIN_QUEUE = 64 };
 
 struct run {
 	const char *path;		/* NULL: not named, or inherited */
@@ -262,7 +259,7 @@ run_signal(struct run *run, int sig)
 	default:			/* SIGINT, SIGTERM */
 		if (run->server->state >= SERVER_STOPPING)
 			return false;
-		server_stop(run->server, RUN_STOP_MS);
+		server_stop(run->server, SERVER_STOP_MS);
 		break;
 	}
 	return true;

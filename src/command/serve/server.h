@@ -19,6 +19,9 @@
 #include <stdint.h>
 #include <time.h>
 
+/* The time that what was accepted has at a stop, if nobody says another. */
+enum { SERVER_STOP_MS = 30000 };
+
 struct connection;
 struct job;
 TAILQ_HEAD(connections, connection);
@@ -84,7 +87,8 @@ struct server *
 
 /*
  * Begin to stop, or shorten a stop under way; replace the workers; change
- * their number.  The errors are those of the pool's functions.
+ * their number.  The errors are those of the pool's functions.  A timeout_ms of
+ * -1 is for ever.
  */
 void	server_stop(struct server *server, int timeout_ms);
 int	server_reload(struct server *server);

@@ -4,7 +4,6 @@
  * How many lines a request of `brood map --lines` has.
  */
 
-#include "command/map/lines.h"
 #include "command/map/pace.h"
 #include "support/support.h"
 
@@ -64,15 +63,26 @@ Test(pace, keeps_lines_that_may_run_again_a_part_of_those_done)
 Test(pace, wants_one_trial)
 {
 	struct pace pace;
-	size_t lines, bytes;
 
 	pace_start(&pace);
+	pace_end_trial(&pace);
 	done(&pace, 64, 1000, false);
-	cr_expect_not(pace_wants_trial(&pace, 1 << 20));
+	cr_expect_not(pace_wants_trial(&pace));
 	done(&pace, 64, 1000, true);
-	cr_expect(pace_wants_trial(&pace, 1 << 20));
-	cr_expect_not(pace_wants_trial(&pace, LINES_KEPT));
-	pace_try(&pace, &lines, &bytes);
-	cr_expect_gt(bytes, LINES_KEPT);
-	cr_expect_not(pace_wants_trial(&pace, 1 << 20));
+	cr_expect(pace_wants_trial(&pace));
+	pace_begin_trial(&pace);
+	cr_expect_not(pace_wants_trial(&pace));
+	pace_end_trial(&pace);
+	done(&pace, 64, 1000, true);
+	cr_expect_not(pace_wants_trial(&pace));
+}
+
+Test(pace, wants_no_trial_that_takes_long)
+{
+	struct pace pace;
+
+	pace_start(&pace);
+	done(&pace, 64, 1000, true);
+	done(&pace, 64, 1000000, true);
+	cr_expect_not(pace_wants_trial(&pace));
 }

@@ -331,7 +331,8 @@ filter_judge_time(struct filter *filter)
 	filter_count_unread(filter);
 	if (filter->task->silence_ms > 0)
 		filter->silence = SILENCE_LONG;
-	else if (filter->n_unread == 0 && brood__buffer_len(&filter->out) == 0)
+	else if (filter->task->keep_ms > 0 && filter->n_unread == 0 &&
+	    brood__buffer_len(&filter->out) == 0)
 		filter->silence = SILENCE_TRIAL;
 	filter->in_fd = brood__fd_close(filter->in_fd);
 	return 0;

@@ -51,7 +51,7 @@ case ${1-} in
 esac
 test -f "$library" || skip "no shared library was built"
 command -v abidw >/dev/null || skip "abidw is missing (abigail-tools)"
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 

@@ -9,7 +9,7 @@ set -eu
 : "${libdir:?must name the directory of the libraries}"
 command -v cmake >/dev/null || { echo "cmake is missing"; exit 77; }
 unset LD_LIBRARY_PATH MAKEFLAGS MFLAGS MAKELEVEL
-root=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX")
+root=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX")
 trap 'rm -rf "$root"' EXIT
 trap 'exit 1' HUP INT TERM
 

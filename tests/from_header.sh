@@ -8,7 +8,7 @@ set -u
 : "${srcdir:?must name the directory of the sources}"
 : "${PYTHON?must name Python 3, or be empty if there is none}"
 test -n "$PYTHON" || { echo "Python 3 is missing"; exit 77; }
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir "$tmp"/brood

@@ -13,7 +13,7 @@ set -u
 
 : "${srcdir:?must name the directory of the sources}"
 : "${CC:?must name the C compiler}"
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$srcdir" || exit 1

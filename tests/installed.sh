@@ -14,7 +14,7 @@ set -eu
 : "${mandir:?must name the directory of the manual}"
 : "${PYTHON?must name Python 3, or be empty if there is none}"
 unset LD_LIBRARY_PATH MAKEFLAGS MFLAGS MAKELEVEL
-root=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX")
+root=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX")
 server=
 build=$(pwd)
 trap 'test -z "$server" || kill "$server"; rm -rf "$root"' EXIT

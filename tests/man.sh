@@ -13,7 +13,7 @@ set -u
 : "${srcdir:?must name the directory of the sources}"
 : "${BROOD:?must name the command}"
 command -v mandoc >/dev/null || { echo "mandoc is missing"; exit 77; }
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 man=$tmp/man

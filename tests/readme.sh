@@ -13,7 +13,7 @@ test -n "$PYTHON" || { echo "there is no Python"; exit 77; }
     { echo "the command is built without jansson"; exit 77; }
 brood=$(cd "$(dirname "$BROOD")" && pwd)
 srcdir=$(cd "$srcdir" && pwd)
-tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 cd "$tmp" || exit 1

@@ -9,7 +9,7 @@ set -u
 : "${srcdir:?must name the directory of the sources}"
 : "${symbol_versions:?must be yes or no: does the linker give versions}"
 library=.libs/libbrood.so
-tmp=$(mktemp "${TMPDIR:-/tmp}/brood.XXXXXX") || exit 1
+tmp=$(mktemp "${TMPDIR:-/tmp}/brood-XXXXXX") || exit 1
 trap 'rm -f "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
 if ! test -f "$library"

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/export.h"
+#include "base/owner.h"
 #include "base/reserved.h"
 #include "host/config.h"
 #include "host/children_turn.h"
@@ -30,7 +31,7 @@ enum {
 static bool
 children_is_mine(const struct brood_supervisor *sup)
 {
-	return sup->owner == getpid();
+	return sup->owner == brood__owner_self();
 }
 
 struct child *
@@ -214,7 +215,7 @@ brood_supervisor_new(struct brood_supervisor **ret_supervisor,
 		brood__config_explain(text, -ENOMEM);
 		return -ENOMEM;
 	}
-	sup->owner = getpid();
+	sup->owner = brood__owner_self();
 	brood__events_init(&sup->events);
 	r = children_open(sup, options, text);
 	if (r < 0) {

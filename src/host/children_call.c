@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "base/export.h"
+#include "base/owner.h"
 #include "host/children_turn.h"
 #include "wire/channel.h"
 #include "wire/expect.h"
@@ -164,7 +165,7 @@ brood_supervisor_call(struct brood_supervisor *sup, const char *name,
 	};
 	int r;
 
-	if (sup->owner != getpid())
+	if (sup->owner != brood__owner_self())
 		return -ECHILD;
 	call.child = brood__children_find(sup, name);
 	if (call.child == NULL)
@@ -183,7 +184,7 @@ brood_supervisor_call(struct brood_supervisor *sup, const char *name,
 BROOD_PUBLIC int
 brood_supervisor_take_fd(struct brood_supervisor *sup, size_t i)
 {
-	if (sup->owner != getpid())
+	if (sup->owner != brood__owner_self())
 		return -ECHILD;
 	return sup->answered == NULL ? -EBADF :
 	    brood_channel_take_fd(sup->answered, i);

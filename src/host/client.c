@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/export.h"
 #include "base/names.h"
+#include "base/owner.h"
 #include "base/reserved.h"
 #include "host/config.h"
 #include "host/dial.h"
@@ -123,7 +124,7 @@ brood_client_new(struct brood_client **ret_client, const char *path,
 		client_explain(text, -ENOMEM);
 		return -ENOMEM;
 	}
-	client->owner = getpid();
+	client->owner = brood__owner_self();
 	client->max_payload = options->max_payload != 0 ?
 	    options->max_payload : BROOD_MAX_PAYLOAD;
 	client->max_requests = options->queue != 0 ? options->queue :
@@ -168,7 +169,7 @@ brood_client_free(struct brood_client *client)
 static bool
 client_is_mine(const struct brood_client *client)
 {
-	return client->owner == getpid();
+	return client->owner == brood__owner_self();
 }
 
 static bool

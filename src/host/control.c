@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/fork.h"
+#include "base/owner.h"
 #include "base/pidfd.h"
 #include "host/control.h"
 #include "wire/channel.h"
@@ -50,7 +51,7 @@ struct brood__control {
 static bool
 control_is_mine(const struct brood__control *control)
 {
-	return control->owner == getpid();
+	return control->owner == brood__owner_self();
 }
 
 /* The supervisor's own copy of the sink, above the standard descriptors. */
@@ -165,7 +166,7 @@ brood__control_new(struct brood__control **ret_control,
 	control = calloc(1, sizeof(*control));
 	if (control == NULL)
 		return -ENOMEM;
-	control->owner = getpid();
+	control->owner = brood__owner_self();
 	control->pid_fd = -1;
 	control->stop_ms = control_stop_ms(config);
 	r = control_start(control, config);

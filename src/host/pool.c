@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/cpus.h"
 #include "base/export.h"
+#include "base/owner.h"
 #include "host/config.h"
 #include "host/pool_options.h"
 #include "host/request.h"
@@ -170,7 +171,7 @@ brood_pool_new(struct brood_pool **ret_pool,
 		brood__config_explain(text, -ENOMEM);
 		return -ENOMEM;
 	}
-	pool->owner = getpid();
+	pool->owner = brood__owner_self();
 	pool->max_payload = options->max_payload != 0 ?
 	    options->max_payload : BROOD_MAX_PAYLOAD;
 	pool->fds_from_worker = options->fds_from_worker != 0;
@@ -242,7 +243,7 @@ brood_pool_free(struct brood_pool *pool)
 static bool
 pool_is_mine(const struct brood_pool *pool)
 {
-	return pool->owner == getpid();
+	return pool->owner == brood__owner_self();
 }
 
 BROOD_PUBLIC int

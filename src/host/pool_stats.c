@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/export.h"
+#include "base/owner.h"
 #include "host/pool.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ BROOD_PUBLIC int
 brood_pool_worker(const struct brood_pool *pool, unsigned i,
     struct brood_worker_info *ret_info)
 {
-	if (pool->owner != getpid())
+	if (pool->owner != brood__owner_self())
 		return -ECHILD;
 	for (unsigned n = 0; n < pool->fleet.n_slots; n++) {
 		const struct brood__fleet_slot *slot = &pool->fleet.slots[n];
@@ -99,7 +100,7 @@ brood_pool_stats(const struct brood_pool *pool,
 BROOD_PUBLIC int
 brood_pool_next_event(struct brood_pool *pool, struct brood_event *ret_event)
 {
-	if (pool->owner != getpid())
+	if (pool->owner != brood__owner_self())
 		return -ECHILD;
 	return brood__events_next(&pool->events, ret_event);
 }

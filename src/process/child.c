@@ -10,6 +10,7 @@
 
 #include "base/export.h"
 #include "base/fd.h"
+#include "base/owner.h"
 #include "base/reserved.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
@@ -110,7 +111,7 @@ child_new(struct brood_child **ret_child, struct brood__spawn *spawn)
 	child = calloc(1, sizeof(*child));
 	if (child == NULL)
 		return -ENOMEM;
-	child->owner = getpid();
+	child->owner = brood__owner_self();
 	r = child_start(child, spawn);
 	if (r < 0) {
 		(void)brood_child_free(child);
@@ -180,7 +181,7 @@ child_is_held(const struct brood_child *child)
 BROOD_PUBLIC int
 brood_child_kill(struct brood_child *child, int sig)
 {
-	if (child->owner != getpid())
+	if (child->owner != brood__owner_self())
 		return -ECHILD;
 	if (!child_is_held(child))
 		return -ESRCH;
@@ -190,7 +191,7 @@ brood_child_kill(struct brood_child *child, int sig)
 BROOD_PUBLIC int
 brood_child_wait(struct brood_child *child, int *ret_status)
 {
-	if (child->owner != getpid())
+	if (child->owner != brood__owner_self())
 		return -ECHILD;
 	if (!child->is_ended) {
 		child->error = child_waitpid(child->pid, &child->status);
@@ -207,7 +208,7 @@ brood_child_free(struct brood_child *child)
 	if (child == NULL)
 		return NULL;
 	(void)brood_channel_free(child->channel);
-	if (child->owner == getpid() && child_is_held(child)) {
+	if (child->owner == brood__owner_self() && child_is_held(child)) {
 		(void)kill(child->pid, SIGKILL);
 		(void)child_waitpid(child->pid, &child->status);
 	}

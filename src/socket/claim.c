@@ -24,6 +24,7 @@
  */
 
 #include "base/fd.h"
+#include "base/owner.h"
 #include "socket/address.h"
 #include "socket/claim.h"
 
@@ -264,7 +265,10 @@ int
 brood__claim_take(struct brood__claim *ret_claim, int fd, const char *path,
     const struct brood__claim_access *access, char *text)
 {
-	struct brood__claim claim = { .lock_fd = -1, .owner = getpid() };
+	struct brood__claim claim = {
+		.lock_fd = -1,
+		.owner = brood__owner_self(),
+	};
 	struct brood__address address;
 	const char *part = "";
 	int r;
@@ -298,7 +302,7 @@ claim_remove(const struct brood__claim *claim)
 void
 brood__claim_drop(struct brood__claim *claim)
 {
-	if (claim->owner == getpid())
+	if (claim->owner == brood__owner_self())
 		claim_remove(claim);
 	claim->lock_fd = brood__fd_close(claim->lock_fd);
 	free(claim->path);

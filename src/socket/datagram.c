@@ -12,6 +12,7 @@
 #include "base/await.h"
 #include "base/export.h"
 #include "base/fd.h"
+#include "base/owner.h"
 #include "socket/address.h"
 #include "socket/claim.h"
 
@@ -140,7 +141,7 @@ brood_peer_send(struct brood_peer *peer, const char *name, const void *data,
 	ssize_t n;
 	int r;
 
-	if (peer->claim.owner != getpid())
+	if (peer->claim.owner != brood__owner_self())
 		return -ECHILD;
 	r = datagram_address(peer, name, &address);
 	if (r < 0)
@@ -215,7 +216,7 @@ brood_peer_recv(struct brood_peer *peer, int timeout_ms, void *buf,
 	ssize_t n;
 	int r;
 
-	if (peer->claim.owner != getpid())
+	if (peer->claim.owner != brood__owner_self())
 		return -ECHILD;
 	do {
 		r = brood__await(peer->fd, POLLIN, deadline);

@@ -15,6 +15,7 @@
 #include "base/await.h"
 #include "base/export.h"
 #include "base/fd.h"
+#include "base/owner.h"
 #include "base/reserved.h"
 #include "socket/address.h"
 #include "socket/claim.h"
@@ -73,7 +74,7 @@ socket_listen(struct brood_listener *listener, const char *path,
 	int backlog, r;
 
 	listener->fd = -1;
-	listener->owner = getpid();
+	listener->owner = brood__owner_self();
 	r = socket_read_options(options, &access, &backlog);
 	if (r < 0)
 		return brood__address_explain(text, path, "", r);
@@ -182,7 +183,7 @@ brood_listener_inherit(struct brood_listener **ret_listener, unsigned i,
 		return -ENOMEM;
 	}
 	listener->fd = SOCKET_INHERITED + (int)i;
-	listener->owner = getpid();
+	listener->owner = brood__owner_self();
 	listener->is_inherited = true;
 	if (ret_name != NULL)
 		*ret_name = listener->name;
@@ -233,7 +234,7 @@ brood_listener_accept(struct brood_listener *listener, int timeout_ms,
 	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
 	int fd, r;
 
-	if (listener->owner != getpid())
+	if (listener->owner != brood__owner_self())
 		return -ECHILD;
 	do {
 		r = brood__await(listener->fd, POLLIN, deadline);

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/export.h"
 #include "base/fd.h"
+#include "base/owner.h"
 #include "base/reserved.h"
 #include "wire/channel.h"
 #include "wire/frame.h"
@@ -115,7 +116,7 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 	if (ch == NULL)
 		return -ENOMEM;
 	ch->fd = fd;
-	ch->owner = getpid();
+	ch->owner = brood__owner_self();
 	ch->max_payload = options->max_payload != 0 ?
 	    (uint32_t)options->max_payload : BROOD_MAX_PAYLOAD;
 	brood__outbox_init(&ch->out);
@@ -330,7 +331,7 @@ brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
 int
 brood__channel_check(const struct brood_channel *ch)
 {
-	return ch->owner != getpid() ? -ECHILD : ch->recv_error;
+	return ch->owner != brood__owner_self() ? -ECHILD : ch->recv_error;
 }
 
 bool

@@ -5,7 +5,7 @@
  * wake for nothing, and that one turn stays short.
  *
  * sendmsg(2) and recvmsg(2) are replaced here, so that the kernel can be short
- * of memory.
+ * of memory; and getpid(2), to count its calls.
  */
 
 #include "base/clock.h"
@@ -53,6 +53,18 @@ __wrap_recvmsg(int fd, struct msghdr *msg, int flags)
 	n_tries++;
 	errno = ENOBUFS;
 	return -1;
+}
+
+static unsigned n_getpid;
+
+pid_t	__real_getpid(void);
+pid_t	__wrap_getpid(void);
+
+pid_t
+__wrap_getpid(void)
+{
+	n_getpid++;
+	return __real_getpid();
 }
 
 static pid_t
@@ -266,3 +278,22 @@ Test(turn, processes_left_by_a_dead_worker_cannot_keep_the_host)
 	cr_assert_null(brood_pool_free(pool));
 	(void)drain_children();
 }
+
+#ifdef HAVE_MADV_WIPEONFORK
+/* Each function of the interface asks whose pool it is. */
+Test(turn, no_request_costs_a_call_of_getpid)
+{
+	struct counters *counters;
+	struct brood_pool *pool;
+	unsigned before;
+
+	pool = fixture_pool(&counters, (struct brood_pool_options){
+	    .workers = 1 });
+	cr_assert_gt(drain_echo(pool), 0);
+	before = n_getpid;
+	for (int i = 0; i < 10; i++)
+		cr_assert_gt(drain_echo(pool), 0);
+	cr_assert_eq(n_getpid, before);
+	fixture_end(pool, counters);
+}
+#endif

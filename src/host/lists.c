@@ -6,6 +6,10 @@
 
 #include "host/lists.h"
 
+#include <assert.h>
+
+static_assert(BROOD__IN_FLIGHT_MAX == 64, "lists.loads has a bit for each");
+
 void
 brood__lists_init(struct brood__lists *lists, unsigned in_flight)
 {
@@ -58,16 +62,39 @@ lists_find(struct brood__lists *lists, const struct brood__worker *worker,
 	    &lists->by_load[worker->load];
 }
 
+/* A list has become empty or not: note that, if it is one of by_load. */
+static void
+lists_note(struct brood__lists *lists, const struct brood__workers *list)
+{
+	const struct brood__workers *first = &lists->by_load[0];
+	uint64_t bit;
+
+	if (list < first || list >= first + BROOD__IN_FLIGHT_MAX)
+		return;
+	bit = UINT64_C(1) << (list - first);
+	if (TAILQ_EMPTY(list))
+		lists->loads &= ~bit;
+	else
+		lists->loads |= bit;
+}
+
 /* At the head: the worker that was busy last has the warmest caches. */
 static void
-lists_move(struct brood__workers *list, struct brood__worker *worker)
+lists_move(struct brood__lists *lists, struct brood__workers *list,
+    struct brood__worker *worker)
 {
-	if (worker->list == list)
+	struct brood__workers *before = worker->list;
+
+	if (before == list)
 		return;
-	if (worker->list != NULL)
-		TAILQ_REMOVE(worker->list, worker, in_list);
-	if (list != NULL)
+	if (before != NULL) {
+		TAILQ_REMOVE(before, worker, in_list);
+		lists_note(lists, before);
+	}
+	if (list != NULL) {
 		TAILQ_INSERT_HEAD(list, worker, in_list);
+		lists_note(lists, list);
+	}
 	worker->list = list;
 }
 
@@ -75,7 +102,7 @@ void
 brood__lists_update(struct brood__lists *lists, struct brood__worker *worker,
     uint64_t sent)
 {
-	lists_move(lists_find(lists, worker, sent), worker);
+	lists_move(lists, lists_find(lists, worker, sent), worker);
 }
 
 bool
@@ -95,7 +122,7 @@ brood__lists_open_gates(struct brood__lists *lists, uint64_t sent)
 void
 brood__lists_remove(struct brood__lists *lists, struct brood__worker *worker)
 {
-	lists_move(NULL, worker);
+	lists_move(lists, NULL, worker);
 	brood__lists_untouch(lists, worker);
 }
 
@@ -103,7 +130,7 @@ void
 brood__lists_set_lost(struct brood__lists *lists, struct brood__worker *worker)
 {
 	brood__lists_untouch(lists, worker);
-	lists_move(&lists->lost, worker);
+	lists_move(lists, &lists->lost, worker);
 }
 
 void
@@ -126,13 +153,15 @@ brood__lists_untouch(struct brood__lists *lists, struct brood__worker *worker)
 struct brood__worker *
 brood__lists_pick(struct brood__lists *lists, uint64_t sent)
 {
+	struct brood__workers *list;
 	struct brood__worker *worker;
 
-	for (unsigned load = 0; load < lists->in_flight; load++)
-		while ((worker = TAILQ_FIRST(&lists->by_load[load])) != NULL) {
-			brood__lists_update(lists, worker, sent);
-			if (worker->list == &lists->by_load[load])
-				return worker;
-		}
+	while (lists->loads != 0) {
+		list = &lists->by_load[__builtin_ctzll(lists->loads)];
+		worker = TAILQ_FIRST(list);
+		brood__lists_update(lists, worker, sent);
+		if (worker->list == list)
+			return worker;
+	}
 	return NULL;
 }

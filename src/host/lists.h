@@ -17,6 +17,7 @@
 struct brood__lists {
 	unsigned in_flight;		/* requests at one worker, at most */
 	struct brood__workers by_load[BROOD__IN_FLIGHT_MAX];
+	uint64_t loads;			/* bit i: by_load[i] is not empty */
 	struct brood__workers gated;	/* their gate is not passed yet */
 	struct brood__workers ended;	/* last replies are to be read */
 	struct brood__workers lost;	/* ENDED by the loss of the supervisor:

@@ -41,6 +41,14 @@ brood__deadline(int64_t now_ms, int timeout_ms)
 	return timeout_ms < 0 ? BROOD__NEVER : now_ms + timeout_ms;
 }
 
+/* The same from now on, without reading the clock if it never ends. */
+static inline int64_t
+brood__deadline_from_now(int timeout_ms)
+{
+	return timeout_ms < 0 ? BROOD__NEVER :
+	    brood__deadline(brood__now_ms(), timeout_ms);
+}
+
 /*
  * The time left until deadline_ms, as poll(2) takes it: -1 if that never comes,
  * 0 if it has passed.
@@ -55,6 +63,13 @@ brood__time_left(int64_t deadline_ms, int64_t now_ms)
 	if (deadline_ms - now_ms > INT_MAX)
 		return INT_MAX;
 	return (int)(deadline_ms - now_ms);
+}
+
+static inline int
+brood__time_left_from_now(int64_t deadline_ms)
+{
+	return deadline_ms == BROOD__NEVER ? -1 :
+	    brood__time_left(deadline_ms, brood__now_ms());
 }
 
 #endif

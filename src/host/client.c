@@ -204,14 +204,14 @@ brood_client_wait(struct brood_client *client, int timeout_ms)
 
 	if (!client_is_mine(client))
 		return -ECHILD;
-	deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
+	deadline_ms = brood__deadline_from_now(timeout_ms);
 	for (;;) {
 		if (client->queue.n_untaken > 0)
 			return 1;
 		if (client_is_lost(client))
 			return -EPIPE;
 		left_ms = timeout_ms == 0 ? 0 :
-		    brood__time_left(deadline_ms, brood__now_ms());
+		    brood__time_left_from_now(deadline_ms);
 		r = brood__client_turn(client, left_ms);
 		if (r < 0)
 			return r;
@@ -279,7 +279,8 @@ brood_client_submit(struct brood_client *client,
 	r = brood__pending_new(&pending, msg);
 	if (r < 0)
 		return r;
-	brood__pending_set_options(pending, options, &client->usual);
+	brood__pending_set_options(pending, options, &client->usual,
+	    brood__client_set_now(client));
 	brood__queue_add(&client->queue, pending);
 	if (ret_id != NULL)
 		*ret_id = client->queue.last_id;
@@ -309,6 +310,7 @@ brood_client_cancel(struct brood_client *client, uint64_t id)
 	pending = client_find(client, id);
 	if (pending == NULL)
 		return -ENOENT;
+	(void)brood__client_set_now(client);
 	brood__client_cancel(client, pending, BROOD_CANCELED, "canceled");
 	return brood__client_act(client);
 }

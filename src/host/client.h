@@ -22,6 +22,7 @@
  * next turn reads what it had sent before.
  */
 
+#include "base/clock.h"
 #include "base/ready.h"
 #include "host/queue.h"
 
@@ -58,12 +59,20 @@ struct brood_client {
 
 #define BROOD__CLIENT_UNWATCHED	((short)-1)
 
+/* The program has called: this is the instant of all that the call does. */
+static inline int64_t
+brood__client_set_now(struct brood_client *client)
+{
+	return client->queue.now_ms = brood__now_ms();
+}
+
 /* Take a turn, waiting up to timeout_ms for something to do. */
 int	brood__client_turn(struct brood_client *client, int timeout_ms);
 
 /*
- * Steps 4 to 6, after a function of the interface has changed something.  If
- * there is something to take, the descriptor of the client becomes readable.
+ * Steps 4 to 6, after a function of the interface has changed something, at the
+ * instant that brood__client_set_now() has set.  If there is something to take,
+ * the descriptor of the client becomes readable.
  */
 int	brood__client_act(struct brood_client *client);
 

@@ -35,7 +35,7 @@ enum {
 static void
 client_wake(struct brood_client *client, int in_ms)
 {
-	int64_t at_ms = in_ms == 0 ? 0 : brood__now_ms() + in_ms;
+	int64_t at_ms = in_ms == 0 ? 0 : client->queue.now_ms + in_ms;
 
 	client->wake_ms = brood__earlier(client->wake_ms, at_ms);
 }
@@ -330,7 +330,7 @@ client_expire(struct brood_client *client, int64_t now_ms)
 static bool
 client_send(struct brood_client *client, struct brood__pending *pending)
 {
-	int64_t now_ms = brood__now_ms();
+	int64_t now_ms = client->queue.now_ms;
 	int r;
 
 	brood__queue_remove(&client->queue, pending);
@@ -421,7 +421,7 @@ brood__client_turn(struct brood_client *client, int timeout_ms)
 	n = brood__ready_wait(client->ready, timeout_ms, &event, 1);
 	if (n < 0)
 		return n;
-	now_ms = brood__now_ms();
+	now_ms = brood__client_set_now(client);
 	if (client->wake_ms <= now_ms)
 		client->wake_ms = BROOD__NEVER;
 	client_read(client);

@@ -199,7 +199,7 @@ exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
 	pool->n_in_flight--;
 	worker->served++;
 	brood__queue_forget(&pool->queue, pending);
-	exchange_run_oldest(pool, worker, brood__now_ms());
+	exchange_run_oldest(pool, worker, pool->queue.now_ms);
 	brood__lists_update(&pool->lists, worker,
 	    brood__control_sent(pool->control));
 

@@ -98,12 +98,12 @@ pending_limit_of(int32_t asked_ms, int32_t usual_ms)
 void
 brood__pending_set_options(struct brood__pending *pending,
     const struct brood_request_options *options,
-    const struct brood_request_options *usual)
+    const struct brood_request_options *usual, int64_t now_ms)
 {
 	pending->tag = options->tag;
 	pending->flags = options->flags;
-	pending->submitted_ms = brood__now_ms();
-	pending->expire_at_ms = brood__deadline(pending->submitted_ms,
+	pending->submitted_ms = now_ms;
+	pending->expire_at_ms = brood__deadline(now_ms,
 	    pending_limit_of(options->expire_ms, usual->expire_ms));
 	pending->run_ms = pending_limit_of(options->run_ms, usual->run_ms);
 	pending->cancel_ms = pending_limit_of(options->cancel_ms,

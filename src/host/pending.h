@@ -96,11 +96,11 @@ brood__pending_is_open(const struct brood__pending *pending)
 
 /*
  * What is said of it: by options, or where these say 0 by usual.  In usual 0 is
- * none, in the request that becomes -1.
+ * none, in the request that becomes -1.  now_ms is when it was submitted.
  */
 void	brood__pending_set_options(struct brood__pending *pending,
 	    const struct brood_request_options *options,
-	    const struct brood_request_options *usual);
+	    const struct brood_request_options *usual, int64_t now_ms);
 
 /* When does the next of its limits pass, as things are?  Or BROOD__NEVER. */
 int64_t	brood__pending_next_due(const struct brood__pending *pending);

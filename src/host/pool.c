@@ -142,7 +142,10 @@ pool_start(struct brood_pool *pool, const struct brood_pool_options *options,
 	if (r == 0)
 		r = brood__ready_add(pool->ready, pool->waker.fds[0], POLLIN,
 		    BROOD__POOL_WAKER_TOKEN);
-	return r < 0 ? r : brood__turn_act(pool);
+	if (r < 0)
+		return r;
+	(void)brood__pool_set_now(pool);
+	return brood__turn_act(pool);
 }
 
 static unsigned
@@ -305,14 +308,14 @@ brood_pool_wait(struct brood_pool *pool, int timeout_ms)
 
 	if (!pool_is_mine(pool))
 		return -ECHILD;
-	deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
+	deadline_ms = brood__deadline_from_now(timeout_ms);
 	for (;;) {
 		if (pool_has_news(pool))
 			return 1;
 		if (pool_is_over(pool))
 			return -ESHUTDOWN;
 		left_ms = timeout_ms == 0 ? 0 :
-		    brood__time_left(deadline_ms, brood__now_ms());
+		    brood__time_left_from_now(deadline_ms);
 		r = brood__turn(pool, left_ms);
 		if (r < 0)
 			return r;
@@ -355,6 +358,7 @@ pool_act(struct brood_pool *pool)
 	if (!STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new ||
 	    pool->is_woken)
 		brood__pool_turn_in(pool, 0);
+	(void)brood__pool_set_now(pool);
 	return brood__turn_act(pool);
 }
 
@@ -382,7 +386,8 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	r = brood__pending_new(&pending, msg);
 	if (r < 0)
 		return r;
-	brood__pending_set_options(pending, options, &pool->usual);
+	brood__pending_set_options(pending, options, &pool->usual,
+	    brood__pool_set_now(pool));
 	brood__queue_add(&pool->queue, pending);
 	if (ret_id != NULL)
 		*ret_id = pool->queue.last_id;
@@ -399,6 +404,7 @@ brood_pool_cancel(struct brood_pool *pool, uint64_t id)
 
 	if (!pool_is_mine(pool))
 		return -ECHILD;
+	(void)brood__pool_set_now(pool);
 	r = brood__settle_cancel(pool, id, "canceled");
 	return r < 0 ? r : pool_act(pool);
 }
@@ -414,6 +420,7 @@ pool_take(struct brood_pool *pool, struct brood__result *result,
 	r = brood__queue_take(&pool->queue, result, ret_done);
 	if (was_paused && !pool->queue.is_paused) {
 		brood__turn_resume(pool);
+		(void)brood__pool_set_now(pool);
 		(void)brood__turn_act(pool);
 	}
 	return r;

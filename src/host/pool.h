@@ -21,6 +21,7 @@
  * results and events.
  */
 
+#include "base/clock.h"
 #include "base/ready.h"
 #include "base/waker.h"
 #include "host/control.h"
@@ -81,6 +82,13 @@ struct brood_pool {
 /* The two in the readiness set that are no worker's: no slot is so high. */
 #define BROOD__POOL_CONTROL_TOKEN	((uint64_t)UINT32_MAX)
 #define BROOD__POOL_WAKER_TOKEN		((uint64_t)UINT32_MAX - 1)
+
+/* The program has called: this is the instant of all that the call does. */
+static inline int64_t
+brood__pool_set_now(struct brood_pool *pool)
+{
+	return pool->queue.now_ms = brood__now_ms();
+}
 
 /* A turn is due after this many milliseconds at the latest; 0: at once. */
 void	brood__pool_turn_in(struct brood_pool *pool, int in_ms);

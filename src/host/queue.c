@@ -90,10 +90,10 @@ queue_span(int64_t from_ms, int64_t to_ms)
 
 /* What a completion says of the request, whatever became of it. */
 static void
-queue_describe(const struct brood__pending *pending,
-    struct brood_completion *done)
+queue_describe(const struct brood__queue *queue,
+    const struct brood__pending *pending, struct brood_completion *done)
 {
-	int64_t now_ms = brood__now_ms();
+	int64_t now_ms = queue->now_ms;
 	int64_t run_ms = brood__earlier(pending->running_since_ms, now_ms);
 
 	done->id = pending->id;
@@ -114,7 +114,7 @@ brood__queue_complete(struct brood__queue *queue,
 	struct brood__result *result;
 	bool is_done = done->fate == BROOD_DONE;
 
-	queue_describe(pending, done);
+	queue_describe(queue, pending, done);
 	if (brood__result_new(&result, done, pending->parts,
 	    is_done ? pending->parts_len : 0, reply != NULL ? reply : &nothing,
 	    fds, n_fds) == 0)
@@ -132,7 +132,7 @@ brood__queue_put_part(struct brood__queue *queue,
 	struct brood__result *result;
 	int r;
 
-	queue_describe(pending, part);
+	queue_describe(queue, pending, part);
 	r = brood__result_new(&result, part, NULL, 0, msg, NULL, 0);
 	if (r < 0)
 		return r;

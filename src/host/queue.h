@@ -26,6 +26,10 @@ struct brood__queue {
 	unsigned n_outstanding;		/* requests whose completion was not
 					   taken yet */
 	uint64_t last_id;
+	int64_t now_ms;			/* the instant of the turn, or of the
+					   call of the program, under way: its
+					   owner reads the clock once, when that
+					   begins */
 
 	size_t streamed_size;		/* of parts that were not taken yet:
 					   their bytes, and a fixed amount for

@@ -59,7 +59,7 @@ settle_cancel_sent(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending, const char *text)
 {
 	brood__exchange_complete(pool, worker, pending, BROOD_CANCELED, text);
-	pending->canceled_at_ms = brood__now_ms();
+	pending->canceled_at_ms = pool->queue.now_ms;
 	brood__queue_reschedule(&pool->queue, pending);
 	/* Without memory for CANCEL the worker works on, for nothing. */
 	(void)brood__worker_cancel(worker, pending);

@@ -30,7 +30,7 @@ enum {
 void
 brood__pool_turn_in(struct brood_pool *pool, int in_ms)
 {
-	int64_t at_ms = in_ms == 0 ? 0 : brood__now_ms() + in_ms;
+	int64_t at_ms = in_ms == 0 ? 0 : pool->queue.now_ms + in_ms;
 
 	if (at_ms < pool->wake_ms)
 		pool->wake_ms = at_ms;
@@ -125,7 +125,7 @@ turn_on_end(struct brood_pool *pool, struct brood__notice *notice)
 		    BROOD__WORKER_UNWATCHED);
 		pool->n_ended++;
 	}
-	brood__fleet_ended(&pool->fleet, notice, brood__now_ms());
+	brood__fleet_ended(&pool->fleet, notice, pool->queue.now_ms);
 	if (worker != NULL)
 		brood__lists_update(&pool->lists, worker, 0);
 	if (notice->kind != BROOD__NOTICE_NOT_STARTED ||
@@ -332,7 +332,7 @@ turn_next_due(struct brood_pool *pool)
 static int
 turn_act(struct brood_pool *pool)
 {
-	int64_t now_ms = brood__now_ms();
+	int64_t now_ms = pool->queue.now_ms;
 
 	brood__lifecycle_check_drained(pool, now_ms);
 	turn_reconcile(pool, now_ms);
@@ -352,7 +352,7 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 	n = brood__ready_wait(pool->ready, timeout_ms, events, TURN_EVENTS);
 	if (n < 0)
 		return n;
-	now_ms = brood__now_ms();
+	now_ms = brood__pool_set_now(pool);
 	if (pool->wake_ms <= now_ms)
 		pool->wake_ms = BROOD__NEVER;
 	brood__control_resume(pool->control);

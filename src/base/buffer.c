@@ -10,8 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The memory of a buffer that holds anything. */
+enum { BUFFER_FIRST = 16 << 10 };
+
 /* Memory of at most this size is kept while the buffer is empty. */
-enum { BUFFER_IDLE = 16 << 10 };
+enum { BUFFER_IDLE = 64 << 10 };
 
 int
 brood__buffer_reserve(struct brood__buffer *buf, size_t n)
@@ -28,8 +31,8 @@ brood__buffer_reserve(struct brood__buffer *buf, size_t n)
 	if (size - len >= n)
 		return 0;
 
-	if (size < BUFFER_IDLE)
-		size = BUFFER_IDLE;
+	if (size < BUFFER_FIRST)
+		size = BUFFER_FIRST;
 	while (size - len < n)
 		size *= 2;
 	bytes = realloc(buf->bytes, size);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "host/pending.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,16 +47,16 @@ pending_copy_fds(struct brood__pending *pending,
 
 int
 brood__pending_new(struct brood__pending **ret_pending,
-    const struct brood_message *msg)
+    struct brood__blocks *blocks, const struct brood_message *msg)
 {
 	struct brood__pending *pending;
 	int r;
 
-	pending = malloc(sizeof(*pending) + msg->len);
+	pending = brood__blocks_take(blocks, sizeof(*pending) + msg->len);
 	if (pending == NULL)
 		return -ENOMEM;
 	memset(pending, 0, sizeof(*pending));
-	pending->spare = calloc(1, sizeof(*pending->spare));
+	pending->spare = brood__blocks_take(blocks, BROOD__BLOCK_SMALL);
 	r = pending->spare == NULL ? -ENOMEM : pending_copy_fds(pending, msg);
 	if (r < 0) {
 		(void)brood__pending_free(pending);
@@ -80,9 +81,9 @@ brood__pending_free(struct brood__pending *pending)
 {
 	brood__fd_close_all(pending->fds, pending->n_fds);
 	free(pending->fds);
-	free(pending->spare);
+	brood__blocks_put(pending->spare);
 	free(pending->parts);
-	free(pending);
+	brood__blocks_put(pending);
 	return NULL;
 }
 
@@ -194,19 +195,28 @@ result_set_reply(struct brood__result *result, uint8_t *at, const void *head,
 		memcpy(at + head_len, reply->data, reply->len);
 }
 
+static_assert(sizeof(struct brood__result) <= BROOD__BLOCK_SMALL,
+    "a small block has room for a result");
+
 /* The order in the block: struct, descriptors, payload, text. */
 int
 brood__result_new(struct brood__result **ret_result,
+    struct brood__blocks *blocks, struct brood__result **spare,
     const struct brood_completion *done, const void *head, size_t head_len,
     const struct brood_message *reply, const int *fds, size_t n_fds)
 {
 	size_t len = head_len + reply->len;
 	size_t text_size = strlen(done->text) + 1;
+	size_t size = sizeof(struct brood__result) + n_fds * sizeof(*fds) +
+	    len + text_size;
 	struct brood__result *result;
 	uint8_t *at;
 
-	result = malloc(sizeof(*result) + n_fds * sizeof(*fds) + len +
-	    text_size);
+	if (spare != NULL && *spare != NULL && size <= BROOD__BLOCK_SMALL) {
+		result = *spare;
+		*spare = NULL;
+	} else
+		result = brood__blocks_take(blocks, size);
 	if (result == NULL)
 		return -ENOMEM;
 	result->done = *done;
@@ -254,7 +264,7 @@ brood_completion_fini(struct brood_completion *done)
 {
 	if (done->memory != NULL) {
 		brood__fd_close_all(completion_fds(done), done->reply.n_fds);
-		free(done->memory);
+		brood__blocks_give(done->memory);
 	}
 	memset(done, 0, sizeof(*done));
 	done->text = "";

@@ -19,6 +19,8 @@
  * the moment at which that is this one; expire_ms counts from submit.
  */
 
+#include "base/blocks.h"
+
 #include <brood/pool.h>
 #include <sys/queue.h>
 #include <sys/tree.h>
@@ -68,8 +70,8 @@ struct brood__pending {
 	uint8_t *parts;			/* without BROOD_STREAM: parts of the
 					   reply so far, put together */
 	size_t parts_len;
-	struct brood__result *spare;	/* memory for a result without payload,
-					   in case none is left at the end */
+	struct brood__result *spare;	/* memory for the result, if that is
+					   small or no other is left then */
 	int *fds;			/* copies of the program's descriptors */
 	size_t n_fds;
 	size_t len;
@@ -80,9 +82,12 @@ TAILQ_HEAD(brood__pendings, brood__pending);
 RB_HEAD(brood__dues, brood__pending);
 RB_PROTOTYPE(brood__dues, brood__pending, by_due, brood__pending_compare)
 
-/* Copies msg, descriptors included: 0, -ENOMEM, -EMFILE.  Without limits. */
+/*
+ * Copies msg, descriptors included: 0, -ENOMEM, -EMFILE.  Without limits.  Its
+ * memory is a block, which goes back when the request is freed.
+ */
 int	brood__pending_new(struct brood__pending **ret_pending,
-	    const struct brood_message *msg);
+	    struct brood__blocks *blocks, const struct brood_message *msg);
 struct brood__pending *
 	brood__pending_free(struct brood__pending *pending);
 
@@ -125,12 +130,14 @@ struct brood__result {
 STAILQ_HEAD(brood__results, brood__result);
 
 /*
- * Make a result: one block of memory, which brood_completion_fini() frees.  The
- * payload is head followed by the payload of reply; done->text is copied.
+ * Make a result: one block of memory, which brood_completion_fini() gives back.
+ * The payload is head followed by the payload of reply; done->text is copied.
  *
- * Takes fds, on success only.
+ * If it is small, it is made of *spare, which is NULL then.  Takes fds, on
+ * success only.
  */
 int	brood__result_new(struct brood__result **ret_result,
+	    struct brood__blocks *blocks, struct brood__result **spare,
 	    const struct brood_completion *done, const void *head,
 	    size_t head_len, const struct brood_message *reply,
 	    const int *fds, size_t n_fds);

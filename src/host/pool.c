@@ -383,7 +383,7 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 		return r;
 	if (pool_is_full(pool))
 		return -EAGAIN;
-	r = brood__pending_new(&pending, msg);
+	r = brood__pending_new(&pending, pool->queue.blocks, msg);
 	if (r < 0)
 		return r;
 	brood__pending_set_options(pending, options, &pool->usual,

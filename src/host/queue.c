@@ -29,6 +29,7 @@ brood__queue_init(struct brood__queue *queue)
 	TAILQ_INIT(&queue->waiting);
 	RB_INIT(&queue->dues);
 	STAILQ_INIT(&queue->results);
+	queue->blocks = brood__blocks_new();
 }
 
 void
@@ -43,6 +44,7 @@ brood__queue_fini(struct brood__queue *queue)
 	}
 	while (brood__queue_take(queue, NULL, &done) == 1)
 		brood_completion_fini(&done);
+	brood__blocks_close(queue->blocks);
 }
 
 /* Results */
@@ -115,7 +117,8 @@ brood__queue_complete(struct brood__queue *queue,
 	bool is_done = done->fate == BROOD_DONE;
 
 	queue_describe(queue, pending, done);
-	if (brood__result_new(&result, done, pending->parts,
+	if (brood__result_new(&result, queue->blocks, &pending->spare,
+	    done, pending->parts,
 	    is_done ? pending->parts_len : 0, reply != NULL ? reply : &nothing,
 	    fds, n_fds) == 0)
 		queue_put(queue, result);
@@ -133,7 +136,8 @@ brood__queue_put_part(struct brood__queue *queue,
 	int r;
 
 	queue_describe(queue, pending, part);
-	r = brood__result_new(&result, part, NULL, 0, msg, NULL, 0);
+	r = brood__result_new(&result, queue->blocks, NULL, part, NULL, 0, msg,
+	    NULL, 0);
 	if (r < 0)
 		return r;
 	queue_put(queue, result);

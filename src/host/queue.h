@@ -25,6 +25,8 @@ struct brood__queue {
 	unsigned n_untaken;		/* results, parts included */
 	unsigned n_outstanding;		/* requests whose completion was not
 					   taken yet */
+	struct brood__blocks *blocks;	/* memory of requests and results; NULL:
+					   there was none for that */
 	uint64_t last_id;
 	int64_t now_ms;			/* the instant of the turn, or of the
 					   call of the program, under way: its
@@ -51,7 +53,10 @@ struct brood__queue {
 
 void	brood__queue_init(struct brood__queue *queue);
 
-/* Free waiting requests and untaken results. */
+/*
+ * Free waiting requests and untaken results.  Requests that are elsewhere must
+ * have been freed before.
+ */
 void	brood__queue_fini(struct brood__queue *queue);
 
 /*

@@ -23,8 +23,8 @@ int	brood__turn(struct brood_pool *pool, int timeout_ms);
 
 /*
  * Steps 5 to 8, after a function of the interface has changed something, at the
- * instant that brood__pool_set_now() has set.  If that brings results or events, the pool's descriptor becomes readable: the
- * program may poll(2) next.
+ * instant that brood__pool_set_now() has set.  If that brings results or
+ * events, the pool's descriptor becomes readable: the program may poll(2) next.
  */
 int	brood__turn_act(struct brood_pool *pool);
 

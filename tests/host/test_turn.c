@@ -5,7 +5,7 @@
  * wake for nothing, and that one turn stays short.
  *
  * sendmsg(2) and recvmsg(2) are replaced here, so that the kernel can be short
- * of memory; and getpid(2), to count its calls.
+ * of memory; and getpid(2), malloc(3) and calloc(3), to count their calls.
  */
 
 #include "base/clock.h"
@@ -65,6 +65,27 @@ __wrap_getpid(void)
 {
 	n_getpid++;
 	return __real_getpid();
+}
+
+static unsigned n_allocations;
+
+void	*__real_malloc(size_t size);
+void	*__wrap_malloc(size_t size);
+void	*__real_calloc(size_t n, size_t size);
+void	*__wrap_calloc(size_t n, size_t size);
+
+void *
+__wrap_malloc(size_t size)
+{
+	n_allocations++;
+	return __real_malloc(size);
+}
+
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	n_allocations++;
+	return __real_calloc(n, size);
 }
 
 static pid_t
@@ -297,3 +318,21 @@ Test(turn, no_request_costs_a_call_of_getpid)
 	fixture_end(pool, counters);
 }
 #endif
+
+/* Requests, their results and the buffers of the channel are used again. */
+Test(turn, no_small_request_costs_an_allocation)
+{
+	struct counters *counters;
+	struct brood_pool *pool;
+	unsigned before;
+
+	pool = fixture_pool(&counters, (struct brood_pool_options){
+	    .workers = 1 });
+	for (int i = 0; i < 10; i++)
+		cr_assert_gt(drain_echo(pool), 0);
+	before = n_allocations;
+	for (int i = 0; i < 10; i++)
+		cr_assert_gt(drain_echo(pool), 0);
+	cr_assert_eq(n_allocations, before);
+	fixture_end(pool, counters);
+}

@@ -7,6 +7,7 @@
 
 #include "command/map/filter.h"
 #include "command/map/mapper.h"
+#include "host/pending.h"
 #include "support/support.h"
 
 #include <stdlib.h>
@@ -110,19 +111,22 @@ reply(struct mapper *mapper, const struct sent *request,
 {
 	size_t n = report->result == FILTER_DONE ? report->n_given : 0;
 	size_t len = n + sizeof(*report);
+	struct brood__result *result;
 	char *data = malloc(len);
 
 	cr_assert_not_null(data);
 	memset(data, '\n', n);
 	memcpy(data + n, report, sizeof(*report));
-	answer = (struct brood_completion) {
+	cr_assert_eq(brood__result_new(&result, NULL, NULL,
+	    &(struct brood_completion) {
 		.tag = request->tag,
 		.fate = BROOD_DONE,
 		.ran = BROOD_RAN,
-		.reply = { .data = data, .len = len },
 		.text = "",
-		.memory = data,
-	};
+	    }, NULL, 0, &(struct brood_message) { .data = data, .len = len },
+	    NULL, 0), 0);
+	free(data);
+	answer = result->done;
 	has_answer = true;
 	mapper_take(mapper);
 }

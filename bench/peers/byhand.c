@@ -125,8 +125,8 @@ measure_kill(void)
 }
 
 /*
- * A child also holds the sockets of the older ones: a program that forks by hand
- * has to close those, or to live with it.
+ * A child also holds the sockets of the older ones: a program that forks by
+ * hand has to close those, or to live with it.
  */
 static void
 measure_ready(unsigned n)

@@ -2,7 +2,7 @@
 //
 // node: a child process over its IPC channel.
 //
-//	node node.js [-q] call | depth
+//	node node.js call | depth [-q]
 //
 // child_process.fork(), process.send() and its "message" event, with strings of
 // 64 characters.  The figures are printed as the C programs do it: see
@@ -68,7 +68,8 @@ async function main(question, seconds) {
 	} else if (question === 'depth') {
 		for (const depth of [1, 4, 16, 64, 256]) {
 			const { rate } = await exchange(child, depth, seconds);
-			console.log(`depth.${depth} ${rate.toFixed(0)} calls/s`);
+			console.log(`depth.${depth} ${Math.round(rate)} ` +
+			    'calls/s');
 		}
 	} else {
 		console.error('usage: node.js call | depth');
@@ -80,4 +81,4 @@ async function main(question, seconds) {
 if (process.argv[2] === 'serve')
 	serve();
 else
-	main(process.argv.at(-1), process.argv.includes('-q') ? 0.1 : 0.5);
+	main(process.argv[2], process.argv.includes('-q') ? 0.1 : 0.5);

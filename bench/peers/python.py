@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: ISC
 """python: what Python brings for work in other processes.
 
-    python.py [-q] pipe | apply | map | executor
+    python.py pipe | apply | map | executor [-q]
 
 pipe and apply are blocking calls: multiprocessing.Pipe, and Pool.apply.  map
 and executor are given many items at once: Pool.map with chunksize 1, and
@@ -94,9 +94,9 @@ def main():
     seconds = 0.2 if "-q" in sys.argv else 1
     questions = {"pipe": pipe, "apply": apply, "map": map_,
                  "executor": executor}
-    if sys.argv[-1] not in questions:
+    if len(sys.argv) < 2 or sys.argv[1] not in questions:
         sys.exit(__doc__)
-    questions[sys.argv[-1]](seconds)
+    questions[sys.argv[1]](seconds)
 
 
 if __name__ == "__main__":

@@ -21,5 +21,5 @@ AC_CHECK_HEADER([nng/nng.h],
 AM_CONDITIONAL([HAVE_LIBUV], [test $brood_libuv = yes])
 AM_CONDITIONAL([HAVE_NNG], [test $brood_nng = yes])
 AM_CONDITIONAL([HAVE_ZEROMQ], [test $brood_zeromq = yes])
-AS_IF([test -z "$brood_peers"], [brood_peers="no library"])
+AS_IF([test -z "$brood_peers"], [brood_peers=" no library"])
 ])

@@ -60,6 +60,12 @@ AC_CHECK_DECL([SO_PEERCRED],
 		[], [@%:@include <sys/socket.h>])],
 	[], [@%:@include <sys/socket.h>])
 
+AC_CHECK_DECL([F_ADD_SEALS],
+	[AC_CHECK_FUNC([memfd_create],
+		[AC_DEFINE([HAVE_SEALED_MEMORY], [1],
+			[Define to 1 if memory can be shared for reading only.])])],
+	[], [@%:@include <fcntl.h>])
+
 AC_CHECK_FUNC([sched_getaffinity],
 	[AC_DEFINE([HAVE_SCHED_GETAFFINITY], [1],
 		[Define to 1 if the processors of this process can be counted.])])

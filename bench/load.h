@@ -47,7 +47,11 @@ pool_open(struct brood_pool_options *pool_options,
 	struct brood_event event;
 	char text[BROOD_TEXT_SIZE];
 
-	if (strcmp(options->transport, "socket") != 0) {
+	if (strcmp(options->transport, "socket") == 0)
+		pool_options->transport = BROOD_SOCKET;
+	else if (strcmp(options->transport, "rings") == 0)
+		pool_options->transport = BROOD_RINGS;
+	else {
 		printf("# this brood has no transport '%s'\n",
 		    options->transport);
 		exit(77);

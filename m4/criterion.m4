@@ -18,5 +18,7 @@ AS_VAR_IF([with_criterion], [no],
 		[have_criterion=no
 		AS_VAR_IF([with_criterion], [yes],
 			[AC_MSG_ERROR([--with-criterion, but no Criterion is found])])])])
+dnl tests/support/transport.c has the other half.
+AC_SUBST([POOLS_WITH_RINGS], [-Wl,--wrap=brood_pool_new])
 AM_CONDITIONAL([HAVE_CRITERION], [test "$have_criterion" = yes])
 ])

@@ -40,6 +40,12 @@ extern "C" {
 
 struct brood_pool;
 
+/* How requests and answers travel, if not as the library chooses. */
+enum brood_transport {
+	BROOD_SOCKET = 1,	/* through the socket */
+	BROOD_RINGS,		/* through shared memory from the start */
+};
+
 /*
  * How to make a pool.  brood_pool_new() copies everything, except what arg
  * points to: a handler sees that as it was when the pool was made.
@@ -146,7 +152,27 @@ struct brood_pool_options {
 	int32_t		 stderr_fd;
 	/* 1: begin each of these lines with "name[pid]: ". */
 	uint32_t	 prefix_stderr;
-	uint64_t	 reserved[16];
+
+	/*
+	 * How requests and answers travel.  0: when a worker has answered some
+	 * requests, through memory that is shared with it, which takes no
+	 * system call while both are busy.  BROOD_RINGS: the same from the
+	 * start.  BROOD_SOCKET: through the socket only.
+	 *
+	 * Nothing else changes.  There is such memory where the system has
+	 * memfd_create(2), and for workers that are a handler, or a program
+	 * that calls brood_worker_main(); others go on by the socket.  A worker
+	 * can read its requests there, and cannot alter them.
+	 */
+	uint32_t	 transport;	/* of enum brood_transport */
+	/*
+	 * How long the memory is in each direction: a power of two from 256 KiB
+	 * to 1 GiB.  Requests and answers of up to a quarter of that go through
+	 * it, longer ones through the socket.  Pages that were never used take
+	 * no memory.  0: 1 MiB.
+	 */
+	uint32_t	 ring_bytes;
+	uint64_t	 reserved[15];
 };
 
 /* What became of a request. */

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Take over the descriptors of the message that the channel gave last. */
 static size_t
@@ -50,9 +51,13 @@ brood__answer_text(const struct brood_message *msg)
 {
 	char *text = malloc(msg->len + 1);
 
-	if (text != NULL)
-		(void)brood__text_copy(text, msg->len + 1, msg->data,
-		    brood__text_chomp(msg->data, msg->len));
+	if (text == NULL)
+		return NULL;
+	/* Copied first: in a ring it may change while it is cleaned. */
+	if (msg->len > 0)
+		memcpy(text, msg->data, msg->len);
+	(void)brood__text_copy(text, msg->len + 1, text,
+	    brood__text_chomp(text, msg->len));
 	return text;
 }
 

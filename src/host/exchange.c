@@ -24,6 +24,7 @@
 enum {
 	EXCHANGE_READS = 16,		/* of one worker in one turn */
 	EXCHANGE_RETRY_MS = 10,		/* after a shortage that passes */
+	EXCHANGE_FRAMES = 256,		/* the same, from a ring */
 	EXCHANGE_BATCH = 16 << 10,	/* bytes that are sent without waiting
 					   for a busy worker to answer */
 };
@@ -135,7 +136,8 @@ exchange_send(struct brood_pool *pool, struct brood__worker *worker,
 static bool
 exchange_is_urgent(const struct brood__worker *worker)
 {
-	return worker->load <= 2 || brood__channel_queued(worker->channel) -
+	return worker->load <= 2 ||
+	    brood__channel_is_reading_ring(worker->channel) || brood__channel_queued(worker->channel) -
 	    brood__channel_sent(worker->channel) >= EXCHANGE_BATCH;
 }
 
@@ -198,6 +200,7 @@ exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
 	brood__worker_remove(worker, pending);
 	pool->n_in_flight--;
 	worker->served++;
+	brood__exchange_offer_rings(pool, worker);
 	brood__queue_forget(&pool->queue, pending);
 	exchange_run_oldest(pool, worker, pool->queue.now_ms);
 	brood__lists_update(&pool->lists, worker,
@@ -210,6 +213,15 @@ exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
 	    (worker->served_limit > 0 &&
 	    worker->served == worker->served_limit))
 		pool->fleet.is_stale = true;
+}
+
+void
+brood__exchange_offer_rings(const struct brood_pool *pool,
+    struct brood__worker *worker)
+{
+	if (worker->served == pool->ring_after && worker->takes_rings &&
+	    pool->ring_bytes > 0)
+		brood__channel_offer_rings(worker->channel, pool->ring_bytes);
 }
 
 /* A part of a reply, or progress. */
@@ -271,21 +283,30 @@ exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
 
 /* Reading */
 
-/* Nothing that was read stays unhandled: poll(2) would not tell of it. */
+/*
+ * Nothing that was read from a socket stays unhandled, for poll(2) would not
+ * tell of it.  What is in a ring can be left there: a turn looks.
+ */
 static int
 exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
 {
 	struct brood_message msg;
-	int r = 0;
+	int n_left = EXCHANGE_FRAMES, r = 0;
 
 	while (worker->fault != BROOD__FAULT_BROKEN &&
-	    (r = brood__channel_next(worker->channel, &msg)) == 1)
+	    (r = brood__channel_next(worker->channel, &msg)) == 1) {
 		exchange_handle(pool, worker, &msg);
+		if (brood__channel_is_reading_ring(worker->channel) &&
+		    worker->state != BROOD__WORKER_ENDED &&
+		    (--n_left == 0 || !brood__exchange_may_read(pool, worker)))
+			break;
+	}
 	return r < 0 ? r : 0;
 }
 
-void
-brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
+/* From the socket. */
+static int
+exchange_receive(struct brood_pool *pool, struct brood__worker *worker)
 {
 	int r = 0, n_reads = 0;
 
@@ -300,8 +321,37 @@ brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
 		    brood__channel_is_drained(worker->channel)))
 			break;
 	}
+	return r;
+}
+
+static void
+exchange_end_reading(struct brood_pool *pool, struct brood__worker *worker,
+    int r)
+{
 	if (r < 0)
 		exchange_blame(pool, worker, BROOD__FAULT_BROKEN,
 		    brood__answer_describe(r));
+	brood__lists_update(&pool->lists, worker,
+	    brood__control_sent(pool->control));
 	brood__lists_touch(&pool->lists, worker);
+}
+
+void
+brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
+{
+	int r = 0;
+
+	if (brood__channel_is_reading_ring(worker->channel) &&
+	    brood__exchange_may_read(pool, worker))
+		r = exchange_handle_all(pool, worker);
+	if (r == 0)
+		r = exchange_receive(pool, worker);
+	exchange_end_reading(pool, worker, r);
+}
+
+void
+brood__exchange_read_ring(struct brood_pool *pool,
+    struct brood__worker *worker)
+{
+	exchange_end_reading(pool, worker, exchange_handle_all(pool, worker));
 }

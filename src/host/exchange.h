@@ -12,8 +12,16 @@
 /* Send waiting requests to workers with room, in order. */
 void	brood__exchange_assign(struct brood_pool *pool, int64_t now_ms);
 
+/* Offer it rings, if it has answered as many requests as that takes. */
+void	brood__exchange_offer_rings(const struct brood_pool *pool,
+	    struct brood__worker *worker);
+
 /* Read from a worker, a bounded amount, and handle what it says. */
 void	brood__exchange_read(struct brood_pool *pool,
+	    struct brood__worker *worker);
+
+/* The same from its ring alone, without a system call. */
+void	brood__exchange_read_ring(struct brood_pool *pool,
 	    struct brood__worker *worker);
 
 /*

@@ -5,6 +5,7 @@
  */
 
 #include "host/lists.h"
+#include "wire/channel.h"
 
 #include <assert.h>
 
@@ -20,6 +21,8 @@ brood__lists_init(struct brood__lists *lists, unsigned in_flight)
 	TAILQ_INIT(&lists->ended);
 	TAILQ_INIT(&lists->lost);
 	TAILQ_INIT(&lists->touched);
+	TAILQ_INIT(&lists->ringed);
+	TAILQ_INIT(&lists->awake);
 }
 
 static void
@@ -98,11 +101,40 @@ lists_move(struct brood__lists *lists, struct brood__workers *list,
 	worker->list = list;
 }
 
+static void
+lists_set_ringed(struct brood__lists *lists, struct brood__worker *worker,
+    bool is_ringed)
+{
+	bool is_awake = is_ringed &&
+	    !brood__channel_is_asleep(worker->channel);
+
+	if (is_ringed != worker->is_ringed) {
+		if (is_ringed)
+			TAILQ_INSERT_TAIL(&lists->ringed, worker, in_ringed);
+		else
+			TAILQ_REMOVE(&lists->ringed, worker, in_ringed);
+		lists->n_ringed += is_ringed ? 1 : -1U;
+		worker->is_ringed = is_ringed;
+	}
+	if (is_awake != worker->is_awake) {
+		if (is_awake)
+			TAILQ_INSERT_TAIL(&lists->awake, worker, in_awake);
+		else
+			TAILQ_REMOVE(&lists->awake, worker, in_awake);
+		worker->is_awake = is_awake;
+	}
+}
+
 void
 brood__lists_update(struct brood__lists *lists, struct brood__worker *worker,
     uint64_t sent)
 {
 	lists_move(lists, lists_find(lists, worker, sent), worker);
+	lists_set_ringed(lists, worker, worker->takes_rings &&
+	    worker->load > 0 &&
+	    worker->state != BROOD__WORKER_ENDED &&
+	    worker->fault != BROOD__FAULT_BROKEN &&
+	    brood__channel_is_reading_ring(worker->channel));
 }
 
 bool
@@ -123,6 +155,7 @@ void
 brood__lists_remove(struct brood__lists *lists, struct brood__worker *worker)
 {
 	lists_move(lists, NULL, worker);
+	lists_set_ringed(lists, worker, false);
 	brood__lists_untouch(lists, worker);
 }
 
@@ -130,6 +163,7 @@ void
 brood__lists_set_lost(struct brood__lists *lists, struct brood__worker *worker)
 {
 	brood__lists_untouch(lists, worker);
+	lists_set_ringed(lists, worker, false);
 	lists_move(lists, &lists->lost, worker);
 }
 

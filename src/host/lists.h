@@ -23,6 +23,11 @@ struct brood__lists {
 	struct brood__workers lost;	/* ENDED by the loss of the supervisor:
 					   kept until the pool is freed */
 	struct brood__workers touched;
+	struct brood__workers ringed;	/* they owe an answer, and give it
+					   through a ring ... */
+	struct brood__workers awake;	/* ... and were not asked to wake this
+					   process by it */
+	unsigned n_ringed;
 };
 
 void	brood__lists_init(struct brood__lists *lists, unsigned in_flight);

@@ -31,6 +31,9 @@ enum {
 	POOL_MIN_QUEUE = 64,
 	POOL_RETIRE_MS = 600000,
 	POOL_GONE_MS = 5000,
+	POOL_RING_BYTES = 1 << 20,
+	POOL_RING_AFTER = 16,		/* a worker that has less to do gets no
+					   memory for rings */
 };
 
 /* Making */
@@ -178,6 +181,12 @@ brood_pool_new(struct brood_pool **ret_pool,
 	pool->max_payload = options->max_payload != 0 ?
 	    options->max_payload : BROOD_MAX_PAYLOAD;
 	pool->fds_from_worker = options->fds_from_worker != 0;
+	pool->n_cpus = brood__cpus();
+	if (options->transport != BROOD_SOCKET)
+		pool->ring_bytes = options->ring_bytes != 0 ?
+		    options->ring_bytes : POOL_RING_BYTES;
+	pool->ring_after = options->transport == BROOD_RINGS ? 0 :
+	    POOL_RING_AFTER;
 	pool->n_keep_fds = options->n_keep_fds;
 	pool->wake_ms = BROOD__NEVER;
 	pool->waker = BROOD__WAKER_NONE;
@@ -255,6 +264,29 @@ brood_pool_fd(const struct brood_pool *pool)
 	return pool_is_mine(pool) ? brood__ready_fd(pool->ready) : -ECHILD;
 }
 
+/* Return r to the program, which may poll(2) next. */
+static int
+pool_leave(struct brood_pool *pool, int r)
+{
+	int left = brood__turn_leave(pool);
+
+	return r < 0 || left == 0 ? r : left;
+}
+
+/*
+ * Act on what was changed, and if there is something to take now make the
+ * pool's descriptor readable: the program may poll(2) next.
+ */
+static int
+pool_act(struct brood_pool *pool)
+{
+	if (!STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new ||
+	    pool->is_woken)
+		brood__pool_turn_in(pool, 0);
+	(void)brood__pool_set_now(pool);
+	return pool_leave(pool, brood__turn_act(pool));
+}
+
 BROOD_PUBLIC int
 brood_pool_dispatch(struct brood_pool *pool)
 {
@@ -265,7 +297,7 @@ brood_pool_dispatch(struct brood_pool *pool)
 	r = brood__turn(pool, 0);
 	/* The descriptor has told the program, which is here. */
 	pool->is_woken = false;
-	return r;
+	return pool_leave(pool, r);
 }
 
 /* Is there something to tell the program? */
@@ -300,14 +332,12 @@ pool_is_over(const struct brood_pool *pool)
 	    pool->queue.n_outstanding == 0);
 }
 
-BROOD_PUBLIC int
-brood_pool_wait(struct brood_pool *pool, int timeout_ms)
+static int
+pool_wait(struct brood_pool *pool, int timeout_ms)
 {
 	int64_t deadline_ms;
 	int left_ms, r;
 
-	if (!pool_is_mine(pool))
-		return -ECHILD;
 	deadline_ms = brood__deadline_from_now(timeout_ms);
 	for (;;) {
 		if (pool_has_news(pool))
@@ -323,6 +353,14 @@ brood_pool_wait(struct brood_pool *pool, int timeout_ms)
 			return pool_has_news(pool) ? 1 :
 			    pool_is_over(pool) ? -ESHUTDOWN : 0;
 	}
+}
+
+BROOD_PUBLIC int
+brood_pool_wait(struct brood_pool *pool, int timeout_ms)
+{
+	if (!pool_is_mine(pool))
+		return -ECHILD;
+	return pool_leave(pool, pool_wait(pool, timeout_ms));
 }
 
 /* Requests */
@@ -348,22 +386,8 @@ pool_is_full(const struct brood_pool *pool)
 	    pool->fleet.target * pool->lists.in_flight;
 }
 
-/*
- * Act on what was changed, and if there is something to take now make the
- * pool's descriptor readable: the program may poll(2) next.
- */
 static int
-pool_act(struct brood_pool *pool)
-{
-	if (!STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new ||
-	    pool->is_woken)
-		brood__pool_turn_in(pool, 0);
-	(void)brood__pool_set_now(pool);
-	return brood__turn_act(pool);
-}
-
-BROOD_PUBLIC int
-brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
+pool_submit(struct brood_pool *pool, const struct brood_message *msg,
     const struct brood_request_options *options, uint64_t *ret_id)
 {
 	static const struct brood_request_options defaults;
@@ -398,6 +422,17 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 }
 
 BROOD_PUBLIC int
+brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
+    const struct brood_request_options *options, uint64_t *ret_id)
+{
+	int r = pool_submit(pool, msg, options, ret_id);
+
+	if (r == 0)
+		(void)brood__turn_leave(pool);
+	return r;
+}
+
+BROOD_PUBLIC int
 brood_pool_cancel(struct brood_pool *pool, uint64_t id)
 {
 	int r;
@@ -421,7 +456,7 @@ pool_take(struct brood_pool *pool, struct brood__result *result,
 	if (was_paused && !pool->queue.is_paused) {
 		brood__turn_resume(pool);
 		(void)brood__pool_set_now(pool);
-		(void)brood__turn_act(pool);
+		(void)pool_leave(pool, brood__turn_act(pool));
 	}
 	return r;
 }
@@ -445,7 +480,7 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 	if (options != NULL && (options->flags & BROOD_STREAM) != 0)
 		return -EINVAL;
 	pool->called = pool->queue.last_id + 1;
-	r = brood_pool_submit(pool, msg, options, NULL);
+	r = pool_submit(pool, msg, options, NULL);
 	while (r == 0) {
 		brood__settle_unblock(pool);
 		result = brood__queue_find_result(&pool->queue, pool->called);

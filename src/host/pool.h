@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/ready.h"
+#include "base/spin.h"
 #include "base/waker.h"
 #include "host/control.h"
 #include "host/event.h"
@@ -55,6 +56,8 @@ struct brood_pool {
 	unsigned max_queued;
 	size_t max_payload;
 	bool fds_from_worker;
+	size_t ring_bytes;		/* 0: no rings are offered */
+	unsigned ring_after;		/* answers of a worker */
 	struct brood_request_options usual; /* limits of a request that names
 					   none */
 	size_t n_keep_fds;		/* how many the supervisor keeps open */
@@ -71,6 +74,10 @@ struct brood_pool {
 	char failure[512];		/* why the last slot was given up */
 
 	unsigned n_in_flight;		/* requests in workers' lists */
+	unsigned n_cpus;
+	struct brood__spin spin;
+	int64_t polled_ms;		/* when the kernel was last asked for
+					   readiness */
 	uint64_t called;		/* the request of brood_pool_call(); 0:
 					   that is not running */
 	int64_t wake_ms;		/* a turn is due then, whatever is

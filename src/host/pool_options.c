@@ -9,8 +9,20 @@
 #include "base/reserved.h"
 #include "host/config.h"
 #include "host/worker.h"
+#include "wire/ring.h"
 
+#include <inttypes.h>
 #include <limits.h>
+
+static int
+pool_options_check_ring(uint32_t bytes, char *text)
+{
+	if (bytes == 0 || (bytes >= BROOD__RING_MIN &&
+	    bytes <= BROOD__RING_MAX && (bytes & (bytes - 1)) == 0))
+		return 0;
+	return brood__config_refuse(text, "ring_bytes is %" PRIu32 ", which is "
+	    "no power of two from 256 KiB to 1 GiB", bytes);
+}
 
 int
 brood__pool_options_check(const struct brood_pool_options *options, char *text)
@@ -47,6 +59,11 @@ brood__pool_options_check(const struct brood_pool_options *options, char *text)
 	if (r == 0)
 		r = brood__config_check_time("cancel_ms", options->cancel_ms,
 		    text);
-	return r < 0 ? r : brood__config_check_time("retire_ms",
-	    options->retire_ms, text);
+	if (r == 0)
+		r = brood__config_check_time("retire_ms", options->retire_ms,
+		    text);
+	if (r == 0)
+		r = brood__config_check_max("transport", options->transport,
+		    BROOD_RINGS, text);
+	return r < 0 ? r : pool_options_check_ring(options->ring_bytes, text);
 }

@@ -16,6 +16,7 @@
 #include "host/lifecycle.h"
 #include "host/settle.h"
 #include "wire/channel.h"
+#include "wire/frame.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 enum {
 	TURN_EVENTS = 64,		/* looked at in one turn */
 	TURN_NOTICES = 64,		/* read in one turn */
+	TURN_LOOKS = 32,		/* workers whose rings are looked at
+					   without being told to */
 	TURN_RETRY_MS = 10,		/* after a shortage that passes */
 };
 
@@ -42,6 +45,107 @@ turn_describe(const char *what, const struct brood__notice *notice, char *text,
 {
 	(void)snprintf(text, size, "%s: %s%s%s", what, notice->step,
 	    notice->step[0] != '\0' ? ": " : "", notice->text);
+}
+
+/* 1: answers in rings, and readiness */
+
+static bool
+turn_may_read_ring(const struct brood_pool *pool,
+    const struct brood__worker *worker)
+{
+	return brood__channel_has_more(worker->channel) &&
+	    brood__exchange_may_read(pool, worker);
+}
+
+static void
+turn_read_ring(struct brood_pool *pool, struct brood__worker *worker)
+{
+	if (turn_may_read_ring(pool, worker))
+		brood__exchange_read_ring(pool, worker);
+}
+
+/* Is there an answer that may be read? */
+static bool
+turn_has_answer(const void *arg)
+{
+	const struct brood_pool *pool = arg;
+	const struct brood__worker *worker;
+
+	TAILQ_FOREACH(worker, &pool->lists.ringed, in_ringed)
+		if (turn_may_read_ring(pool, worker))
+			return true;
+	return false;
+}
+
+/*
+ * Look at each worker's ring, if they are few.  If they are many, only at those
+ * of which readiness will not tell.
+ */
+static void
+turn_read_rings(struct brood_pool *pool)
+{
+	struct brood__worker *worker, *next;
+
+	if (pool->lists.n_ringed <= TURN_LOOKS) {
+		TAILQ_FOREACH_SAFE(worker, &pool->lists.ringed, in_ringed, next)
+			turn_read_ring(pool, worker);
+		return;
+	}
+	TAILQ_FOREACH_SAFE(worker, &pool->lists.awake, in_awake, next)
+		turn_read_ring(pool, worker);
+}
+
+/*
+ * Have the workers wake this process when they answer.  False: one has answered
+ * already.  A worker that may not be read now is not looked at: the one who
+ * lets it be read again makes a turn due.
+ */
+static bool
+turn_fall_asleep(struct brood_pool *pool)
+{
+	struct brood__worker *worker, *next;
+
+	TAILQ_FOREACH_SAFE(worker, &pool->lists.awake, in_awake, next) {
+		if (!brood__exchange_may_read(pool, worker))
+			continue;
+		if (!brood__channel_fall_asleep(worker->channel))
+			return false;
+		brood__lists_update(&pool->lists, worker,
+		    brood__control_sent(pool->control));
+	}
+	return true;
+}
+
+int
+brood__turn_leave(struct brood_pool *pool)
+{
+	return turn_fall_asleep(pool) ? 0 :
+	    brood__ready_alarm_by(pool->ready, 0);
+}
+
+/*
+ * Wait for readiness.  While answers come by rings the kernel is asked once in
+ * a millisecond only, which takes a call.
+ */
+static int
+turn_wait(struct brood_pool *pool, int timeout_ms,
+    struct brood__ready_event *events)
+{
+	int64_t now_ms = pool->queue.now_ms;	/* of the turn before */
+
+	if (TAILQ_EMPTY(&pool->lists.ringed))
+		return brood__ready_wait(pool->ready, timeout_ms, events,
+		    TURN_EVENTS);
+	if (pool->lists.n_ringed <= TURN_LOOKS && (turn_has_answer(pool) ||
+	    (timeout_ms != 0 && brood__spin(&pool->spin, pool->n_cpus,
+	    turn_has_answer, pool)))) {
+		if (now_ms == pool->polled_ms)
+			return 0;
+		timeout_ms = 0;
+	} else if (timeout_ms != 0 && !turn_fall_asleep(pool))
+		timeout_ms = 0;
+	pool->polled_ms = now_ms;
+	return brood__ready_wait(pool->ready, timeout_ms, events, TURN_EVENTS);
 }
 
 /* 2: notices */
@@ -68,6 +172,8 @@ turn_adopt(struct brood_pool *pool, const struct brood__notice *notice,
 	worker->generation = notice->generation;
 	worker->revision = notice->revision;
 	worker->pid = notice->pid;
+	worker->takes_rings = notice->features & BROOD__FEATURE_RINGS;
+	brood__exchange_offer_rings(pool, worker);
 	brood__worker_watch(worker, pool->ready, POLLIN);
 	if (worker->events == BROOD__WORKER_UNWATCHED) {
 		(void)brood__worker_free(worker);
@@ -196,6 +302,7 @@ turn_read_workers(struct brood_pool *pool,
 		    brood__worker_token(worker) == events[i].token)
 			brood__exchange_read(pool, worker);
 	}
+	turn_read_rings(pool);
 	brood__settle_ended(pool);
 }
 
@@ -279,6 +386,14 @@ turn_flush_worker(struct brood_pool *pool, struct brood__worker *worker)
 	r = brood__channel_flush(worker->channel, 0);
 	if (r == 0 || r == -EAGAIN)	/* POLLOUT tells when there is room */
 		return 0;
+	if (r == -EPROTO) {
+		brood__worker_blame(worker, BROOD__FAULT_BROKEN,
+		    "what it says of its ring makes no sense");
+		brood__lists_update(&pool->lists, worker,
+		    brood__control_sent(pool->control));
+		pool->fleet.is_stale = true;
+		return 0;
+	}
 	if (r != -EPIPE) {		/* the system is short of something */
 		brood__pool_turn_in(pool, TURN_RETRY_MS);
 		return r;
@@ -349,7 +464,7 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 	int64_t now_ms;
 	int n;
 
-	n = brood__ready_wait(pool->ready, timeout_ms, events, TURN_EVENTS);
+	n = turn_wait(pool, timeout_ms, events);
 	if (n < 0)
 		return n;
 	now_ms = brood__pool_set_now(pool);

@@ -106,8 +106,10 @@ brood__worker_has_room(const struct brood__worker *worker,
 {
 	const struct brood__pending *oldest = brood__worker_oldest(worker);
 
-	return oldest == NULL ||
-	    brood__channel_queued(worker->channel) - oldest->end +
+	if (oldest == NULL)
+		return true;
+	return brood__channel_takes(worker->channel, pending->len,
+	    pending->n_fds) && brood__channel_queued(worker->channel) - oldest->end +
 	    BROOD__FRAME_SIZE + pending->len <= WORKER_AHEAD;
 }
 
@@ -171,6 +173,7 @@ worker_n_unread(int fd)
 void
 brood__worker_set_last_byte(struct brood__worker *worker)
 {
+	brood__channel_freeze(worker->channel);
 	worker->last_byte = brood__channel_received(worker->channel) +
 	    worker_n_unread(brood_channel_fd(worker->channel));
 }
@@ -180,14 +183,15 @@ brood__worker_is_finished(const struct brood__worker *worker)
 {
 	return worker->fault == BROOD__FAULT_BROKEN ||
 	    (worker->state == BROOD__WORKER_ENDED &&
-	    brood__channel_received(worker->channel) >= worker->last_byte);
+	    brood__channel_received(worker->channel) >= worker->last_byte &&
+	    brood__channel_is_ring_read(worker->channel));
 }
 
 uint64_t
 brood__worker_consumed(const struct brood__worker *worker)
 {
-	return brood__channel_sent(worker->channel) -
-	    worker_n_unread(worker->kept_fd);
+	return brood__channel_consumed(worker->channel,
+	    worker_n_unread(worker->kept_fd));
 }
 
 void

@@ -46,6 +46,8 @@ enum brood__worker_fault {
 struct brood__worker {
 	TAILQ_ENTRY(brood__worker) in_list;
 	TAILQ_ENTRY(brood__worker) in_touched;
+	TAILQ_ENTRY(brood__worker) in_ringed;
+	TAILQ_ENTRY(brood__worker) in_awake;
 	struct brood__workers *list;	/* the one in_list belongs to, or NULL */
 	bool is_touched;		/* in the list of touched ones */
 
@@ -76,6 +78,9 @@ struct brood__worker {
 	uint64_t served;		/* requests that it answered */
 	uint64_t served_limit;		/* then it is replaced; 0: never */
 	uint64_t served_max;		/* it gets no more than this; 0: any */
+	bool takes_rings;		/* its HELLO said so */
+	bool is_ringed;			/* in the lists of these names */
+	bool is_awake;
 };
 
 TAILQ_HEAD(brood__workers, brood__worker);

@@ -220,6 +220,7 @@ spawn_call(struct spawn_plan *plan)
 	spawn_tie(plan);
 	plan->report_fd = brood__fd_close(plan->report_fd);
 	if (spawn->says_hello) {
+		brood__channel_accept_rings(channel);
 		r = brood_channel_hello(channel, spawn->name, -1);
 		if (r < 0)
 			return r == -EPIPE ? 0 : EXIT_FAILURE;

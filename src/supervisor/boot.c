@@ -57,17 +57,8 @@ brood__boot_start(struct brood__boot *boot, struct brood__ready *ready,
 	return boot_listen(boot, ready, token, spawned.socket);
 }
 
-static uint32_t
-boot_hello_max(const struct brood_message *msg)
-{
-	struct brood__hello hello;
-
-	return brood__hello_decode(msg->data, msg->len, &hello) == 0 ?
-	    hello.max_payload : 0;
-}
-
 int
-brood__boot_read_hello(struct brood__boot *boot, uint32_t *ret_max_payload,
+brood__boot_read_hello(struct brood__boot *boot, struct brood__hello *ret_hello,
     char *text, size_t text_size)
 {
 	struct brood_message msg;
@@ -85,7 +76,8 @@ brood__boot_read_hello(struct brood__boot *boot, uint32_t *ret_max_payload,
 	r = brood__channel_read_hello(boot->channel, &msg, text, text_size);
 	if (r < 0)
 		return r;
-	*ret_max_payload = boot_hello_max(&msg);
+	/* It was decoded just now, and without an error. */
+	(void)brood__hello_decode(msg.data, msg.len, ret_hello);
 	return 1;
 }
 

@@ -9,6 +9,7 @@
 
 #include "base/ready.h"
 #include "process/spawn.h"
+#include "wire/frame.h"
 
 #include <brood/channel.h>
 
@@ -29,13 +30,12 @@ int	brood__boot_start(struct brood__boot *boot, struct brood__ready *ready,
 	    uint64_t token, const struct brood__spawn *spawn, pid_t *ret_pid);
 
 /*
- * Read the child's first frame, without waiting.  1: it was HELLO, and
- * *ret_max_payload is the longest payload that the child accepts; 0: no frame
+ * Read the child's first frame, without waiting.  1: it was HELLO; 0: no frame
  * yet.  On error the child has closed its channel or sent something else, and
  * text says what.
  */
 int	brood__boot_read_hello(struct brood__boot *boot,
-	    uint32_t *ret_max_payload, char *text, size_t text_size);
+	    struct brood__hello *ret_hello, char *text, size_t text_size);
 
 /*
  * Give both ends of the socketpair, the host's first, and close the rest.

@@ -90,7 +90,7 @@ struct brood__command {
 
 enum brood__notice_kind {
 	/*
-	 * READY(slot, generation, revision, pid, max_payload) and two
+	 * READY(slot, generation, revision, pid, max_payload, features) and two
 	 * descriptors: the host's end of the socketpair, then the child's.
 	 * The process has said HELLO.  The host answers ADOPTED or LATER; until
 	 * ADOPTED the supervisor holds both ends too.
@@ -132,6 +132,7 @@ struct brood__notice {
 	int delay_ms;
 	int error;			/* errno of the step; 0: unknown */
 	uint32_t max_payload;		/* READY: what the child accepts */
+	uint32_t features;		/* READY: of its HELLO */
 	char step[16];			/* that failed, or "" */
 	char text[256];
 	size_t tail_len;

@@ -319,7 +319,7 @@ brood__slot_on_hello(struct brood__slot *slot, struct brood__shared *shared,
 
 	if (slot->boot.channel == NULL)
 		return;
-	r = brood__boot_read_hello(&slot->boot, &slot->max_payload, text,
+	r = brood__boot_read_hello(&slot->boot, &slot->hello, text,
 	    sizeof(text));
 	if (r == 0)
 		return;
@@ -344,7 +344,8 @@ brood__slot_offer(struct brood__slot *slot, struct brood__shared *shared,
 	if (slot->order.state != BROOD__SLOT_OFFERING ||
 	    slot->order.due_ms > now_ms)
 		return 0;
-	notice.max_payload = slot->max_payload;
+	notice.max_payload = slot->hello.max_payload;
+	notice.features = slot->hello.features;
 	r = brood__notice_try(shared, &notice, slot->ends);
 	if (r == 0) {
 		slot->progress = BROOD__PROGRESS_OFFERED;

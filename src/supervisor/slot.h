@@ -55,7 +55,7 @@ struct brood__slot {
 	bool is_reaped;			/* the pid may be another process's */
 	int status;			/* of wait(2), when reaped */
 	uint32_t process_revision;	/* the slot's when it was forked */
-	uint32_t max_payload;		/* as its HELLO said */
+	struct brood__hello hello;	/* what the process has said */
 	enum brood__slot_progress progress;
 	enum brood__slot_blame blame;
 	struct brood__obituary obituary;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Messages and descriptors over one stream socket.
+ * Messages and descriptors over one stream socket; channel_rings.c is what goes
+ * through shared memory in its place.
  *
  * Owns the socket, an inbox and an outbox, and what has gone wrong with either
  * direction for good.  Knows nothing of processes.
@@ -13,10 +14,7 @@
 #include "base/fd.h"
 #include "base/owner.h"
 #include "base/reserved.h"
-#include "wire/channel.h"
-#include "wire/frame.h"
-#include "wire/inbox.h"
-#include "wire/outbox.h"
+#include "wire/channel_struct.h"
 
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -27,20 +25,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHANNEL_MAX_QUEUED = 1 << 20 };
-
-struct brood_channel {
-	int fd;
-	pid_t owner;			/* the process that made the channel */
-	size_t max_queued;
-	uint32_t max_payload;		/* accepted from the peer */
-	uint32_t max_send;		/* what the peer accepts, if that is
-					   less than max_payload */
-	struct brood__inbox in;
-	struct brood__outbox out;
-	struct brood__waiting waiting;
-	int recv_error;			/* 0, or why nothing can be received */
-	int send_error;			/* 0, or -EPIPE */
+enum {
+	CHANNEL_MAX_QUEUED = 1 << 20,
+	CHANNEL_NAP_MS = 1,
 };
 
 /* Making and freeing */
@@ -120,6 +107,7 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 	ch->max_payload = options->max_payload != 0 ?
 	    (uint32_t)options->max_payload : BROOD_MAX_PAYLOAD;
 	brood__outbox_init(&ch->out);
+	brood__rings_init(&ch->rings);
 	brood__kepts_init(&ch->waiting.kept);
 	r = brood__inbox_init(&ch->in, ch->max_payload, options->max_fds);
 	if (r < 0) {
@@ -141,6 +129,7 @@ brood__channel_release(struct brood_channel *ch)
 
 	brood__inbox_fini(&ch->in);
 	brood__outbox_fini(&ch->out);
+	brood__rings_fini(&ch->rings);
 	brood__kepts_fini(&ch->waiting.kept);
 	free(ch);
 	return fd;
@@ -163,7 +152,8 @@ brood_channel_fd(const struct brood_channel *ch)
 BROOD_PUBLIC short
 brood_channel_events(const struct brood_channel *ch)
 {
-	return brood__outbox_len(&ch->out) > 0 ? POLLIN | POLLOUT : POLLIN;
+	return brood__outbox_len(&ch->out) > 0 &&
+	    !brood__channel_lacks_room(ch) ? POLLIN | POLLOUT : POLLIN;
 }
 
 void
@@ -235,13 +225,20 @@ channel_check_send(const struct brood_channel *ch,
 	return r < 0 ? r : ch->send_error;
 }
 
+static int
+channel_append(struct brood_channel *ch, const struct brood_message *msg)
+{
+	return brood__channel_put(ch, msg) ? 0 :
+	    brood__outbox_append(&ch->out, msg);
+}
+
 int
 brood__channel_queue_own(struct brood_channel *ch,
     const struct brood_message *msg)
 {
 	int r = channel_check_send(ch, msg);
 
-	return r < 0 ? r : brood__outbox_append(&ch->out, msg);
+	return r < 0 ? r : channel_append(ch, msg);
 }
 
 int
@@ -250,7 +247,14 @@ brood__channel_queue_first(struct brood_channel *ch,
 {
 	int r = channel_check_send(ch, msg);
 
-	return r < 0 ? r : brood__outbox_insert(&ch->out, msg, after, ret_at);
+	if (r < 0)
+		return r;
+	*ret_at = brood__channel_queued(ch);
+	/* A frame that was marked is the next on the socket. */
+	if (after < ch->rings.marked_to)
+		after = ch->rings.marked_to;
+	return brood__channel_put(ch, msg) ? 0 :
+	    brood__outbox_insert(&ch->out, msg, after, ret_at);
 }
 
 int
@@ -264,7 +268,7 @@ brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
 	if (pending > 0 &&
 	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued)
 		return -EAGAIN;
-	return brood__outbox_append(&ch->out, msg);
+	return channel_append(ch, msg);
 }
 
 int
@@ -288,6 +292,108 @@ brood__channel_try(struct brood_channel *ch, const struct brood_message *msg)
 	return r;
 }
 
+/* What has failed, and what was received of the socket */
+
+void
+brood__channel_complain(struct brood_channel *ch, enum brood_error code,
+    const char *text)
+{
+	struct brood_message msg = {
+		.kind = BROOD_KIND_ERROR,
+		.code = code,
+		.data = text,
+		.len = strlen(text),
+	};
+
+	if (brood__channel_queue(ch, &msg) == 0)
+		(void)brood__channel_flush(ch, 0);
+}
+
+/*
+ * Nothing can be received any more.  Errors that may pass, as -ENOMEM, do not
+ * come here.
+ */
+static int
+channel_fail(struct brood_channel *ch, int error)
+{
+	ch->recv_error = error;
+	brood__inbox_close_fds(&ch->in);
+	if (error == -EMSGSIZE)
+		brood__channel_complain(ch, BROOD_ERROR_TOO_LARGE,
+		    "the payload announced is over the limit");
+	else if (error == -EBADMSG)
+		brood__channel_complain(ch, BROOD_ERROR_PROTOCOL,
+		    "a frame came without the descriptors it announced");
+	else if (error == -EPROTO)
+		brood__channel_complain(ch, BROOD_ERROR_PROTOCOL,
+		    "not a frame of this protocol");
+	return error;
+}
+
+static int
+channel_recv_some(struct brood_channel *ch, int flags)
+{
+	int r = brood__inbox_recv(&ch->in, ch->fd, flags);
+
+	/* Whatever came, it has woken this side. */
+	if (r > 0)
+		ch->rings.is_asleep = ch->rings.is_at_mark = false;
+	return r == -EPIPE || r == -EBADMSG ? channel_fail(ch, r) : r;
+}
+
+/* Of the frames that are whole: 1 if another one is behind WAKE, else 0. */
+static int
+channel_drop_wakes(struct brood_channel *ch)
+{
+	struct brood_message msg;
+	int r;
+
+	do {
+		r = brood__inbox_next(&ch->in, &msg);
+	} while (r == 1 && msg.kind == BROOD__KIND_WAKE);
+	if (r == 1)
+		brood__inbox_unget(&ch->in);
+	return r < 0 ? channel_fail(ch, r) : r;
+}
+
+/*
+ * The ring has no room, and the peer's SWITCH was not read.  In front of it on
+ * the socket are requests, and they must not be read before it is their turn:
+ * so no WAKE could be read behind them, and none is asked for.  Look again in a
+ * while, unless the peer is gone.
+ */
+static int
+channel_nap(struct brood_channel *ch, int64_t deadline)
+{
+	int64_t soon = brood__deadline(brood__now_ms(), CHANNEL_NAP_MS);
+	int r;
+
+	r = brood__await(ch->fd, 0, brood__earlier(deadline, soon));
+	if (r > 0)
+		return ch->send_error = -EPIPE;
+	return r == 0 && soon <= deadline ? 1 : r;
+}
+
+/* Wait until the socket, or the ring, has room again. */
+static int
+channel_await_room(struct brood_channel *ch, int64_t deadline)
+{
+	int r;
+
+	if (!brood__channel_lacks_room(ch))
+		return brood__await(ch->fd, POLLOUT, deadline);
+	if (!ch->rings.is_reading)
+		return channel_nap(ch, deadline);
+	/* The peer says WAKE on the socket; it has nothing else to say there. */
+	r = channel_drop_wakes(ch);
+	if (r != 0)
+		return r < 0 ? r : -EPROTO;
+	r = brood__await(ch->fd, POLLIN, deadline);
+	if (r > 0)
+		r = channel_recv_some(ch, MSG_DONTWAIT);
+	return r == -EAGAIN ? 1 : r;
+}
+
 int
 brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 {
@@ -298,19 +404,27 @@ brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 	if (ch->send_error < 0)
 		return ch->send_error;
 	while (brood__outbox_len(&ch->out) > 0) {
-		n = brood__outbox_send(&ch->out, ch->fd,
+		n = brood__channel_send_some(ch,
 		    timeout_ms < 0 ? 0 : MSG_DONTWAIT);
 		if (n >= 0)
 			continue;
 		if (n == -ECONNRESET || n == -EPIPE)
 			return ch->send_error = -EPIPE;
-		if (n != -EAGAIN || timeout_ms == 0)
+		if (n != -EAGAIN)
 			return (int)n;
-		r = brood__await(ch->fd, POLLOUT, deadline);
+		r = brood__channel_publish(ch);
+		if (r < 0)
+			return r;
+		if (brood__channel_lacks_room(ch) && ch->rings.is_reading &&
+		    !brood__ring_ask_for_room(ch->rings.ring))
+			continue;
+		if (timeout_ms == 0)
+			return -EAGAIN;
+		r = channel_await_room(ch, deadline);
 		if (r <= 0)
 			return r < 0 ? r : -EAGAIN;
 	}
-	return 0;
+	return brood__channel_publish(ch);
 }
 
 int
@@ -378,50 +492,6 @@ brood__channel_sent(const struct brood_channel *ch)
 
 /* Receiving */
 
-void
-brood__channel_complain(struct brood_channel *ch, enum brood_error code,
-    const char *text)
-{
-	struct brood_message msg = {
-		.kind = BROOD_KIND_ERROR,
-		.code = code,
-		.data = text,
-		.len = strlen(text),
-	};
-
-	if (brood__channel_queue(ch, &msg) == 0)
-		(void)brood__channel_flush(ch, 0);
-}
-
-/*
- * Nothing can be received any more.  Errors that may pass, as -ENOMEM, do not
- * come here.
- */
-static int
-channel_fail(struct brood_channel *ch, int error)
-{
-	ch->recv_error = error;
-	brood__inbox_close_fds(&ch->in);
-	if (error == -EMSGSIZE)
-		brood__channel_complain(ch, BROOD_ERROR_TOO_LARGE,
-		    "the payload announced is over the limit");
-	else if (error == -EBADMSG)
-		brood__channel_complain(ch, BROOD_ERROR_PROTOCOL,
-		    "a frame came without the descriptors it announced");
-	else if (error == -EPROTO)
-		brood__channel_complain(ch, BROOD_ERROR_PROTOCOL,
-		    "not a frame of this protocol");
-	return error;
-}
-
-static int
-channel_recv_some(struct brood_channel *ch, int flags)
-{
-	int r = brood__inbox_recv(&ch->in, ch->fd, flags);
-
-	return r == -EPIPE || r == -EBADMSG ? channel_fail(ch, r) : r;
-}
-
 int
 brood__channel_fill(struct brood_channel *ch)
 {
@@ -429,8 +499,44 @@ brood__channel_fill(struct brood_channel *ch)
 
 	if (ch->recv_error < 0)
 		return ch->recv_error;
+	if (ch->rings.is_reading) {
+		/* What came before may be a frame whose mark comes later. */
+		r = channel_drop_wakes(ch);
+		if (r != 0)
+			return r;
+	}
 	r = channel_recv_some(ch, MSG_DONTWAIT);
 	return r == -EAGAIN ? 0 : r;
+}
+
+bool
+brood__channel_is_reading_ring(const struct brood_channel *ch)
+{
+	return ch->rings.is_reading;
+}
+
+bool
+brood__channel_has_more(const struct brood_channel *ch)
+{
+	return !ch->rings.is_at_mark &&
+	    brood__ring_has_more(ch->rings.ring);
+}
+
+bool
+brood__channel_is_asleep(const struct brood_channel *ch)
+{
+	return ch->rings.is_asleep;
+}
+
+bool
+brood__channel_fall_asleep(struct brood_channel *ch)
+{
+	if (ch->rings.is_at_mark)
+		return true;
+	if (!ch->rings.is_asleep)
+		ch->rings.is_asleep =
+		    brood__ring_fall_asleep(ch->rings.ring);
+	return ch->rings.is_asleep;
 }
 
 uint64_t
@@ -452,8 +558,19 @@ brood__channel_next(struct brood_channel *ch, struct brood_message *ret_msg)
 
 	if (ch->recv_error < 0)
 		return ch->recv_error;
-	r = brood__inbox_next(&ch->in, ret_msg);
+	r = brood__channel_next_frame(ch, ret_msg);
 	return r < 0 ? channel_fail(ch, r) : r;
+}
+
+/*
+ * Before this side sleeps: look for a frame in the ring, and ask to be woken by
+ * one.
+ */
+static bool
+channel_has_come(struct brood_channel *ch)
+{
+	return ch->rings.is_reading && !ch->rings.is_at_mark &&
+	    (brood__rings_spin(&ch->rings) || !brood__channel_fall_asleep(ch));
 }
 
 int
@@ -467,6 +584,8 @@ brood__channel_recv(struct brood_channel *ch, int timeout_ms,
 		r = brood__channel_next(ch, ret_msg);
 		if (r != 0)
 			return r;
+		if (timeout_ms != 0 && channel_has_come(ch))
+			continue;
 		r = channel_recv_some(ch, timeout_ms < 0 ? 0 : MSG_DONTWAIT);
 		if (r == -EAGAIN && timeout_ms == 0)
 			return 0;
@@ -495,6 +614,31 @@ brood__channel_inbox(struct brood_channel *ch)
 	return &ch->in;
 }
 
+void
+brood__channel_hold(struct brood_channel *ch)
+{
+	if (ch->rings.is_reading)
+		brood__ring_hold(ch->rings.ring);
+	brood__inbox_hold(&ch->in);
+}
+
+void
+brood__channel_unhold(struct brood_channel *ch)
+{
+	if (ch->rings.is_reading)
+		brood__ring_unhold(ch->rings.ring);
+	brood__inbox_unhold(&ch->in);
+}
+
+void
+brood__channel_unget(struct brood_channel *ch)
+{
+	if (ch->in.state == BROOD__INBOX_GIVEN)
+		brood__inbox_unget(&ch->in);
+	if (ch->rings.is_reading)
+		brood__ring_untake(ch->rings.ring);
+}
+
 size_t
 brood__channel_max_queued(const struct brood_channel *ch)
 {
@@ -505,5 +649,9 @@ int
 brood__channel_look_ahead(const struct brood_channel *ch,
     enum brood_kind kind, uint64_t id, uint64_t *position)
 {
-	return brood__inbox_look_ahead(&ch->in, ch->fd, kind, id, position);
+	if (ch->rings.ring != NULL && brood__ring_look_ahead(ch->rings.ring,
+	    (uint8_t)kind, id))
+		return 1;
+	return ch->rings.is_reading ? 0 :
+	    brood__inbox_look_ahead(&ch->in, ch->fd, kind, id, position);
 }

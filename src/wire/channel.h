@@ -71,6 +71,15 @@ const struct brood__waiting *
 	brood__channel_waiting_const(const struct brood_channel *channel);
 struct brood__inbox *
 	brood__channel_inbox(struct brood_channel *channel);
+
+/*
+ * Have the message that was given last stay valid until unhold; and give it
+ * once more.
+ */
+void	brood__channel_hold(struct brood_channel *channel);
+void	brood__channel_unhold(struct brood_channel *channel);
+void	brood__channel_unget(struct brood_channel *channel);
+
 size_t	brood__channel_max_queued(const struct brood_channel *channel);
 
 /*
@@ -166,6 +175,48 @@ int	brood__channel_try(struct brood_channel *channel,
  */
 uint64_t brood__channel_queued(const struct brood_channel *channel);
 uint64_t brood__channel_sent(const struct brood_channel *channel);
+
+/*
+ * Rings, see rings.h.  A worker's side says with _accept_rings(), before HELLO,
+ * that it takes them; only if poll(2) need not tell of each message.  A host
+ * offers them to a worker that has said so; without memory or descriptors the
+ * channel stays as it is.
+ */
+void	brood__channel_accept_rings(struct brood_channel *channel);
+bool	brood__channel_accepts_rings(const struct brood_channel *channel);
+void	brood__channel_offer_rings(struct brood_channel *channel,
+	    size_t ring_bytes);
+
+/*
+ * Do messages come by the ring?  Then poll(2) tells of them only if the owner
+ * has fallen asleep: it looks with _has_more(), and before it waits for
+ * readiness, or its program may, it calls _fall_asleep().  False: there is something to be read by
+ * brood__channel_next().
+ */
+bool	brood__channel_is_reading_ring(const struct brood_channel *channel);
+bool	brood__channel_has_more(const struct brood_channel *channel);
+bool	brood__channel_is_asleep(const struct brood_channel *channel);
+bool	brood__channel_fall_asleep(struct brood_channel *channel);
+
+/* The peer is dead: read no more from the ring than it had written by now. */
+void	brood__channel_freeze(struct brood_channel *channel);
+
+/* Has all been read that a peer had written to the ring when it was frozen? */
+bool	brood__channel_is_ring_read(const struct brood_channel *channel);
+
+/*
+ * Can a message be sent through the ring?  If not, and there is one, it is for
+ * a peer that has nothing else to do.
+ */
+bool	brood__channel_takes(const struct brood_channel *channel, size_t len,
+	    size_t n_fds);
+
+/*
+ * How far the peer has come in the stream sent to it, as a position.  n_unread
+ * is what is left of that in the peer's socket.
+ */
+uint64_t brood__channel_consumed(const struct brood_channel *channel,
+	    size_t n_unread);
 
 /*
  * Queue this side's HELLO; and judge the first message that came from the peer,

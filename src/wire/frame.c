@@ -60,7 +60,7 @@ brood__frame_fault(const uint8_t bytes[BROOD__FRAME_SIZE])
 {
 	uint8_t kind = bytes[OFFSET_KIND], flags = bytes[OFFSET_FLAGS];
 
-	if (kind < BROOD_KIND_HELLO || kind > BROOD_KIND_LINK)
+	if (kind < BROOD_KIND_HELLO || kind > BROOD__KIND_WAKE)
 		return "an unknown kind";
 	if (flags & ~(BROOD__FLAG_MORE | BROOD__FLAG_RAN))
 		return "an unknown flag";
@@ -102,6 +102,25 @@ brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
 		return -EMSGSIZE;
 	*ret_frame = frame;
 	return 0;
+}
+
+void
+brood__frame_give(const struct brood__frame *frame, const void *payload,
+    const int *fds, size_t n_fds, struct brood_message *ret_msg)
+{
+	*ret_msg = (struct brood_message) {
+		.data = payload,
+		.len = frame->length,
+		.fds = fds,
+		.n_fds = n_fds,
+		.id = frame->id,
+		.kind = frame->kind,
+		.code = frame->code,
+		.expire_ms = frame->timeout_ms,
+		.more = frame->flags & BROOD__FLAG_MORE,
+		.ran = (frame->flags & BROOD__FLAG_RAN) >>
+		    BROOD__FLAG_RAN_SHIFT,
+	};
 }
 
 size_t

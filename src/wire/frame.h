@@ -17,6 +17,9 @@
  *	16     4    code
  *	20     4    timeout_ms	of a REQUEST; otherwise 0
  *
+ * Kinds above BROOD_KIND_LINK are of the channel itself, see rings.h; programs
+ * neither send nor receive them.
+ *
  * HELLO's payload: "BROD", u16 version, u16 zero, u32 features, u32 the largest
  * payload that its sender accepts, then a name in UTF-8.
  */
@@ -27,6 +30,20 @@
 #define BROOD__HELLO_SIZE	16
 #define BROOD__VERSION		1
 #define BROOD__NAME_MAX		64	/* what is sent or kept of a name */
+
+/* Offset 4, beside enum brood_kind. */
+enum {
+	BROOD__KIND_OFFER = 11,		/* u64 ring_bytes; 2 descriptors: the
+					   region of its sender, and the one
+					   that the receiver writes */
+	BROOD__KIND_SWITCH,		/* the next frame is in the ring */
+	BROOD__KIND_WAKE,
+};
+
+/* Bits of HELLO's features; one who does not know a bit ignores it. */
+enum {
+	BROOD__FEATURE_RINGS = 1,	/* its sender takes OFFER */
+};
 
 struct brood__frame {
 	uint32_t length;
@@ -69,6 +86,11 @@ const char *
  */
 int	brood__frame_decode(const uint8_t bytes[BROOD__FRAME_SIZE],
 	    uint32_t max_payload, struct brood__frame *ret_frame);
+
+/* The message of a frame; its payload and descriptors are borrowed. */
+void	brood__frame_give(const struct brood__frame *frame,
+	    const void *payload, const int *fds, size_t n_fds,
+	    struct brood_message *ret_msg);
 
 /*
  * Encode a HELLO payload, and give its length.  bytes has room for

@@ -19,6 +19,8 @@ brood__channel_queue_hello(struct brood_channel *ch, const char *name)
 {
 	struct brood__hello hello = {
 		.version = BROOD__VERSION,
+		.features = brood__channel_accepts_rings(ch) ?
+		    BROOD__FEATURE_RINGS : 0,
 		.max_payload = brood__channel_max_payload(ch),
 	};
 	uint8_t bytes[BROOD__HELLO_SIZE + BROOD__NAME_MAX];

@@ -205,23 +205,10 @@ inbox_decode(struct brood__inbox *inbox)
 static void
 inbox_give(struct brood__inbox *inbox, struct brood_message *ret_msg)
 {
-	const struct brood__frame *frame = &inbox->frame;
-
 	inbox->state = BROOD__INBOX_GIVEN;
-	*ret_msg = (struct brood_message) {
-		.data = inbox->bytes.bytes + inbox->bytes.start +
-		    BROOD__FRAME_SIZE,
-		.len = frame->length,
-		.fds = inbox->fds,
-		.n_fds = inbox->n_fds,
-		.id = frame->id,
-		.kind = frame->kind,
-		.code = frame->code,
-		.expire_ms = frame->timeout_ms,
-		.more = frame->flags & BROOD__FLAG_MORE,
-		.ran = (frame->flags & BROOD__FLAG_RAN) >>
-		    BROOD__FLAG_RAN_SHIFT,
-	};
+	brood__frame_give(&inbox->frame, inbox->bytes.bytes +
+	    inbox->bytes.start + BROOD__FRAME_SIZE, inbox->fds, inbox->n_fds,
+	    ret_msg);
 }
 
 int

@@ -70,8 +70,8 @@ outbox_add_mark(struct brood__outbox *outbox, const struct brood_message *msg)
 	return 0;
 }
 
-static void
-outbox_encode(uint8_t header[BROOD__FRAME_SIZE],
+void
+brood__outbox_encode(uint8_t header[BROOD__FRAME_SIZE],
     const struct brood_message *msg)
 {
 	struct brood__frame frame = {
@@ -107,7 +107,7 @@ brood__outbox_append(struct brood__outbox *outbox,
 		r = outbox_add_mark(outbox, msg);
 	if (r < 0)
 		return r;
-	outbox_encode(header, msg);
+	brood__outbox_encode(header, msg);
 	brood__buffer_append(&outbox->buffer, header, sizeof(header));
 	brood__buffer_append(&outbox->buffer, msg->data, msg->len);
 	return 0;
@@ -150,7 +150,7 @@ brood__outbox_try(struct brood__outbox *outbox,
 	r = brood__buffer_reserve(buffer, sizeof(header) + msg->len);
 	if (r < 0)
 		return r;
-	outbox_encode(header, msg);
+	brood__outbox_encode(header, msg);
 	brood__buffer_append(buffer, header, sizeof(header));
 	brood__buffer_append(buffer, msg->data, msg->len);
 	iov.iov_base = buffer->bytes + buffer->start;
@@ -189,7 +189,7 @@ brood__outbox_insert(struct brood__outbox *outbox,
 	STAILQ_FOREACH(mark, &outbox->marks, next)
 		if (mark->at >= at)
 			mark->at += size;
-	outbox_encode(header, msg);
+	brood__outbox_encode(header, msg);
 	brood__buffer_insert(&outbox->buffer, offset, header, sizeof(header));
 	if (msg->len > 0)
 		brood__buffer_insert(&outbox->buffer,
@@ -199,11 +199,12 @@ brood__outbox_insert(struct brood__outbox *outbox,
 }
 
 /*
- * Send the bytes up to the next mark.  If the stream stands at a mark, send its
+ * Send the bytes up to the next mark, or to `to'.  If the stream stands at a mark, send its
  * descriptors, and the bytes up to the mark behind it.
  */
 ssize_t
-brood__outbox_send(struct brood__outbox *outbox, int socket, int flags)
+brood__outbox_send(struct brood__outbox *outbox, int socket, int flags,
+    uint64_t to)
 {
 	struct brood__mark *mark = STAILQ_FIRST(&outbox->marks), *next = mark;
 	struct iovec iov = {
@@ -215,8 +216,10 @@ brood__outbox_send(struct brood__outbox *outbox, int socket, int flags)
 
 	if (is_at_mark)
 		next = STAILQ_NEXT(mark, next);
-	if (next != NULL)
-		iov.iov_len = (size_t)(next->at - outbox->n_sent);
+	if (next != NULL && next->at < to)
+		to = next->at;
+	if (to - outbox->n_sent < iov.iov_len)
+		iov.iov_len = (size_t)(to - outbox->n_sent);
 	n = brood__fdpass_send(socket, &iov, 1, is_at_mark ? mark->fds : NULL,
 	    is_at_mark ? mark->n_fds : 0, flags);
 	if (n < 0)
@@ -225,4 +228,11 @@ brood__outbox_send(struct brood__outbox *outbox, int socket, int flags)
 		outbox_drop_mark(outbox);
 	outbox_sent(outbox, (size_t)n);
 	return n;
+}
+
+void
+brood__outbox_consume(struct brood__outbox *outbox, size_t n)
+{
+	outbox->n_sent += n;
+	brood__buffer_consume(&outbox->buffer, n);
 }

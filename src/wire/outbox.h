@@ -19,6 +19,7 @@
  */
 
 #include "base/buffer.h"
+#include "wire/frame.h"
 
 #include <brood/message.h>
 #include <sys/queue.h>
@@ -67,10 +68,18 @@ int	brood__outbox_insert(struct brood__outbox *outbox,
 	    const struct brood_message *msg, uint64_t after, uint64_t *ret_at);
 
 /*
- * Send once.  Gives the count of bytes taken; flags are those of sendmsg(2).
+ * Send once, and nothing behind position `to'.  Gives the count of bytes taken;
+ * flags are those of sendmsg(2).
  */
 ssize_t	brood__outbox_send(struct brood__outbox *outbox, int socket,
-	    int flags);
+	    int flags, uint64_t to);
+
+/* The first n bytes, of frames without descriptors, have left another way. */
+void	brood__outbox_consume(struct brood__outbox *outbox, size_t n);
+
+/* Encode the header of a message that has been checked. */
+void	brood__outbox_encode(uint8_t header[BROOD__FRAME_SIZE],
+	    const struct brood_message *msg);
 
 static inline size_t
 brood__outbox_len(const struct brood__outbox *outbox)

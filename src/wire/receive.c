@@ -117,7 +117,7 @@ brood__receive_keep(struct brood_channel *channel,
 		older = brood__kepts_link(kepts, msg->data, msg->len);
 	kept = brood__kepts_add(kepts, msg);
 	if (kept == NULL) {
-		brood__inbox_unget(inbox);
+		brood__channel_unget(channel);
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < msg->n_fds; i++)
@@ -133,14 +133,14 @@ void
 brood__receive_hold(struct brood_channel *channel)
 {
 	brood__kepts_hold(&brood__channel_waiting(channel)->kept);
-	brood__inbox_hold(brood__channel_inbox(channel));
+	brood__channel_hold(channel);
 }
 
 void
 brood__receive_unhold(struct brood_channel *channel)
 {
 	brood__kepts_unhold(&brood__channel_waiting(channel)->kept);
-	brood__inbox_unhold(brood__channel_inbox(channel));
+	brood__channel_unhold(channel);
 }
 
 int

@@ -308,6 +308,7 @@ brood_worker_main(brood_handler_fn handler, void *arg,
 	r = brood_channel_inherit(&channel, &channel_options);
 	if (r < 0)
 		return r;
+	brood__channel_accept_rings(channel);
 	r = brood_channel_hello(channel, options->name != NULL ?
 	    options->name : getprogname(), -1);
 	if (r == 0)

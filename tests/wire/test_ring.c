@@ -284,6 +284,24 @@ Test(ring, every_rest_in_front_of_the_end_can_be_padded)
 	}
 }
 
+/* There would be room for it, half in front of the end and half behind. */
+Test(ring, frame_that_would_be_split_waits)
+{
+	for (size_t rest = 64; rest <= 128; rest += 8) {
+		struct pair pair = pair_new();
+
+		send_one(&pair, 0, 64 - BROOD__FRAME_SIZE);
+		for (uint64_t i = 0; i < 3; i++)
+			send_one(&pair, 1 + i, LONGEST);
+		send_one(&pair, 4, LONGEST - 64 - rest);
+		(void)take(&pair, 0, 64 - BROOD__FRAME_SIZE);
+		cr_assert_eq(look(&pair), BROOD__RING_FRAME);
+		cr_assert_eq(put(&pair, 5, 128 - BROOD__FRAME_SIZE),
+		    rest < 128 ? -EAGAIN : 0, "%zu", rest);
+		pair_free(&pair);
+	}
+}
+
 Test(ring, look_ahead_finds_a_frame_behind_others)
 {
 	struct pair pair = pair_new();

@@ -50,6 +50,21 @@ Test(ring_peer, tail_that_makes_no_sense_is_an_error)
 	check_tail(UINT64_MAX);
 }
 
+/* Nor does it take back what was judged to be there. */
+Test(ring_peer, tail_that_shrinks_behind_the_reader_is_not_believed)
+{
+	struct pair pair = pair_in_use();
+
+	set_word(pair.from_writer, TAIL,
+	    UINT64_C(2) * (BROOD__FRAME_SIZE + 104));
+	cr_assert_not(is_ahead(&pair, 2));
+	brood__ring_freeze(pair.reader);
+	(void)take(&pair, 2, 104);
+	(void)take(&pair, 3, 104);
+	cr_assert_not(brood__ring_has_more(pair.reader));
+	pair_free(&pair);
+}
+
 /* With a lap in which nothing was given back, the tail reaches this far. */
 Test(ring_peer, tail_of_a_full_ring_makes_sense)
 {

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__CHANNEL_STRUCT_H
+#define BROOD__CHANNEL_STRUCT_H
+
+/*
+ * What a channel is made of, for channel.c and channel_rings.c alone; and what
+ * the first calls of the second.
+ */
+
+#include "wire/channel.h"
+#include "wire/inbox.h"
+#include "wire/outbox.h"
+#include "wire/rings.h"
+
+struct brood_channel {
+	int fd;
+	pid_t owner;			/* the process that made the channel */
+	size_t max_queued;
+	uint32_t max_payload;		/* accepted from the peer */
+	uint32_t max_send;		/* what the peer accepts, if that is
+					   less than max_payload */
+	struct brood__inbox in;
+	struct brood__outbox out;
+	struct brood__rings rings;
+	struct brood__waiting waiting;
+	int recv_error;			/* 0, or why nothing can be received */
+	int send_error;			/* 0, or -EPIPE */
+};
+
+/* Do the frames that are queued from now on go by the ring? */
+static inline bool
+brood__channel_is_writing_ring(const struct brood_channel *ch)
+{
+	return ch->out.n_sent >= ch->rings.out_from;
+}
+
+/*
+ * Put a frame into the ring at once, if nothing is queued in front of it: true.
+ * False: it is to be queued.
+ */
+bool	brood__channel_put(struct brood_channel *channel,
+	    const struct brood_message *msg);
+
+/*
+ * Send the first frame that is queued, or a part of it, by the way that is its.
+ * Gives the count of bytes, -EAGAIN, or an errno of sendmsg(2).
+ */
+ssize_t	brood__channel_send_some(struct brood_channel *channel, int flags);
+
+/* Is it the ring that has no room? */
+bool	brood__channel_lacks_room(const struct brood_channel *channel);
+
+/*
+ * Show the peer what is in the ring, and wake it if it sleeps.  0, -EPIPE, or
+ * an errno after which this is to be called again.
+ */
+int	brood__channel_publish(struct brood_channel *channel);
+
+/*
+ * As brood__inbox_next(), of a channel whose inbox may hold frames of the
+ * channel itself, or whose frames come by a ring.
+ */
+int	brood__channel_next_frame(struct brood_channel *channel,
+	    struct brood_message *ret_msg);
+
+#endif

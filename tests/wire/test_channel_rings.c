@@ -1,0 +1,449 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Claims about channels whose frames go through shared memory: how both sides
+ * agree on it, which frames go by the socket all the same, in what order they
+ * come, what wakes a side that sleeps, and what the host can tell of a worker
+ * that is dead.
+ *
+ * Both ends are in this process, so no call here may wait for the other one.
+ */
+
+#include "base/fd.h"
+#include "support/support.h"
+#include "support/wire.h"
+#include "wire/channel.h"
+#include "wire/frame.h"
+#include "wire/region.h"
+#include "wire/ring.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+BROOD_SUITE(channel_rings);
+
+#define RING	BROOD__RING_MIN
+#define BIG	(300 * 1024)	/* more than a ring of that size takes */
+
+static struct brood_channel *host, *worker;
+static uint8_t *big;
+
+/* A host and a worker with a socket between them, which have said nothing. */
+static void
+start_by_socket(void)
+{
+	struct brood_channel_options options = { .max_fds = BROOD_MAX_FDS };
+	const void *memory;
+	int fds[2], fd;
+
+	if (brood__region_new_for_peer(4096, &memory, &fd) == -ENOSYS)
+		cr_skip_test("this system has no such memory");
+	brood__region_unmap(memory, 4096);
+	(void)close(fd);
+	wire_pair(fds);
+	cr_assert_eq(brood_channel_new(&host, fds[0], NULL), 0);
+	cr_assert_eq(brood_channel_new(&worker, fds[1], &options), 0);
+	brood__channel_set_greedy(host);
+	brood__channel_accept_rings(worker);
+	big = malloc(BIG);
+	cr_assert_not_null(big);
+	for (size_t i = 0; i < BIG; i++)
+		big[i] = (uint8_t)(i * 7 + i / 251);
+}
+
+static void
+end(void)
+{
+	host = brood_channel_free(host);
+	worker = brood_channel_free(worker);
+	free(big);
+}
+
+/* Flush this end, and receive at the other what has come. */
+static int
+pass(struct brood_channel *from, struct brood_channel *to,
+    struct brood_message *ret_msg)
+{
+	int r;
+
+	for (int i = 0; i < 10000; i++) {
+		r = brood__channel_flush(from, 0);
+		if (r < 0 && r != -EAGAIN)
+			return r;
+		r = brood__channel_next(to, ret_msg);
+		if (r != 0)
+			return r;
+		r = brood__channel_fill(to);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Nothing comes, and nothing is waited for. */
+static int
+pass_nothing(struct brood_channel *from, struct brood_channel *to)
+{
+	struct brood_message msg;
+	int r = 0;
+
+	for (int i = 0; i < 4 && r == 0; i++) {
+		r = brood__channel_flush(from, 0);
+		if (r == 0)
+			r = brood__channel_next(to, &msg);
+		if (r == 0)
+			r = brood__channel_fill(to);
+		if (r == 1)
+			r = brood__channel_next(to, &msg);
+	}
+	return r;
+}
+
+static void
+start(void)
+{
+	start_by_socket();
+	brood__channel_offer_rings(host, RING);
+	cr_assert_eq(pass_nothing(host, worker), 0);
+	cr_assert_eq(pass_nothing(worker, host), 0);
+	cr_assert(brood__channel_is_reading_ring(host));
+	cr_assert_eq(pass_nothing(host, worker), 0);
+	cr_assert(brood__channel_is_reading_ring(worker));
+}
+
+static size_t
+n_in_socket(const struct brood_channel *channel)
+{
+	size_t n = 0;
+
+	cr_assert_eq(brood__fd_unread(brood_channel_fd(channel), &n), 0);
+	return n;
+}
+
+static void
+queue(struct brood_channel *channel, uint64_t id, size_t len, int fd)
+{
+	struct brood_message msg = {
+		.kind = channel == host ? BROOD_KIND_REQUEST :
+		    BROOD_KIND_REPLY,
+		.id = id,
+		.data = big,
+		.len = len,
+		.fds = &fd,
+		.n_fds = fd >= 0,
+	};
+
+	cr_assert_eq(brood__channel_queue(channel, &msg), 0);
+}
+
+static void
+expect(struct brood_channel *from, struct brood_channel *to, uint64_t id,
+    size_t len, size_t n_fds)
+{
+	struct brood_message msg;
+
+	cr_assert_eq(pass(from, to, &msg), 1, "message %d", (int)id);
+	cr_assert_eq(msg.id, id);
+	cr_assert_eq(msg.len, len);
+	cr_assert_eq(memcmp(msg.data, big, len), 0, "message %d", (int)id);
+	cr_assert_eq(msg.n_fds, n_fds);
+	if (n_fds > 0)
+		cr_assert_geq(msg.fds[0], 0);
+}
+
+Test(channel_rings, frames_come_without_the_socket)
+{
+	start();
+	for (uint64_t id = 1; id <= 20000; id++) {
+		size_t len = (size_t)(id * 37 % 3000);
+
+		queue(host, id, len, -1);
+		expect(host, worker, id, len, 0);
+		queue(worker, id, len, -1);
+		expect(worker, host, id, len, 0);
+	}
+	cr_expect_eq(n_in_socket(worker), 0);
+	cr_expect_eq(n_in_socket(host), 0);
+	end();
+}
+
+Test(channel_rings, long_frames_and_descriptors_keep_their_order)
+{
+	int file = wire_file();
+
+	start();
+	for (uint64_t id = 1; id < 100; id += 6) {
+		queue(host, id, 10, -1);
+		queue(host, id + 1, BIG, -1);
+		queue(host, id + 2, 20, file);
+		queue(host, id + 3, 30, -1);
+		queue(host, id + 4, BIG - 1, file);
+		queue(host, id + 5, RING / 4 - BROOD__FRAME_SIZE, -1);
+		expect(host, worker, id, 10, 0);
+		expect(host, worker, id + 1, BIG, 0);
+		expect(host, worker, id + 2, 20, 1);
+		expect(host, worker, id + 3, 30, 0);
+		expect(host, worker, id + 4, BIG - 1, 1);
+		expect(host, worker, id + 5, RING / 4 - BROOD__FRAME_SIZE, 0);
+		queue(worker, id, 5, -1);
+		queue(worker, id + 1, BIG, -1);
+		queue(worker, id + 2, 0, -1);
+		expect(worker, host, id, 5, 0);
+		expect(worker, host, id + 1, BIG, 0);
+		expect(worker, host, id + 2, 0, 0);
+	}
+	(void)close(file);
+	end();
+}
+
+Test(channel_rings, a_side_that_sleeps_is_woken_once)
+{
+	start();
+	for (uint64_t id = 1; id < 300; id += 3) {
+		cr_assert(brood__channel_fall_asleep(worker));
+		for (uint64_t i = 0; i < 3; i++) {
+			queue(host, id + i, 100, -1);
+			cr_assert_eq(brood__channel_flush(host, 0), 0);
+			cr_assert_eq(n_in_socket(worker), BROOD__FRAME_SIZE);
+		}
+		cr_assert_eq(brood__channel_fill(worker), 1);
+		for (uint64_t i = 0; i < 3; i++)
+			expect(host, worker, id + i, 100, 0);
+		cr_assert_eq(n_in_socket(worker), 0);
+	}
+	/* Who has something to read may not sleep. */
+	queue(host, 1000, 100, -1);
+	cr_assert_eq(brood__channel_flush(host, 0), 0);
+	cr_assert_not(brood__channel_fall_asleep(worker));
+	end();
+}
+
+/* Put requests until one more would have to wait. */
+static uint64_t
+fill_ring(size_t len)
+{
+	uint64_t id = 0;
+
+	while (brood__channel_flush(host, 0) == 0)
+		queue(host, ++id, len, -1);
+	return id;
+}
+
+Test(channel_rings, a_full_ring_keeps_the_rest_and_room_wakes)
+{
+	uint64_t n;
+
+	start();
+	for (size_t len = 1; len < RING / 4; len = len * 3 + 5) {
+		n = fill_ring(len);
+		cr_assert_eq(brood_channel_events(host) & POLLOUT, 0);
+		for (uint64_t id = 1; id < n; id++)
+			expect(worker, worker, id, len, 0);
+		/* The next look gives back the last. */
+		cr_assert_eq(pass_nothing(worker, worker), 0);
+		cr_assert_eq(n_in_socket(host), BROOD__FRAME_SIZE);
+		expect(host, worker, n, len, 0);
+		cr_assert_eq(pass_nothing(worker, host), 0);
+	}
+	end();
+}
+
+Test(channel_rings, what_was_begun_can_be_told_of_each_transport)
+{
+	struct brood_message msg;
+	uint64_t ends[6];
+
+	start_by_socket();
+	/* By the socket, as far as the worker has read there. */
+	queue(host, 1, 10, -1);
+	ends[0] = brood__channel_queued(host);
+	queue(host, 2, 10, -1);
+	ends[1] = brood__channel_queued(host);
+	expect(host, worker, 1, 10, 0);
+	cr_expect_eq(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[0]);
+	brood__channel_offer_rings(host, RING);
+	expect(host, worker, 2, 10, 0);
+	cr_expect_eq(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[1]);
+	cr_assert_eq(pass_nothing(host, worker), 0);
+	/* The host has not yet heard that the worker has switched. */
+	queue(host, 3, 10, -1);
+	ends[2] = brood__channel_queued(host);
+	cr_assert_eq(brood__channel_flush(host, 0), 0);
+	cr_assert_eq(pass_nothing(worker, host), 0);
+	queue(host, 4, 10, -1);
+	ends[3] = brood__channel_queued(host);
+	queue(host, 5, BIG, -1);
+	ends[4] = brood__channel_queued(host);
+	queue(host, 6, 10, -1);
+	ends[5] = brood__channel_queued(host);
+	cr_assert_eq(brood__channel_flush(host, 0), -EAGAIN);
+	cr_expect_lt(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[2]);
+	expect(host, worker, 3, 10, 0);
+	cr_expect_eq(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[2]);
+	expect(host, worker, 4, 10, 0);
+	cr_expect_eq(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[3]);
+	cr_expect_eq(brood__channel_next(worker, &msg), 0);
+	cr_expect_eq(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[3]);
+	expect(host, worker, 5, BIG, 0);
+	cr_expect_eq(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[4]);
+	expect(host, worker, 6, 10, 0);
+	cr_expect_eq(brood__channel_consumed(host, n_in_socket(worker)),
+	    ends[5]);
+	end();
+}
+
+Test(channel_rings, a_cancel_is_seen_from_the_request_that_it_is_of)
+{
+	struct brood_message cancel = { .kind = BROOD_KIND_CANCEL, .id = 1 };
+	uint64_t at, position = 0;
+
+	start();
+	queue(host, 1, 10, -1);
+	queue(host, 2, 10, -1);
+	expect(host, worker, 1, 10, 0);
+	cr_expect_eq(brood__channel_look_ahead(worker, BROOD_KIND_CANCEL, 1,
+	    &position), 0);
+	cr_assert_eq(brood__channel_queue_first(host, &cancel, 0, &at), 0);
+	cr_assert_eq(brood__channel_flush(host, 0), 0);
+	cr_expect_eq(brood__channel_look_ahead(worker, BROOD_KIND_CANCEL, 1,
+	    &position), 1);
+	cr_expect_eq(brood__channel_look_ahead(worker, BROOD_KIND_CANCEL, 2,
+	    &position), 0);
+	expect(host, worker, 2, 10, 0);
+	end();
+}
+
+Test(channel_rings, what_is_held_stays_while_others_come)
+{
+	struct brood_message first, msg;
+
+	start();
+	queue(host, 1, 1000, -1);
+	cr_assert_eq(pass(host, worker, &first), 1);
+	brood__channel_hold(worker);
+	/* More than it takes until the start of the ring is used again. */
+	for (uint64_t id = 2; id < 1000; id++) {
+		queue(host, id, 200, -1);
+		cr_assert_eq(pass(host, worker, &msg), 1);
+	}
+	cr_expect_eq(first.len, 1000);
+	cr_expect_eq(memcmp(first.data, big, 1000), 0);
+	brood__channel_unhold(worker);
+	/* And one that is given back comes again. */
+	brood__channel_unget(worker);
+	cr_assert_eq(brood__channel_next(worker, &msg), 1);
+	cr_expect_eq(msg.id, 999);
+	end();
+}
+
+Test(channel_rings, a_frame_beside_the_ring_is_a_breach)
+{
+	struct wire_header header = {
+		.length = 3, .kind = BROOD_KIND_REPLY, .id = 1,
+	};
+	struct brood_message msg;
+
+	start();
+	wire_send(brood_channel_fd(worker), &header, "abc");
+	cr_expect_eq(pass(worker, host, &msg), -EPROTO);
+	end();
+}
+
+Test(channel_rings, what_was_not_offered_or_switched_is_a_breach)
+{
+	static const uint8_t kinds[] = {
+		BROOD__KIND_OFFER, BROOD__KIND_SWITCH, BROOD__KIND_WAKE,
+	};
+	struct brood_message msg;
+
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		struct wire_header header = { .kind = kinds[i] };
+
+		start_by_socket();
+		wire_send(brood_channel_fd(worker), &header, NULL);
+		cr_expect_eq(pass(worker, host, &msg), -EPROTO, "%zu", i);
+		end();
+		start_by_socket();
+		wire_send(brood_channel_fd(host), &header, NULL);
+		cr_expect_eq(pass(host, worker, &msg), -EPROTO, "%zu", i);
+		end();
+	}
+}
+
+/* Memory that could be made shorter, and a size that is no power of two. */
+Test(channel_rings, a_worker_goes_on_without_what_it_cannot_use)
+{
+	static const uint64_t sizes[] = {
+		RING, RING + 8, RING / 2, UINT64_C(1) << 40, 0,
+	};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int fds[2] = { wire_file(), wire_file() };
+		uint8_t bytes[WIRE_HEADER + 8];
+		struct wire_header header = {
+			.length = 8, .kind = BROOD__KIND_OFFER, .nfds = 2,
+		};
+
+		start_by_socket();
+		cr_assert_eq(ftruncate(fds[0], RING + 4096), 0);
+		cr_assert_eq(ftruncate(fds[1], RING + 4096), 0);
+		(void)wire_encode(bytes, &header, &sizes[i]);
+		wire_write_fds(brood_channel_fd(host), bytes, sizeof(bytes),
+		    fds, 2);
+		cr_assert_eq(pass_nothing(host, worker), 0);
+		queue(host, 1, 10, -1);
+		expect(host, worker, 1, 10, 0);
+		queue(worker, 1, 10, -1);
+		expect(worker, host, 1, 10, 0);
+		cr_expect_eq(n_in_socket(host), 0);
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		end();
+	}
+}
+
+Test(channel_rings, of_the_dead_no_more_is_read_than_was_there)
+{
+	struct brood_message msg;
+
+	start();
+	queue(worker, 1, 10, -1);
+	queue(worker, 2, 10, -1);
+	cr_assert_eq(brood__channel_flush(worker, 0), 0);
+	brood__channel_freeze(host);
+	queue(worker, 3, 10, -1);
+	cr_assert_eq(brood__channel_flush(worker, 0), 0);
+	cr_expect_not(brood__channel_is_ring_read(host));
+	cr_expect_eq(brood__channel_next(host, &msg), 1);
+	cr_expect_eq(brood__channel_next(host, &msg), 1);
+	cr_expect_eq(msg.id, 2);
+	cr_expect(brood__channel_is_ring_read(host));
+	cr_expect_eq(brood__channel_next(host, &msg), 0);
+	end();
+}
+
+Test(channel_rings, the_end_is_told_behind_what_was_sent)
+{
+	struct brood_message msg;
+
+	start();
+	queue(host, 1, 10, -1);
+	queue(host, 2, 10, -1);
+	cr_assert_eq(brood__channel_flush(host, 0), 0);
+	host = brood_channel_free(host);
+	cr_expect_eq(brood__channel_recv(worker, -1, &msg), 1);
+	cr_expect_eq(brood__channel_recv(worker, -1, &msg), 1);
+	cr_expect_eq(brood__channel_recv(worker, -1, &msg), -EPIPE);
+	end();
+}

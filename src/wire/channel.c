@@ -129,7 +129,7 @@ brood__channel_release(struct brood_channel *ch)
 
 	brood__inbox_fini(&ch->in);
 	brood__outbox_fini(&ch->out);
-	brood__rings_fini(&ch->rings);
+	brood__rings_fini(&ch->rings, ch->owner == brood__owner_self());
 	brood__kepts_fini(&ch->waiting.kept);
 	free(ch);
 	return fd;
@@ -635,8 +635,10 @@ brood__channel_unget(struct brood_channel *ch)
 {
 	if (ch->in.state == BROOD__INBOX_GIVEN)
 		brood__inbox_unget(&ch->in);
-	if (ch->rings.is_reading)
+	if (ch->rings.is_reading) {
 		brood__ring_untake(ch->rings.ring);
+		ch->rings.position -= ch->rings.taken;
+	}
 }
 
 size_t

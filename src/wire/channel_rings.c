@@ -63,7 +63,7 @@ brood__channel_offer_rings(struct brood_channel *ch, size_t ring_bytes)
 	r = rings_queue(ch, BROOD__KIND_OFFER, size, sizeof(size), fds, 2);
 	brood__fd_close_all(fds, 2);
 	if (r < 0)
-		brood__rings_fini(&ch->rings);
+		brood__rings_fini(&ch->rings, true);
 }
 
 /* SWITCH is queued: what follows goes by the ring. */
@@ -255,7 +255,8 @@ rings_wake_for_room(struct brood_channel *ch, bool is_waiting)
 static void
 rings_took(struct brood_channel *ch, size_t len)
 {
-	ch->rings.position += BROOD__FRAME_SIZE + len;
+	ch->rings.taken = BROOD__FRAME_SIZE + len;
+	ch->rings.position += ch->rings.taken;
 	if (ch->rings.accepts_offer)
 		brood__ring_set_begun(ch->rings.ring, ch->rings.position);
 }
@@ -323,6 +324,10 @@ rings_next(struct brood_channel *ch, struct brood_message *ret_msg)
 	const uint8_t *payload;
 	int found, r;
 
+	/* Its descriptors must not stay open while the ring is busy. */
+	r = brood__inbox_forget(&ch->in);
+	if (r < 0)
+		return r;
 	found = rings_peek(ch, header, &payload);
 	if (found < 0)
 		return found;

@@ -116,6 +116,12 @@ inbox_forget_given(struct brood__inbox *inbox)
 	return 0;
 }
 
+int
+brood__inbox_forget(struct brood__inbox *inbox)
+{
+	return inbox_forget_given(inbox);
+}
+
 void
 brood__inbox_unget(struct brood__inbox *inbox)
 {

@@ -80,6 +80,12 @@ void	brood__inbox_unhold(struct brood__inbox *inbox);
 /* Keep descriptor i of the frame that is held: gives it, or -EBADF. */
 int	brood__inbox_take_held_fd(struct brood__inbox *inbox, size_t i);
 
+/*
+ * The owner is done with the frame that was given last, and another one comes
+ * without the inbox.  0, or -ENOMEM if it is held and cannot be set aside.
+ */
+int	brood__inbox_forget(struct brood__inbox *inbox);
+
 /* Give the frame that was given last once more. */
 void	brood__inbox_unget(struct brood__inbox *inbox);
 

@@ -12,11 +12,13 @@
 #include "wire/rings.h"
 
 void
-brood__rings_fini(struct brood__rings *rings)
+brood__rings_fini(struct brood__rings *rings, bool is_owner)
 {
 	rings->ring = brood__ring_free(rings->ring);
-	brood__region_unmap(rings->own, rings->region_size);
-	brood__region_unmap(rings->peer, rings->region_size);
+	if (is_owner) {
+		brood__region_unmap(rings->own, rings->region_size);
+		brood__region_unmap(rings->peer, rings->region_size);
+	}
 	rings->own = NULL;
 	rings->peer = NULL;
 }
@@ -29,7 +31,7 @@ rings_begin(struct brood__rings *rings, size_t ring_bytes, int r)
 		r = brood__ring_new(&rings->ring, rings->own, rings->peer,
 		    ring_bytes);
 	if (r < 0)
-		brood__rings_fini(rings);
+		brood__rings_fini(rings, true);
 	else
 		rings->n_cpus = brood__cpus();
 	return r;

@@ -51,6 +51,7 @@ struct brood__rings {
 	bool is_at_mark;		/* the frame whose turn it is comes on
 					   the socket, and has not come */
 	uint64_t position;		/* then: how far the stream was taken */
+	size_t taken;			/* the last frame's part of that */
 
 	bool is_asleep;			/* was said, and no WAKE was read since:
 					   the peer sends one, or has sent it */
@@ -65,7 +66,11 @@ brood__rings_init(struct brood__rings *rings)
 	*rings = (struct brood__rings) { .out_from = UINT64_MAX };
 }
 
-void	brood__rings_fini(struct brood__rings *rings);
+/*
+ * The memory is not in a forked copy of the process, and must not be unmapped
+ * there: something else may be in its place.
+ */
+void	brood__rings_fini(struct brood__rings *rings, bool is_owner);
 
 /*
  * Make both regions, and the end of the one who offers them.  The descriptors

@@ -21,6 +21,7 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -445,5 +446,81 @@ Test(channel_rings, the_end_is_told_behind_what_was_sent)
 	cr_expect_eq(brood__channel_recv(worker, -1, &msg), 1);
 	cr_expect_eq(brood__channel_recv(worker, -1, &msg), 1);
 	cr_expect_eq(brood__channel_recv(worker, -1, &msg), -EPIPE);
+	end();
+}
+
+/* They are closed although nothing else comes on the socket. */
+Test(channel_rings, descriptors_go_when_the_next_frame_comes)
+{
+	int pipe_fds[2];
+
+	start();
+	cr_assert_eq(pipe(pipe_fds), 0);
+	queue(host, 1, 10, pipe_fds[1]);
+	(void)close(pipe_fds[1]);
+	expect(host, worker, 1, 10, 1);
+	queue(host, 2, 10, -1);
+	expect(host, worker, 2, 10, 0);
+	cr_expect(wire_is_hung_up(pipe_fds[0]));
+	(void)close(pipe_fds[0]);
+	end();
+}
+
+Test(channel_rings, what_is_given_back_is_not_begun_twice)
+{
+	struct brood_message msg;
+	uint64_t first_end;
+
+	start();
+	queue(host, 1, 10, -1);
+	first_end = brood__channel_queued(host);
+	queue(host, 2, 10, -1);
+	cr_assert_eq(brood__channel_flush(host, 0), 0);
+	for (int i = 0; i < 3; i++) {
+		cr_assert_eq(brood__channel_next(worker, &msg), 1);
+		cr_expect_eq(msg.id, 1);
+		cr_expect_eq(brood__channel_consumed(host,
+		    n_in_socket(worker)), first_end);
+		if (i < 2)
+			brood__channel_unget(worker);
+	}
+	expect(host, worker, 2, 10, 0);
+	end();
+}
+
+/* What is mapped there now, in its place. */
+static int
+free_in_copy(void *arg)
+{
+	const void *at = arg;
+	volatile uint8_t *memory;
+	size_t size = brood__ring_region_size(RING);
+	void *place;
+
+	memcpy(&place, &at, sizeof(place));
+	memory = mmap(place, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (memory == MAP_FAILED)
+		return 1;
+	(void)brood_channel_free(worker);
+	memory[0] = 1;
+	memory[size - 1] = 1;
+	return 0;
+}
+
+Test(channel_rings, a_forked_copy_unmaps_nothing)
+{
+	struct brood_message msg;
+	uintptr_t place;
+
+	start();
+	queue(host, 1, 10, -1);
+	cr_assert_eq(pass(host, worker, &msg), 1);
+	/* The page of words is in front of the ring and its first frame. */
+	place = (uintptr_t)msg.data & ~(uintptr_t)4095;
+	cr_assert_eq(support_join(support_fork(free_in_copy,
+	    (void *)(place - 4096))), 0);
+	queue(host, 2, 10, -1);
+	expect(host, worker, 2, 10, 0);
 	end();
 }

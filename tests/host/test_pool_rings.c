@@ -391,6 +391,10 @@ rings_storm(unsigned in_flight)
 	};
 	struct brood_pool_stats stats;
 
+#ifndef HAVE_SEALED_MEMORY
+	cr_assert_null(brood_pool_free(storm.pool));
+	cr_skip("there are no rings here");
+#endif
 	cr_log_info("seed %ju", (uintmax_t)storm.seed);
 	do {
 		while (storm.n_submitted - storm.n_done < 3 * in_flight)

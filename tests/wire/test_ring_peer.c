@@ -278,7 +278,7 @@ scribble(struct pair *pair)
 
 	for (long n = random() % 4; n > 0; n--) {
 		at = (tail - (uint64_t)(random() % 100) * 8) % SIZE;
-		if (random() % 4 == 0)
+		if (random() % 4 == 0 && at <= SIZE - BROOD__FRAME_SIZE)
 			encode(header_of(pair, at), 1,
 			    (size_t)random_word(0),
 			    (uint8_t)(random() % 2 == 0 ? PAD : random()));

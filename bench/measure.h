@@ -20,6 +20,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -277,6 +279,37 @@ raise_descriptor_limit(void)
 	limit.rlim_cur = limit.rlim_max;
 	if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
 		err(1, "setrlimit");
+}
+
+/* Fork a child that runs serve.  Gives a socket to it. */
+static inline int
+child_fork(void (*serve)(int fd))
+{
+	int fds[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
+		err(1, "socketpair");
+	pid = fork();
+	if (pid < 0)
+		err(1, "fork");
+	if (pid == 0) {
+		close(fds[0]);
+		serve(fds[1]);
+		_exit(0);
+	}
+	close(fds[1]);
+	return fds[0];
+}
+
+/* Wait until it has ended, which it must do well. */
+static inline void
+child_wait(void)
+{
+	int status;
+
+	if (wait(&status) < 0 || status != 0)
+		errx(1, "the child has failed");
 }
 
 #endif

@@ -10,8 +10,6 @@
 
 #include "../measure.h"
 
-#include <sys/socket.h>
-#include <sys/wait.h>
 #include <uv.h>
 
 #define BUFFER_LEN	65536
@@ -161,21 +159,8 @@ measure(struct client *client, const struct options *options)
 {
 	uint64_t begin;
 	uv_loop_t loop;
-	int fds[2], status;
-	pid_t pid;
 
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		err(1, "socketpair");
-	pid = fork();
-	if (pid < 0)
-		err(1, "fork");
-	if (pid == 0) {
-		close(fds[0]);
-		serve(fds[1]);
-		_exit(0);
-	}
-	close(fds[1]);
-	pipe_start(&loop, &client->pipe, fds[0], on_answer);
+	pipe_start(&loop, &client->pipe, child_fork(serve), on_answer);
 	client->pipe.data = client;
 	begin = now_ns();
 	client->end = begin + (client->is_call ? 2 : 1) * options->run_ns;
@@ -185,8 +170,7 @@ measure(struct client *client, const struct options *options)
 		print_at("depth", client->depth, (double)client->n_done * 1e9 /
 		    (double)(now_ns() - begin), "calls/s");
 	uv_loop_close(&loop);
-	if (waitpid(pid, &status, 0) < 0 || status != 0)
-		errx(1, "the child has failed");
+	child_wait();
 }
 
 int

@@ -12,7 +12,6 @@
 #include "../measure.h"
 
 #include <sys/socket.h>
-#include <sys/wait.h>
 
 #define MAX_DEPTH	256
 
@@ -74,37 +73,6 @@ sum(int fd)
 	free(data);
 }
 
-/* Fork a child that runs serve.  Gives a socket to it. */
-static int
-child_start(void (*serve)(int fd))
-{
-	int fds[2];
-	pid_t pid;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0)
-		err(1, "socketpair");
-	pid = fork();
-	if (pid < 0)
-		err(1, "fork");
-	if (pid == 0) {
-		close(fds[0]);
-		serve(fds[1]);
-		_exit(0);
-	}
-	close(fds[1]);
-	return fds[0];
-}
-
-static void
-child_stop(int fd)
-{
-	int status;
-
-	close(fd);
-	if (wait(&status) < 0 || status != 0)
-		errx(1, "the child has failed");
-}
-
 /* Send n messages that are numbered from first on, and check the answers. */
 static void
 exchange(int fd, uint64_t first, unsigned n)
@@ -124,7 +92,7 @@ static void
 measure_call(const struct options *options)
 {
 	uint64_t begin, end = now_ns() + 2 * options->run_ns;
-	int fd = child_start(echo);
+	int fd = child_fork(echo);
 	struct times times;
 
 	times_init(&times);
@@ -134,7 +102,8 @@ measure_call(const struct options *options)
 	}
 	times_print("call", &times);
 	times_fini(&times);
-	child_stop(fd);
+	close(fd);
+	child_wait();
 }
 
 static void
@@ -145,14 +114,15 @@ measure_depth(const struct options *options)
 	int fd;
 
 	for (size_t i = 0; i < sizeof(depths) / sizeof(*depths); i++) {
-		fd = child_start(echo);
+		fd = child_fork(echo);
 		begin = now_ns();
 		for (n_done = 0; now_ns() - begin < options->run_ns;
 		    n_done += depths[i])
 			exchange(fd, n_done, depths[i]);
 		print_at("depth", depths[i], (double)n_done * 1e9 /
 		    (double)(now_ns() - begin), "calls/s");
-		child_stop(fd);
+		close(fd);
+		child_wait();
 	}
 }
 
@@ -189,7 +159,7 @@ stream_take(struct stream *stream)
 static void
 measure_payload(const struct options *options)
 {
-	struct stream stream = { .fd = child_start(sum) };
+	struct stream stream = { .fd = child_fork(sum) };
 	uint64_t begin, first;
 
 	stream.data = payload_new(MAX_PAYLOAD);
@@ -209,7 +179,8 @@ measure_payload(const struct options *options)
 		    (double)(now_ns() - begin), "GB/s");
 	}
 	free(stream.data);
-	child_stop(stream.fd);
+	close(stream.fd);
+	child_wait();
 }
 
 int

@@ -27,7 +27,7 @@
 
 enum { CALL_TOKEN = 2 };		/* 1 is the control channel's */
 
-/* One call of one process of the child. */
+/* A call to a child, as far as one process of that child has it. */
 struct call {
 	struct brood_supervisor *sup;
 	struct child *child;

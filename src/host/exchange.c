@@ -137,7 +137,8 @@ static bool
 exchange_is_urgent(const struct brood__worker *worker)
 {
 	return worker->load <= 2 ||
-	    brood__channel_is_reading_ring(worker->channel) || brood__channel_queued(worker->channel) -
+	    brood__channel_is_reading_ring(worker->channel) ||
+	    brood__channel_queued(worker->channel) -
 	    brood__channel_sent(worker->channel) >= EXCHANGE_BATCH;
 }
 

@@ -14,6 +14,7 @@
 #include "base/cpus.h"
 #include "base/export.h"
 #include "base/owner.h"
+#include "host/arrival.h"
 #include "host/config.h"
 #include "host/pool_options.h"
 #include "host/request.h"
@@ -268,7 +269,7 @@ brood_pool_fd(const struct brood_pool *pool)
 static int
 pool_leave(struct brood_pool *pool, int r)
 {
-	int left = brood__turn_leave(pool);
+	int left = brood__arrival_leave(pool);
 
 	return r < 0 || left == 0 ? r : left;
 }
@@ -428,7 +429,7 @@ brood_pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	int r = pool_submit(pool, msg, options, ret_id);
 
 	if (r == 0)
-		(void)brood__turn_leave(pool);
+		(void)brood__arrival_leave(pool);
 	return r;
 }
 
@@ -490,7 +491,7 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 	}
 	pool->called = 0;
 	if (r < 0)
-		return r;
+		return pool_leave(pool, r);
 	(void)pool_take(pool, result, ret_done);
 	/* What else came during the call, nobody was told of. */
 	(void)pool_act(pool);

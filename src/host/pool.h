@@ -10,6 +10,7 @@
  *	turn			the steps of one turn, in order
  *	lifecycle		how a pool stops or breaks
  *	settle			completions that no worker's answer brings
+ *	arrival			how it learns that answers have come
  *	exchange		requests to workers and answers from them
  *	queue			what is owed to the program
  *	fleet  lists		which workers are wanted; which may do what

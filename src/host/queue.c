@@ -306,7 +306,7 @@ void
 brood__queue_restore(struct brood__queue *queue,
     struct brood__pending *pending)
 {
-	/* It runs nowhere, and its time is not over. */
+	/* The request runs nowhere now, so its run_ms has not begun. */
 	pending->running_since_ms = BROOD__NEVER;
 	if (brood__queue_is_closed(queue)) {
 		queue_refuse(queue, pending);

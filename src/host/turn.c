@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "host/arrival.h"
 #include "host/exchange.h"
 #include "host/lifecycle.h"
 #include "host/settle.h"
@@ -25,8 +26,6 @@
 enum {
 	TURN_EVENTS = 64,		/* looked at in one turn */
 	TURN_NOTICES = 64,		/* read in one turn */
-	TURN_LOOKS = 32,		/* workers whose rings are looked at
-					   without being told to */
 	TURN_RETRY_MS = 10,		/* after a shortage that passes */
 };
 
@@ -45,107 +44,6 @@ turn_describe(const char *what, const struct brood__notice *notice, char *text,
 {
 	(void)snprintf(text, size, "%s: %s%s%s", what, notice->step,
 	    notice->step[0] != '\0' ? ": " : "", notice->text);
-}
-
-/* 1: answers in rings, and readiness */
-
-static bool
-turn_may_read_ring(const struct brood_pool *pool,
-    const struct brood__worker *worker)
-{
-	return brood__channel_has_more(worker->channel) &&
-	    brood__exchange_may_read(pool, worker);
-}
-
-static void
-turn_read_ring(struct brood_pool *pool, struct brood__worker *worker)
-{
-	if (turn_may_read_ring(pool, worker))
-		brood__exchange_read_ring(pool, worker);
-}
-
-/* Is there an answer that may be read? */
-static bool
-turn_has_answer(const void *arg)
-{
-	const struct brood_pool *pool = arg;
-	const struct brood__worker *worker;
-
-	TAILQ_FOREACH(worker, &pool->lists.ringed, in_ringed)
-		if (turn_may_read_ring(pool, worker))
-			return true;
-	return false;
-}
-
-/*
- * Look at each worker's ring, if they are few.  If they are many, only at those
- * of which readiness will not tell.
- */
-static void
-turn_read_rings(struct brood_pool *pool)
-{
-	struct brood__worker *worker, *next;
-
-	if (pool->lists.n_ringed <= TURN_LOOKS) {
-		TAILQ_FOREACH_SAFE(worker, &pool->lists.ringed, in_ringed, next)
-			turn_read_ring(pool, worker);
-		return;
-	}
-	TAILQ_FOREACH_SAFE(worker, &pool->lists.awake, in_awake, next)
-		turn_read_ring(pool, worker);
-}
-
-/*
- * Have the workers wake this process when they answer.  False: one has answered
- * already.  A worker that may not be read now is not looked at: the one who
- * lets it be read again makes a turn due.
- */
-static bool
-turn_fall_asleep(struct brood_pool *pool)
-{
-	struct brood__worker *worker, *next;
-
-	TAILQ_FOREACH_SAFE(worker, &pool->lists.awake, in_awake, next) {
-		if (!brood__exchange_may_read(pool, worker))
-			continue;
-		if (!brood__channel_fall_asleep(worker->channel))
-			return false;
-		brood__lists_update(&pool->lists, worker,
-		    brood__control_sent(pool->control));
-	}
-	return true;
-}
-
-int
-brood__turn_leave(struct brood_pool *pool)
-{
-	return turn_fall_asleep(pool) ? 0 :
-	    brood__ready_alarm_by(pool->ready, 0);
-}
-
-/*
- * Wait for readiness.  While answers come by rings the kernel is asked once in
- * a millisecond only, which takes a call.
- */
-static int
-turn_wait(struct brood_pool *pool, int timeout_ms,
-    struct brood__ready_event *events)
-{
-	int64_t now_ms = pool->queue.now_ms;	/* of the turn before */
-
-	if (TAILQ_EMPTY(&pool->lists.ringed))
-		return brood__ready_wait(pool->ready, timeout_ms, events,
-		    TURN_EVENTS);
-	if (pool->lists.n_ringed <= TURN_LOOKS && (turn_has_answer(pool) ||
-	    (timeout_ms != 0 && brood__spin(&pool->spin, pool->n_cpus,
-	    turn_has_answer, pool)))) {
-		if (now_ms == pool->polled_ms)
-			return 0;
-		timeout_ms = 0;
-	} else if (timeout_ms != 0 && !turn_fall_asleep(pool))
-		timeout_ms = 0;
-	pool->polled_ms = now_ms;
-	return brood__ready_wait(pool->ready, timeout_ms, events, TURN_EVENTS);
 }
 
 /* 2: notices */
@@ -302,7 +200,7 @@ turn_read_workers(struct brood_pool *pool,
 		    brood__worker_token(worker) == events[i].token)
 			brood__exchange_read(pool, worker);
 	}
-	turn_read_rings(pool);
+	brood__arrival_read(pool);
 	brood__settle_ended(pool);
 }
 
@@ -464,7 +362,7 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 	int64_t now_ms;
 	int n;
 
-	n = turn_wait(pool, timeout_ms, events);
+	n = brood__arrival_wait(pool, timeout_ms, events, TURN_EVENTS);
 	if (n < 0)
 		return n;
 	now_ms = brood__pool_set_now(pool);

@@ -28,13 +28,6 @@ int	brood__turn(struct brood_pool *pool, int timeout_ms);
  */
 int	brood__turn_act(struct brood_pool *pool);
 
-/*
- * The program goes on, and may poll(2) next: have each worker that owes an
- * answer wake this process, or if an answer is there already, make the pool's
- * descriptor readable.
- */
-int	brood__turn_leave(struct brood_pool *pool);
-
 /* Parts were taken: read those workers again that had to wait for that. */
 void	brood__turn_resume(struct brood_pool *pool);
 

@@ -109,8 +109,8 @@ brood__worker_has_room(const struct brood__worker *worker,
 	if (oldest == NULL)
 		return true;
 	return brood__channel_takes(worker->channel, pending->len,
-	    pending->n_fds) && brood__channel_queued(worker->channel) - oldest->end +
-	    BROOD__FRAME_SIZE + pending->len <= WORKER_AHEAD;
+	    pending->n_fds) && brood__channel_queued(worker->channel) -
+	    oldest->end + BROOD__FRAME_SIZE + pending->len <= WORKER_AHEAD;
 }
 
 int

@@ -32,8 +32,6 @@ rings_begin(struct brood__rings *rings, size_t ring_bytes, int r)
 		    ring_bytes);
 	if (r < 0)
 		brood__rings_fini(rings, true);
-	else
-		rings->n_cpus = brood__cpus();
 	return r;
 }
 
@@ -69,6 +67,8 @@ brood__rings_join(struct brood__rings *rings, uint64_t ring_bytes,
 	if (r == 0)
 		r = brood__region_map_writable(fds[1], rings->region_size,
 		    &rings->own);
+	/* The host spins for all its workers, arrival.c; so only here. */
+	rings->n_cpus = brood__cpus();
 	return rings_begin(rings, (size_t)ring_bytes, r);
 }
 

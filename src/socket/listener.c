@@ -276,7 +276,7 @@ brood_listener_accept_channel(struct brood_listener *listener, int timeout_ms,
 {
 	int fd, r;
 
-	/* First, or a client would be accepted and dropped. */
+	/* Before accept(2): or a client would be accepted and dropped. */
 	r = brood__channel_check_options(options);
 	if (r < 0)
 		return r;

@@ -76,7 +76,7 @@ brood__boot_read_hello(struct brood__boot *boot, struct brood__hello *ret_hello,
 	r = brood__channel_read_hello(boot->channel, &msg, text, text_size);
 	if (r < 0)
 		return r;
-	/* It was decoded just now, and without an error. */
+	/* brood__channel_read_hello() has decoded it without an error. */
 	(void)brood__hello_decode(msg.data, msg.len, ret_hello);
 	return 1;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Messages and descriptors over one stream socket; channel_rings.c is what goes
- * through shared memory in its place.
+ * Messages and descriptors over one stream socket: making a channel, and what it
+ * receives.  channel_send.c is the other half, and channel_rings.c what goes
+ * through shared memory in place of the socket.
  *
  * Owns the socket, an inbox and an outbox, and what has gone wrong with either
  * direction for good.  Knows nothing of processes.
@@ -25,10 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-	CHANNEL_MAX_QUEUED = 1 << 20,
-	CHANNEL_NAP_MS = 1,
-};
+enum { CHANNEL_MAX_QUEUED = 1 << 20 };
 
 /* Making and freeing */
 
@@ -187,112 +185,19 @@ brood__channel_set_peer_max(struct brood_channel *ch, uint32_t max_payload)
 	    max_payload : ch->max_payload;
 }
 
-static int64_t
-channel_deadline(int timeout_ms)
-{
-	return timeout_ms > 0 ? brood__deadline(brood__now_ms(), timeout_ms) :
-	    timeout_ms < 0 ? BROOD__NEVER : 0;
-}
-
-/* Sending */
-
-static int
-channel_check_msg(const struct brood_channel *ch,
-    const struct brood_message *msg)
-{
-	bool is_request = msg->kind == 0 || msg->kind == BROOD_KIND_REQUEST;
-
-	if (msg->kind > BROOD_KIND_LINK || msg->more > 1 ||
-	    (msg->more != 0 && msg->kind != BROOD_KIND_REPLY) ||
-	    msg->ran > BROOD_RAN ||
-	    (msg->ran != 0 && msg->kind != BROOD_KIND_ERROR) ||
-	    (msg->expire_ms != 0 && !is_request) ||
-	    msg->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(msg) ||
-	    msg->n_fds > BROOD_MAX_FDS ||
-	    (msg->len > 0 && msg->data == NULL) ||
-	    (msg->n_fds > 0 && msg->fds == NULL))
-		return -EINVAL;
-	return msg->len > ch->max_send ? -EMSGSIZE : 0;
-}
-
-/* May this message be sent, and can anything still be sent? */
-static int
-channel_check_send(const struct brood_channel *ch,
-    const struct brood_message *msg)
-{
-	int r = channel_check_msg(ch, msg);
-
-	return r < 0 ? r : ch->send_error;
-}
-
-static int
-channel_append(struct brood_channel *ch, const struct brood_message *msg)
-{
-	return brood__channel_put(ch, msg) ? 0 :
-	    brood__outbox_append(&ch->out, msg);
-}
+/* Receiving */
 
 int
-brood__channel_queue_own(struct brood_channel *ch,
-    const struct brood_message *msg)
+brood__channel_check(const struct brood_channel *ch)
 {
-	int r = channel_check_send(ch, msg);
-
-	return r < 0 ? r : channel_append(ch, msg);
+	return ch->owner != brood__owner_self() ? -ECHILD : ch->recv_error;
 }
 
-int
-brood__channel_queue_first(struct brood_channel *ch,
-    const struct brood_message *msg, uint64_t after, uint64_t *ret_at)
+bool
+brood__channel_is_ended(const struct brood_channel *ch)
 {
-	int r = channel_check_send(ch, msg);
-
-	if (r < 0)
-		return r;
-	*ret_at = brood__channel_queued(ch);
-	/* A frame that was marked is the next on the socket. */
-	if (after < ch->rings.marked_to)
-		after = ch->rings.marked_to;
-	return brood__channel_put(ch, msg) ? 0 :
-	    brood__outbox_insert(&ch->out, msg, after, ret_at);
+	return ch->recv_error == -EPIPE || ch->send_error == -EPIPE;
 }
-
-int
-brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
-{
-	size_t pending = brood__outbox_len(&ch->out);
-	int r = channel_check_send(ch, msg);
-
-	if (r < 0)
-		return r;
-	if (pending > 0 &&
-	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued)
-		return -EAGAIN;
-	return channel_append(ch, msg);
-}
-
-int
-brood__channel_reserve(struct brood_channel *ch, size_t n, size_t len)
-{
-	return brood__outbox_reserve(&ch->out, n * BROOD__FRAME_SIZE + len);
-}
-
-int
-brood__channel_try(struct brood_channel *ch, const struct brood_message *msg)
-{
-	int r = channel_check_send(ch, msg);
-
-	if (r < 0)
-		return r;
-	if (brood__outbox_len(&ch->out) > 0)
-		return -EAGAIN;
-	r = brood__outbox_try(&ch->out, msg, ch->fd);
-	if (r == -ECONNRESET || r == -EPIPE)
-		return ch->send_error = -EPIPE;
-	return r;
-}
-
-/* What has failed, and what was received of the socket */
 
 void
 brood__channel_complain(struct brood_channel *ch, enum brood_error code,
@@ -309,10 +214,7 @@ brood__channel_complain(struct brood_channel *ch, enum brood_error code,
 		(void)brood__channel_flush(ch, 0);
 }
 
-/*
- * Nothing can be received any more.  Errors that may pass, as -ENOMEM, do not
- * come here.
- */
+/* Nothing can be received any more. */
 static int
 channel_fail(struct brood_channel *ch, int error)
 {
@@ -330,8 +232,15 @@ channel_fail(struct brood_channel *ch, int error)
 	return error;
 }
 
+/* What the inbox or the ring gave.  A want of memory may pass. */
 static int
-channel_recv_some(struct brood_channel *ch, int flags)
+channel_judge(struct brood_channel *ch, int r)
+{
+	return r < 0 && r != -ENOMEM ? channel_fail(ch, r) : r;
+}
+
+int
+brood__channel_recv_some(struct brood_channel *ch, int flags)
 {
 	int r = brood__inbox_recv(&ch->in, ch->fd, flags);
 
@@ -341,9 +250,8 @@ channel_recv_some(struct brood_channel *ch, int flags)
 	return r == -EPIPE || r == -EBADMSG ? channel_fail(ch, r) : r;
 }
 
-/* Of the frames that are whole: 1 if another one is behind WAKE, else 0. */
-static int
-channel_drop_wakes(struct brood_channel *ch)
+int
+brood__channel_drop_wakes(struct brood_channel *ch)
 {
 	struct brood_message msg;
 	int r;
@@ -353,144 +261,8 @@ channel_drop_wakes(struct brood_channel *ch)
 	} while (r == 1 && msg.kind == BROOD__KIND_WAKE);
 	if (r == 1)
 		brood__inbox_unget(&ch->in);
-	return r < 0 ? channel_fail(ch, r) : r;
+	return channel_judge(ch, r);
 }
-
-/*
- * The ring has no room, and the peer's SWITCH was not read.  In front of it on
- * the socket are requests, and they must not be read before it is their turn:
- * so no WAKE could be read behind them, and none is asked for.  Look again in a
- * while, unless the peer is gone.
- */
-static int
-channel_nap(struct brood_channel *ch, int64_t deadline)
-{
-	int64_t soon = brood__deadline(brood__now_ms(), CHANNEL_NAP_MS);
-	int r;
-
-	r = brood__await(ch->fd, 0, brood__earlier(deadline, soon));
-	if (r > 0)
-		return ch->send_error = -EPIPE;
-	return r == 0 && soon <= deadline ? 1 : r;
-}
-
-/* Wait until the socket, or the ring, has room again. */
-static int
-channel_await_room(struct brood_channel *ch, int64_t deadline)
-{
-	int r;
-
-	if (!brood__channel_lacks_room(ch))
-		return brood__await(ch->fd, POLLOUT, deadline);
-	if (!ch->rings.is_reading)
-		return channel_nap(ch, deadline);
-	/* The peer says WAKE on the socket; it has nothing else to say there. */
-	r = channel_drop_wakes(ch);
-	if (r != 0)
-		return r < 0 ? r : -EPROTO;
-	r = brood__await(ch->fd, POLLIN, deadline);
-	if (r > 0)
-		r = channel_recv_some(ch, MSG_DONTWAIT);
-	return r == -EAGAIN ? 1 : r;
-}
-
-int
-brood__channel_flush(struct brood_channel *ch, int timeout_ms)
-{
-	int64_t deadline = channel_deadline(timeout_ms);
-	ssize_t n;
-	int r;
-
-	if (ch->send_error < 0)
-		return ch->send_error;
-	while (brood__outbox_len(&ch->out) > 0) {
-		n = brood__channel_send_some(ch,
-		    timeout_ms < 0 ? 0 : MSG_DONTWAIT);
-		if (n >= 0)
-			continue;
-		if (n == -ECONNRESET || n == -EPIPE)
-			return ch->send_error = -EPIPE;
-		if (n != -EAGAIN)
-			return (int)n;
-		r = brood__channel_publish(ch);
-		if (r < 0)
-			return r;
-		if (brood__channel_lacks_room(ch) && ch->rings.is_reading &&
-		    !brood__ring_ask_for_room(ch->rings.ring))
-			continue;
-		if (timeout_ms == 0)
-			return -EAGAIN;
-		r = channel_await_room(ch, deadline);
-		if (r <= 0)
-			return r < 0 ? r : -EAGAIN;
-	}
-	return brood__channel_publish(ch);
-}
-
-int
-brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
-{
-	int r;
-
-	r = brood__channel_queue(ch, msg);
-	if (r == -EAGAIN) {
-		r = brood__channel_flush(ch, -1);
-		if (r < 0)
-			return r;
-		r = brood__channel_queue(ch, msg);
-	}
-	return r < 0 ? r : brood__channel_flush(ch, -1);
-}
-
-int
-brood__channel_check(const struct brood_channel *ch)
-{
-	return ch->owner != brood__owner_self() ? -ECHILD : ch->recv_error;
-}
-
-bool
-brood__channel_is_ended(const struct brood_channel *ch)
-{
-	return ch->recv_error == -EPIPE || ch->send_error == -EPIPE;
-}
-
-BROOD_PUBLIC int
-brood_channel_queue(struct brood_channel *ch, const struct brood_message *msg)
-{
-	int r = brood__channel_check(ch);
-
-	return r < 0 ? r : brood__channel_queue(ch, msg);
-}
-
-BROOD_PUBLIC int
-brood_channel_flush(struct brood_channel *ch, int timeout_ms)
-{
-	int r = brood__channel_check(ch);
-
-	return r < 0 ? r : brood__channel_flush(ch, timeout_ms);
-}
-
-BROOD_PUBLIC int
-brood_channel_send(struct brood_channel *ch, const struct brood_message *msg)
-{
-	int r = brood__channel_check(ch);
-
-	return r < 0 ? r : brood__channel_send(ch, msg);
-}
-
-uint64_t
-brood__channel_queued(const struct brood_channel *ch)
-{
-	return ch->out.n_sent + brood__outbox_len(&ch->out);
-}
-
-uint64_t
-brood__channel_sent(const struct brood_channel *ch)
-{
-	return ch->out.n_sent;
-}
-
-/* Receiving */
 
 int
 brood__channel_fill(struct brood_channel *ch)
@@ -501,42 +273,12 @@ brood__channel_fill(struct brood_channel *ch)
 		return ch->recv_error;
 	if (ch->rings.is_reading) {
 		/* What came before may be a frame whose mark comes later. */
-		r = channel_drop_wakes(ch);
+		r = brood__channel_drop_wakes(ch);
 		if (r != 0)
 			return r;
 	}
-	r = channel_recv_some(ch, MSG_DONTWAIT);
+	r = brood__channel_recv_some(ch, MSG_DONTWAIT);
 	return r == -EAGAIN ? 0 : r;
-}
-
-bool
-brood__channel_is_reading_ring(const struct brood_channel *ch)
-{
-	return ch->rings.is_reading;
-}
-
-bool
-brood__channel_has_more(const struct brood_channel *ch)
-{
-	return !ch->rings.is_at_mark &&
-	    brood__ring_has_more(ch->rings.ring);
-}
-
-bool
-brood__channel_is_asleep(const struct brood_channel *ch)
-{
-	return ch->rings.is_asleep;
-}
-
-bool
-brood__channel_fall_asleep(struct brood_channel *ch)
-{
-	if (ch->rings.is_at_mark)
-		return true;
-	if (!ch->rings.is_asleep)
-		ch->rings.is_asleep =
-		    brood__ring_fall_asleep(ch->rings.ring);
-	return ch->rings.is_asleep;
 }
 
 uint64_t
@@ -554,12 +296,9 @@ brood__channel_is_drained(const struct brood_channel *ch)
 int
 brood__channel_next(struct brood_channel *ch, struct brood_message *ret_msg)
 {
-	int r;
-
 	if (ch->recv_error < 0)
 		return ch->recv_error;
-	r = brood__channel_next_frame(ch, ret_msg);
-	return r < 0 ? channel_fail(ch, r) : r;
+	return channel_judge(ch, brood__channel_next_frame(ch, ret_msg));
 }
 
 /*
@@ -577,7 +316,7 @@ int
 brood__channel_recv(struct brood_channel *ch, int timeout_ms,
     struct brood_message *ret_msg)
 {
-	int64_t deadline = channel_deadline(timeout_ms);
+	int64_t deadline = brood__channel_deadline(timeout_ms);
 	int r;
 
 	for (;;) {
@@ -586,7 +325,7 @@ brood__channel_recv(struct brood_channel *ch, int timeout_ms,
 			return r;
 		if (timeout_ms != 0 && channel_has_come(ch))
 			continue;
-		r = channel_recv_some(ch, timeout_ms < 0 ? 0 : MSG_DONTWAIT);
+		r = brood__channel_recv_some(ch, timeout_ms < 0 ? 0 : MSG_DONTWAIT);
 		if (r == -EAGAIN && timeout_ms == 0)
 			return 0;
 		if (r == -EAGAIN)

@@ -61,8 +61,8 @@ struct brood__waiting {
 	struct brood__kepts kept;
 	uint64_t last_call;		/* id of the last brood_channel_call();
 					   0: there was none */
-	uint64_t open_call;		/* the call whose answer, or further
-					   parts of it, may still come; 0: none */
+	uint64_t open_call;		/* the call whose answer, or parts of
+					   that, may still come; 0: none */
 };
 
 struct brood__waiting *
@@ -190,8 +190,8 @@ void	brood__channel_offer_rings(struct brood_channel *channel,
 /*
  * Do messages come by the ring?  Then poll(2) tells of them only if the owner
  * has fallen asleep: it looks with _has_more(), and before it waits for
- * readiness, or its program may, it calls _fall_asleep().  False: there is something to be read by
- * brood__channel_next().
+ * readiness, or its program may, it calls _fall_asleep().  False: there is
+ * something to be read by brood__channel_next().
  */
 bool	brood__channel_is_reading_ring(const struct brood_channel *channel);
 bool	brood__channel_has_more(const struct brood_channel *channel);

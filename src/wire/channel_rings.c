@@ -66,15 +66,15 @@ brood__channel_offer_rings(struct brood_channel *ch, size_t ring_bytes)
 		brood__rings_fini(&ch->rings, true);
 }
 
-/* SWITCH is queued: what follows goes by the ring. */
-static int
+/*
+ * Queue SWITCH: what follows goes by the ring.  Without memory for SWITCH this
+ * side goes on by the socket, which the peer can read as before.
+ */
+static void
 rings_switch_out(struct brood_channel *ch)
 {
-	int r = rings_queue(ch, BROOD__KIND_SWITCH, NULL, 0, NULL, 0);
-
-	if (r == 0)
+	if (rings_queue(ch, BROOD__KIND_SWITCH, NULL, 0, NULL, 0) == 0)
 		ch->rings.out_from = brood__channel_queued(ch);
-	return r;
 }
 
 /* A worker that cannot use what it is offered goes on without. */
@@ -91,8 +91,10 @@ rings_on_offer(struct brood_channel *ch, const struct brood_message *msg)
 		return 0;
 	/* From here on the host can tell what was begun. */
 	brood__ring_set_begun(ch->rings.ring, ch->in.n_received);
-	r = rings_switch_out(ch);
-	return r < 0 ? r : brood__channel_flush(ch, -1);
+	rings_switch_out(ch);
+	/* What is not sent now is sent before the next frame. */
+	(void)brood__channel_flush(ch, -1);
+	return 0;
 }
 
 static int
@@ -102,7 +104,9 @@ rings_on_switch(struct brood_channel *ch)
 		return -EPROTO;
 	ch->rings.is_reading = true;
 	ch->rings.position = ch->in.n_received;
-	return ch->rings.out_from == UINT64_MAX ? rings_switch_out(ch) : 0;
+	if (ch->rings.out_from == UINT64_MAX)
+		rings_switch_out(ch);
+	return 0;
 }
 
 /* Sending */
@@ -358,6 +362,36 @@ brood__channel_next_frame(struct brood_channel *ch,
 		    rings_on_switch(ch) : -EPROTO;
 	} while (r == 0);
 	return r;
+}
+
+bool
+brood__channel_is_reading_ring(const struct brood_channel *ch)
+{
+	return ch->rings.is_reading;
+}
+
+bool
+brood__channel_has_more(const struct brood_channel *ch)
+{
+	return !ch->rings.is_at_mark &&
+	    brood__ring_has_more(ch->rings.ring);
+}
+
+bool
+brood__channel_is_asleep(const struct brood_channel *ch)
+{
+	return ch->rings.is_asleep;
+}
+
+bool
+brood__channel_fall_asleep(struct brood_channel *ch)
+{
+	if (ch->rings.is_at_mark)
+		return true;
+	if (!ch->rings.is_asleep)
+		ch->rings.is_asleep =
+		    brood__ring_fall_asleep(ch->rings.ring);
+	return ch->rings.is_asleep;
 }
 
 void

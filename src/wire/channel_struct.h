@@ -3,10 +3,11 @@
 #define BROOD__CHANNEL_STRUCT_H
 
 /*
- * What a channel is made of, for channel.c and channel_rings.c alone; and what
- * the first calls of the second.
+ * What a channel is made of, for the files channel*.c alone, and what they call
+ * of each other.
  */
 
+#include "base/clock.h"
 #include "wire/channel.h"
 #include "wire/inbox.h"
 #include "wire/outbox.h"
@@ -26,6 +27,24 @@ struct brood_channel {
 	int recv_error;			/* 0, or why nothing can be received */
 	int send_error;			/* 0, or -EPIPE */
 };
+
+/* When does a timeout of poll(2) end? */
+static inline int64_t
+brood__channel_deadline(int timeout_ms)
+{
+	return timeout_ms > 0 ? brood__deadline(brood__now_ms(), timeout_ms) :
+	    timeout_ms < 0 ? BROOD__NEVER : 0;
+}
+
+/* channel.c: receiving from the socket */
+
+/* Receive once.  As brood__inbox_recv(). */
+int	brood__channel_recv_some(struct brood_channel *channel, int flags);
+
+/* Of the frames that are whole: 1 if another one is behind WAKE, else 0. */
+int	brood__channel_drop_wakes(struct brood_channel *channel);
+
+/* channel_rings.c: what goes through the ring */
 
 /* Do the frames that are queued from now on go by the ring? */
 static inline bool

@@ -199,8 +199,8 @@ brood__outbox_insert(struct brood__outbox *outbox,
 }
 
 /*
- * Send the bytes up to the next mark, or to `to'.  If the stream stands at a mark, send its
- * descriptors, and the bytes up to the mark behind it.
+ * Send the bytes up to the next mark, or to `to'.  If the stream stands at a
+ * mark, send its descriptors, and the bytes up to the mark behind it.
  */
 ssize_t
 brood__outbox_send(struct brood__outbox *outbox, int socket, int flags,

@@ -213,7 +213,7 @@ worker_handle(struct brood_channel *channel, const struct brood_message *msg,
 	};
 	int r;
 
-	/* It is valid until the handler returns, whatever that receives. */
+	/* The request is valid until the handler returns. */
 	brood__receive_hold(channel);
 	r = handler(&req, arg);
 	brood__receive_unhold(channel);

@@ -31,7 +31,17 @@ BROOD_SUITE(channel_rings);
 #define BIG	(300 * 1024)	/* more than a ring of that size takes */
 
 static struct brood_channel *host, *worker;
+static bool has_memory = true;	/* for the inbox to set a frame aside */
 static uint8_t *big;
+
+void	*__real_reallocarray(void *memory, size_t n, size_t size);
+void	*__wrap_reallocarray(void *memory, size_t n, size_t size);
+
+void *
+__wrap_reallocarray(void *memory, size_t n, size_t size)
+{
+	return has_memory ? __real_reallocarray(memory, n, size) : NULL;
+}
 
 /* A host and a worker with a socket between them, which have said nothing. */
 static void
@@ -522,5 +532,24 @@ Test(channel_rings, a_forked_copy_unmaps_nothing)
 	    (void *)(place - 4096))), 0);
 	queue(host, 2, 10, -1);
 	expect(host, worker, 2, 10, 0);
+	end();
+}
+
+Test(channel_rings, a_want_of_memory_passes)
+{
+	struct brood_message msg;
+
+	start();
+	queue(host, 1, BIG, -1);
+	expect(host, worker, 1, BIG, 0);
+	brood__channel_hold(worker);
+	queue(host, 2, 10, -1);
+	cr_assert_eq(brood__channel_flush(host, 0), 0);
+	has_memory = false;
+	cr_expect_eq(brood__channel_next(worker, &msg), -ENOMEM);
+	has_memory = true;
+	cr_expect_eq(brood__channel_next(worker, &msg), 1);
+	cr_expect_eq(msg.id, 2);
+	brood__channel_unhold(worker);
 	end();
 }

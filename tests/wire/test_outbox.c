@@ -120,7 +120,8 @@ Test(outbox, frames_leave_in_one_send_and_in_order)
 	append(&outbox, 2, "", -1);
 	append(&outbox, 3, "three", -1);
 	cr_assert_eq(brood__outbox_len(&outbox), 3 * SIZE(0) + 8);
-	cr_assert_eq(brood__outbox_send(&outbox, fds[0], 0, UINT64_MAX), 3 * SIZE(0) + 8);
+	cr_assert_eq(brood__outbox_send(&outbox, fds[0], 0, UINT64_MAX),
+	    3 * SIZE(0) + 8);
 	cr_assert_eq(brood__outbox_len(&outbox), 0);
 	cr_assert_eq(outbox.n_sent, 3 * SIZE(0) + 8);
 	expect(fds[1], 1, "one", -1);
@@ -142,10 +143,12 @@ Test(outbox, descriptors_start_a_send_of_their_own)
 	append(&outbox, 2, "with", file);
 	append(&outbox, 3, "behind", -1);
 	append(&outbox, 4, "with", file);
-	cr_assert_eq(brood__outbox_send(&outbox, fds[0], 0, UINT64_MAX), SIZE(6));
+	cr_assert_eq(brood__outbox_send(&outbox, fds[0], 0, UINT64_MAX),
+	    SIZE(6));
 	cr_assert_eq(brood__outbox_send(&outbox, fds[0], 0, UINT64_MAX),
 	    SIZE(4) + SIZE(6));
-	cr_assert_eq(brood__outbox_send(&outbox, fds[0], 0, UINT64_MAX), SIZE(4));
+	cr_assert_eq(brood__outbox_send(&outbox, fds[0], 0, UINT64_MAX),
+	    SIZE(4));
 	expect(fds[1], 1, "before", -1);
 	expect(fds[1], 2, "with", file);
 	expect(fds[1], 3, "behind", -1);

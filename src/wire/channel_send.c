@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * The sending half of a channel: what may be sent, the queue, and waiting for
+ * room in the socket or in the ring.
+ */
+
+#include "base/await.h"
+#include "base/clock.h"
+#include "base/export.h"
+#include "base/reserved.h"
+#include "wire/channel_struct.h"
+
+#include <sys/socket.h>
+
+#include <errno.h>
+#include <poll.h>
+
+enum { CHANNEL_NAP_MS = 1 };
+
+static int
+channel_check_msg(const struct brood_channel *ch,
+    const struct brood_message *msg)
+{
+	bool is_request = msg->kind == 0 || msg->kind == BROOD_KIND_REQUEST;
+
+	if (msg->kind > BROOD_KIND_LINK || msg->more > 1 ||
+	    (msg->more != 0 && msg->kind != BROOD_KIND_REPLY) ||
+	    msg->ran > BROOD_RAN ||
+	    (msg->ran != 0 && msg->kind != BROOD_KIND_ERROR) ||
+	    (msg->expire_ms != 0 && !is_request) ||
+	    msg->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(msg) ||
+	    msg->n_fds > BROOD_MAX_FDS ||
+	    (msg->len > 0 && msg->data == NULL) ||
+	    (msg->n_fds > 0 && msg->fds == NULL))
+		return -EINVAL;
+	return msg->len > ch->max_send ? -EMSGSIZE : 0;
+}
+
+/* May this message be sent, and can anything still be sent? */
+static int
+channel_check_send(const struct brood_channel *ch,
+    const struct brood_message *msg)
+{
+	int r = channel_check_msg(ch, msg);
+
+	return r < 0 ? r : ch->send_error;
+}
+
+static int
+channel_append(struct brood_channel *ch, const struct brood_message *msg)
+{
+	return brood__channel_put(ch, msg) ? 0 :
+	    brood__outbox_append(&ch->out, msg);
+}
+
+int
+brood__channel_queue_own(struct brood_channel *ch,
+    const struct brood_message *msg)
+{
+	int r = channel_check_send(ch, msg);
+
+	return r < 0 ? r : channel_append(ch, msg);
+}
+
+int
+brood__channel_queue_first(struct brood_channel *ch,
+    const struct brood_message *msg, uint64_t after, uint64_t *ret_at)
+{
+	int r = channel_check_send(ch, msg);
+
+	if (r < 0)
+		return r;
+	*ret_at = brood__channel_queued(ch);
+	/* A frame that was marked is the next on the socket. */
+	if (after < ch->rings.marked_to)
+		after = ch->rings.marked_to;
+	return brood__channel_put(ch, msg) ? 0 :
+	    brood__outbox_insert(&ch->out, msg, after, ret_at);
+}
+
+int
+brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
+{
+	size_t pending = brood__outbox_len(&ch->out);
+	int r = channel_check_send(ch, msg);
+
+	if (r < 0)
+		return r;
+	if (pending > 0 &&
+	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued)
+		return -EAGAIN;
+	return channel_append(ch, msg);
+}
+
+int
+brood__channel_reserve(struct brood_channel *ch, size_t n, size_t len)
+{
+	return brood__outbox_reserve(&ch->out, n * BROOD__FRAME_SIZE + len);
+}
+
+int
+brood__channel_try(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int r = channel_check_send(ch, msg);
+
+	if (r < 0)
+		return r;
+	if (brood__outbox_len(&ch->out) > 0)
+		return -EAGAIN;
+	r = brood__outbox_try(&ch->out, msg, ch->fd);
+	if (r == -ECONNRESET || r == -EPIPE)
+		return ch->send_error = -EPIPE;
+	return r;
+}
+
+/*
+ * The ring has no room, and the peer's SWITCH was not read.  In front of it on
+ * the socket are requests, and they must not be read before it is their turn:
+ * so no WAKE could be read behind them, and none is asked for.  Look again in a
+ * while, unless the peer is gone.
+ */
+static int
+channel_nap(struct brood_channel *ch, int64_t deadline)
+{
+	int64_t soon = brood__deadline(brood__now_ms(), CHANNEL_NAP_MS);
+	int r;
+
+	r = brood__await(ch->fd, 0, brood__earlier(deadline, soon));
+	if (r > 0)
+		return ch->send_error = -EPIPE;
+	return r == 0 && soon <= deadline ? 1 : r;
+}
+
+/* Wait until the socket, or the ring, has room again. */
+static int
+channel_await_room(struct brood_channel *ch, int64_t deadline)
+{
+	int r;
+
+	if (!brood__channel_lacks_room(ch))
+		return brood__await(ch->fd, POLLOUT, deadline);
+	if (!ch->rings.is_reading)
+		return channel_nap(ch, deadline);
+	/* The peer says WAKE on the socket; it has nothing else to say there. */
+	r = brood__channel_drop_wakes(ch);
+	if (r != 0)
+		return r < 0 ? r : -EPROTO;
+	r = brood__await(ch->fd, POLLIN, deadline);
+	if (r > 0)
+		r = brood__channel_recv_some(ch, MSG_DONTWAIT);
+	return r == -EAGAIN ? 1 : r;
+}
+
+int
+brood__channel_flush(struct brood_channel *ch, int timeout_ms)
+{
+	int64_t deadline = brood__channel_deadline(timeout_ms);
+	ssize_t n;
+	int r;
+
+	if (ch->send_error < 0)
+		return ch->send_error;
+	while (brood__outbox_len(&ch->out) > 0) {
+		n = brood__channel_send_some(ch,
+		    timeout_ms < 0 ? 0 : MSG_DONTWAIT);
+		if (n >= 0)
+			continue;
+		if (n == -ECONNRESET || n == -EPIPE)
+			return ch->send_error = -EPIPE;
+		if (n != -EAGAIN)
+			return (int)n;
+		r = brood__channel_publish(ch);
+		if (r < 0)
+			return r;
+		if (brood__channel_lacks_room(ch) && ch->rings.is_reading &&
+		    !brood__ring_ask_for_room(ch->rings.ring))
+			continue;
+		if (timeout_ms == 0)
+			return -EAGAIN;
+		r = channel_await_room(ch, deadline);
+		if (r <= 0)
+			return r < 0 ? r : -EAGAIN;
+	}
+	return brood__channel_publish(ch);
+}
+
+int
+brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int r;
+
+	r = brood__channel_queue(ch, msg);
+	if (r == -EAGAIN) {
+		r = brood__channel_flush(ch, -1);
+		if (r < 0)
+			return r;
+		r = brood__channel_queue(ch, msg);
+	}
+	return r < 0 ? r : brood__channel_flush(ch, -1);
+}
+
+BROOD_PUBLIC int
+brood_channel_queue(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int r = brood__channel_check(ch);
+
+	return r < 0 ? r : brood__channel_queue(ch, msg);
+}
+
+BROOD_PUBLIC int
+brood_channel_flush(struct brood_channel *ch, int timeout_ms)
+{
+	int r = brood__channel_check(ch);
+
+	return r < 0 ? r : brood__channel_flush(ch, timeout_ms);
+}
+
+BROOD_PUBLIC int
+brood_channel_send(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int r = brood__channel_check(ch);
+
+	return r < 0 ? r : brood__channel_send(ch, msg);
+}
+
+uint64_t
+brood__channel_queued(const struct brood_channel *ch)
+{
+	return ch->out.n_sent + brood__outbox_len(&ch->out);
+}
+
+uint64_t
+brood__channel_sent(const struct brood_channel *ch)
+{
+	return ch->out.n_sent;
+}

@@ -180,7 +180,7 @@ int	brood_channel_recv(struct brood_channel *channel, int timeout_ms,
  * told by CANCEL, and a late answer is dropped.  The errors are those of
  * brood_channel_queue(), brood_channel_flush() and brood_channel_recv(), and:
  *
- *   -EPIPE	the peer closed its end, or has died: it may have run the request
+ *   -EPIPE	the peer closed its end, or has died: the request may have run
  *   -EINVAL	id is not 0, or kind is not 0 or REQUEST
  *   -ENOBUFS	the messages that are kept are more than max_queued bytes:
  *		receive them

@@ -163,6 +163,11 @@ struct brood_pool_options {
 	 * memfd_create(2), and for workers that are a handler, or a program
 	 * that calls brood_worker_main(); others go on by the socket.  A worker
 	 * can read its requests there, and cannot alter them.
+	 *
+	 * Whether a request of a dead worker was begun is then what the worker
+	 * has written there, and not what the kernel counts of its socket.  A
+	 * worker that writes to random addresses could change that; use
+	 * BROOD_SOCKET where it must be believed even then.
 	 */
 	uint32_t	 transport;	/* of enum brood_transport */
 	/*

@@ -161,7 +161,7 @@ int	brood_client_submit(struct brood_client *client,
  *
  *   -ENOSYS	this system has no such descriptor: use brood_client_wait()
  */
-int	brood_client_fd(const struct brood_client *client);
+int	brood_client_fd(struct brood_client *client);
 
 /*
  * Do what is to be done now, without waiting: send requests, receive answers,

@@ -404,11 +404,13 @@ int	brood_pool_submit(struct brood_pool *pool,
 
 /*
  * Get the one descriptor of the pool: poll(2) it for POLLIN, then call
- * brood_pool_dispatch().  It stays the same, and it belongs to the pool.
+ * brood_pool_dispatch().  It stays the same, and it belongs to the pool.  A
+ * program that does not poll it should not ask for it: from then on there are
+ * system calls to keep it right.
  *
  *   -ENOSYS	this system has no such descriptor: use brood_pool_wait()
  */
-int	brood_pool_fd(const struct brood_pool *pool);
+int	brood_pool_fd(struct brood_pool *pool);
 
 /*
  * Do what is to be done now, without waiting: send requests, receive replies,

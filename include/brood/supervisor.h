@@ -167,7 +167,7 @@ struct brood_supervisor *
  *
  *   -ENOSYS	this system has no such descriptor: use brood_supervisor_wait()
  */
-int	brood_supervisor_fd(const struct brood_supervisor *supervisor);
+int	brood_supervisor_fd(struct brood_supervisor *supervisor);
 
 /*
  * Do what is to be done now, without waiting.

@@ -8,6 +8,7 @@
  */
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -70,6 +71,24 @@ brood__time_left_from_now(int64_t deadline_ms)
 {
 	return deadline_ms == BROOD__NEVER ? -1 :
 	    brood__time_left(deadline_ms, brood__now_ms());
+}
+
+/* The earlier of a timeout and an instant, as poll(2) takes it. */
+static inline int
+brood__timeout_by(int timeout_ms, int64_t at_ms)
+{
+	int left_ms;
+
+	if (at_ms == BROOD__NEVER || timeout_ms == 0)
+		return timeout_ms;
+	left_ms = brood__time_left_from_now(at_ms);
+	return timeout_ms < 0 || left_ms < timeout_ms ? left_ms : timeout_ms;
+}
+
+static inline bool
+brood__has_come(int64_t at_ms)
+{
+	return at_ms != BROOD__NEVER && at_ms <= brood__now_ms();
 }
 
 #endif

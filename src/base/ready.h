@@ -18,6 +18,7 @@
  * nothing can remove that any more.
  */
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -35,8 +36,15 @@ struct brood__ready *
 /*
  * The single descriptor, which is readable when brood__ready_wait() would not
  * block; -ENOSYS if there is none.
+ *
+ * Ask for it only on behalf of someone who polls it.  As long as nobody has, the
+ * alarm needs no timer in the kernel, which a wait of this process can do
+ * without.
  */
-int	brood__ready_fd(const struct brood__ready *ready);
+int	brood__ready_fd(struct brood__ready *ready);
+
+/* Was it asked for?  Then someone may poll it at any time. */
+bool	brood__ready_is_shared(const struct brood__ready *ready);
 
 /* events is POLLIN, POLLOUT or both; with 0, POLLHUP and POLLERR are told. */
 int	brood__ready_add(struct brood__ready *ready, int fd, short events,

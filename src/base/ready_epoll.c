@@ -5,9 +5,10 @@
  * Owns those two descriptors and none of those it watches.  Knows nothing of
  * what a token means.
  *
- * Invariants: armed_ms is what the timer is set to, and BROOD__NEVER as soon as
- * a wait has seen it expire.  After fork(2) the copy may only be freed, which
- * takes nothing out of the set, since parent and child share it.
+ * Invariants: alarm_ms is what the alarm is set to, and BROOD__NEVER as soon as
+ * a wait has seen it expire.  If the set is shared, the timer is set to it too.
+ * After fork(2) the copy may only be freed, which takes nothing out of the set,
+ * since parent and child share it.
  */
 
 #include "base/clock.h"
@@ -30,7 +31,8 @@
 struct brood__ready {
 	int	 epoll_fd;
 	int	 timer_fd;
-	int64_t	 armed_ms;
+	int64_t	 alarm_ms;
+	bool	 is_shared;	/* the descriptor was asked for */
 };
 
 static uint32_t
@@ -84,7 +86,7 @@ brood__ready_new(struct brood__ready **ret_ready)
 	*ready = (struct brood__ready){
 		.epoll_fd = -1,
 		.timer_fd = -1,
-		.armed_ms = BROOD__NEVER,
+		.alarm_ms = BROOD__NEVER,
 	};
 	r = ready_open(ready);
 	if (r < 0) {
@@ -109,12 +111,6 @@ brood__ready_free(struct brood__ready *ready)
 	brood__fd_close(ready->timer_fd);
 	free(ready);
 	return NULL;
-}
-
-int
-brood__ready_fd(const struct brood__ready *ready)
-{
-	return ready->epoll_fd;
 }
 
 int
@@ -145,35 +141,60 @@ brood__ready_remove(struct brood__ready *ready, int fd)
  * timerfd_settime(2) takes an expiry of 0 for "turn the timer off".  So an
  * instant before 1 ms becomes 1 ms, which is in the past as well.
  */
-int
-brood__ready_alarm(struct brood__ready *ready, int64_t at_ms)
+static int
+ready_set_timer(const struct brood__ready *ready)
 {
 	struct itimerspec spec = { 0 };
+	int64_t at_ms = brood__later(ready->alarm_ms, 1);
 
-	if (at_ms < 1)
-		at_ms = 1;
-	if (at_ms == ready->armed_ms)
-		return 0;
 	if (at_ms != BROOD__NEVER) {
 		spec.it_value.tv_sec = (time_t)(at_ms / 1000);
 		spec.it_value.tv_nsec = (long)(at_ms % 1000) * 1000000;
 	}
-	if (timerfd_settime(ready->timer_fd, TFD_TIMER_ABSTIME, &spec,
-	    NULL) < 0)
-		return -errno;
-	ready->armed_ms = at_ms;
-	return 0;
+	return timerfd_settime(ready->timer_fd, TFD_TIMER_ABSTIME, &spec,
+	    NULL) < 0 ? -errno : 0;
+}
+
+int
+brood__ready_fd(struct brood__ready *ready)
+{
+	int r = ready->is_shared ? 0 : ready_set_timer(ready);
+
+	if (r < 0)
+		return r;
+	ready->is_shared = true;
+	return ready->epoll_fd;
+}
+
+bool
+brood__ready_is_shared(const struct brood__ready *ready)
+{
+	return ready->is_shared;
+}
+
+int
+brood__ready_alarm(struct brood__ready *ready, int64_t at_ms)
+{
+	int64_t before_ms = ready->alarm_ms;
+	int r = 0;
+
+	ready->alarm_ms = at_ms;
+	if (ready->is_shared && at_ms != before_ms)
+		r = ready_set_timer(ready);
+	if (r < 0)
+		ready->alarm_ms = before_ms;
+	return r;
 }
 
 int
 brood__ready_alarm_by(struct brood__ready *ready, int64_t at_ms)
 {
-	return at_ms < ready->armed_ms ? brood__ready_alarm(ready, at_ms) : 0;
+	return at_ms < ready->alarm_ms ? brood__ready_alarm(ready, at_ms) : 0;
 }
 
 /*
  * A timer that has expired is turned off.  Like reading it, that makes it not
- * ready again; and armed_ms becomes right too.
+ * ready again.
  */
 int
 brood__ready_wait(struct brood__ready *ready, int timeout_ms,
@@ -183,10 +204,14 @@ brood__ready_wait(struct brood__ready *ready, int timeout_ms,
 	int n, n_events = 0, r = 0;
 
 	assert(max > 0);
+	if (!ready->is_shared)
+		timeout_ms = brood__timeout_by(timeout_ms, ready->alarm_ms);
 	n = epoll_wait(ready->epoll_fd, events,
 	    max < N_EVENTS ? (int)max : N_EVENTS, timeout_ms);
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
+	if (!ready->is_shared && brood__has_come(ready->alarm_ms))
+		ready->alarm_ms = BROOD__NEVER;
 	for (int i = 0; i < n; i++) {
 		if (events[i].data.u64 == TOKEN_ALARM) {
 			r = brood__ready_alarm(ready, BROOD__NEVER);

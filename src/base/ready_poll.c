@@ -78,18 +78,6 @@ ready_set(struct brood__ready *ready, size_t i, int fd, short events,
 	ready->tokens[i] = token;
 }
 
-/* The earlier of timeout and alarm, as poll(2) takes it. */
-static int
-ready_timeout(const struct brood__ready *ready, int timeout_ms)
-{
-	int left_ms;
-
-	if (ready->alarm_ms == BROOD__NEVER)
-		return timeout_ms;
-	left_ms = brood__time_left(ready->alarm_ms, brood__now_ms());
-	return timeout_ms < 0 || left_ms < timeout_ms ? left_ms : timeout_ms;
-}
-
 /*
  * POLLNVAL means that a descriptor was closed but not removed: tell the owner
  * of an error.
@@ -147,10 +135,17 @@ brood__ready_free(struct brood__ready *ready)
 }
 
 int
-brood__ready_fd(const struct brood__ready *ready)
+brood__ready_fd(struct brood__ready *ready)
 {
 	(void)ready;
 	return -ENOSYS;
+}
+
+bool
+brood__ready_is_shared(const struct brood__ready *ready)
+{
+	(void)ready;
+	return false;
 }
 
 /*
@@ -219,11 +214,10 @@ brood__ready_wait(struct brood__ready *ready, int timeout_ms,
 
 	assert(max > 0);
 	n = poll(ready->pollfds, (nfds_t)ready->n,
-	    ready_timeout(ready, timeout_ms));
+	    brood__timeout_by(timeout_ms, ready->alarm_ms));
 	if (n < 0)
 		return errno == EINTR ? 0 : -errno;
-	if (ready->alarm_ms != BROOD__NEVER &&
-	    ready->alarm_ms <= brood__now_ms())
+	if (brood__has_come(ready->alarm_ms))
 		ready->alarm_ms = BROOD__NEVER;
 	return n == 0 ? 0 : ready_collect(ready, ret_events, max);
 }

@@ -86,7 +86,8 @@ arrival_fall_asleep(struct brood_pool *pool)
 int
 brood__arrival_leave(struct brood_pool *pool)
 {
-	return arrival_fall_asleep(pool) ? 0 :
+	return !brood__ready_is_shared(pool->ready) ||
+	    arrival_fall_asleep(pool) ? 0 :
 	    brood__ready_alarm_by(pool->ready, 0);
 }
 

@@ -22,9 +22,9 @@ int	brood__arrival_wait(struct brood_pool *pool, int timeout_ms,
 void	brood__arrival_read(struct brood_pool *pool);
 
 /*
- * The program goes on, and may poll(2) next: have each worker that owes an
- * answer wake this process, or if an answer is there already, make the pool's
- * descriptor readable.
+ * The program goes on.  If it may poll(2) next, because it has asked for the
+ * pool's descriptor: have each worker that owes an answer wake this process, or
+ * if an answer is there already, make the descriptor readable.
  */
 int	brood__arrival_leave(struct brood_pool *pool);
 

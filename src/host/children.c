@@ -269,7 +269,7 @@ brood_supervisor_free(struct brood_supervisor *sup)
 /* The rest of the interface */
 
 BROOD_PUBLIC int
-brood_supervisor_fd(const struct brood_supervisor *sup)
+brood_supervisor_fd(struct brood_supervisor *sup)
 {
 	return children_is_mine(sup) ? brood__ready_fd(sup->ready) : -ECHILD;
 }

@@ -179,7 +179,7 @@ client_is_lost(const struct brood_client *client)
 }
 
 BROOD_PUBLIC int
-brood_client_fd(const struct brood_client *client)
+brood_client_fd(struct brood_client *client)
 {
 	return client_is_mine(client) ? brood__ready_fd(client->ready) :
 	    -ECHILD;

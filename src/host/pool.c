@@ -259,12 +259,6 @@ pool_is_mine(const struct brood_pool *pool)
 	return pool->owner == brood__owner_self();
 }
 
-BROOD_PUBLIC int
-brood_pool_fd(const struct brood_pool *pool)
-{
-	return pool_is_mine(pool) ? brood__ready_fd(pool->ready) : -ECHILD;
-}
-
 /* Return r to the program, which may poll(2) next. */
 static int
 pool_leave(struct brood_pool *pool, int r)
@@ -272,6 +266,14 @@ pool_leave(struct brood_pool *pool, int r)
 	int left = brood__arrival_leave(pool);
 
 	return r < 0 || left == 0 ? r : left;
+}
+
+BROOD_PUBLIC int
+brood_pool_fd(struct brood_pool *pool)
+{
+	int fd = pool_is_mine(pool) ? brood__ready_fd(pool->ready) : -ECHILD;
+
+	return fd < 0 ? fd : pool_leave(pool, fd);
 }
 
 /*

@@ -442,6 +442,25 @@ Test(ready, the_single_descriptor_is_readable_when_a_wait_would_not_block)
 	set_close();
 }
 
+Test(ready, an_alarm_rings_at_a_descriptor_that_is_asked_for_later)
+{
+	int fd;
+
+	set_open(POLLIN);
+	cr_assert_not(brood__ready_is_shared(ready));
+	cr_assert_eq(brood__ready_alarm(ready, 1), 0);
+	fd = brood__ready_fd(ready);
+	if (fd == -ENOSYS) {
+		set_close();
+		cr_skip_test("this making has none");
+	}
+	cr_assert(brood__ready_is_shared(ready));
+	cr_assert(is_readable(fd));
+	expect_nothing();
+	cr_assert(!is_readable(fd));
+	set_close();
+}
+
 static void
 tick_nothing(int sig)
 {

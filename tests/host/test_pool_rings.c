@@ -13,6 +13,7 @@
 #include <sys/mman.h>
 
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -309,6 +310,27 @@ Test(pool_rings, worker_that_says_it_took_what_was_not_sent_is_replaced)
 {
 	rings_check_head(UINT64_MAX - 7);
 	rings_check_head(1);
+}
+
+/* Until then nobody polls, and the worker need not wake the host. */
+Test(pool_rings, descriptor_that_is_asked_for_late_tells_of_an_answer)
+{
+	struct brood_pool *pool = rings_pool((struct brood_pool_options) {
+	    .workers = 1 });
+	struct pollfd pfd = { .events = POLLIN };
+	struct brood_completion done;
+
+	rings_get(pool);
+	rings_submit(pool, METHOD_ECHO, "1234", 4, 1);
+	pfd.fd = brood_pool_fd(pool);
+	cr_assert_geq(pfd.fd, 0);
+	do {
+		cr_assert_eq(poll(&pfd, 1, 20000), 1, "nobody tells of it");
+		cr_assert_eq(brood_pool_dispatch(pool), 0);
+	} while (brood_pool_take(pool, &done) == 0);
+	cr_assert_eq(done.fate, BROOD_DONE);
+	brood_completion_fini(&done);
+	cr_assert_null(brood_pool_free(pool));
 }
 
 /* The offer leaves with requests, and the host does not look for a while. */

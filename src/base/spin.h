@@ -9,6 +9,11 @@
  *
  * So one that had no success is not repeated the next time, then not the next
  * three times, and so on; one success, and it is tried each time.
+ *
+ * A side that sleeps is awake again only after some time, and then answers at
+ * once.  If both sides gave up before that, each would find the other asleep for
+ * ever: they would never meet.  So the one that has woken the other looks for
+ * longer than that takes.
  */
 
 #include <stdbool.h>
@@ -17,6 +22,8 @@
 
 enum {
 	BROOD__SPIN_NS = 10000,		/* more costs more than it saves */
+	BROOD__SPIN_WAKING_NS = 100000,	/* if the other side is waking up: that
+					   takes 5 us, on a virtual machine 50 */
 	BROOD__SPIN_LOOKS = 16,		/* between two looks at the clock */
 	BROOD__SPIN_MISSES_MAX = 8,	/* then one sleep in 256 is tried */
 };
@@ -68,11 +75,11 @@ brood__spin_pause(void)
 }
 
 /*
- * Look until `is_there' says so, or the time is over.  Gives whether it is
+ * Look until `is_there' says so, or limit_ns are over.  Gives whether it is
  * there; false at once if it is not worth looking.
  */
 static inline bool
-brood__spin(struct brood__spin *spin, unsigned n_cpus,
+brood__spin(struct brood__spin *spin, unsigned n_cpus, int64_t limit_ns,
     bool (*is_there)(const void *), const void *arg)
 {
 	bool is_hit = false;
@@ -80,7 +87,7 @@ brood__spin(struct brood__spin *spin, unsigned n_cpus,
 
 	if (!brood__spin_may(spin, n_cpus))
 		return false;
-	end_ns = brood__spin_now_ns() + BROOD__SPIN_NS;
+	end_ns = brood__spin_now_ns() + limit_ns;
 	do {
 		for (int i = 0; i < BROOD__SPIN_LOOKS && !is_hit; i++) {
 			is_hit = is_there(arg);

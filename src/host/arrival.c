@@ -44,6 +44,18 @@ arrival_is_there(const void *arg)
 	return false;
 }
 
+/* For how long may it pay to look for an answer? */
+static int64_t
+arrival_spin_ns(const struct brood_pool *pool)
+{
+	const struct brood__worker *worker;
+
+	TAILQ_FOREACH(worker, &pool->lists.ringed, in_ringed)
+		if (brood__channel_is_peer_asleep(worker->channel))
+			return BROOD__SPIN_WAKING_NS;
+	return BROOD__SPIN_NS;
+}
+
 /*
  * Look at each worker's ring, if they are few.  If they are many, only at those
  * of which readiness will not tell.
@@ -102,7 +114,7 @@ brood__arrival_wait(struct brood_pool *pool, int timeout_ms,
 		    max);
 	if (pool->lists.n_ringed <= ARRIVAL_LOOKS && (arrival_is_there(pool) ||
 	    (timeout_ms != 0 && brood__spin(&pool->spin, pool->n_cpus,
-	    arrival_is_there, pool)))) {
+	    arrival_spin_ns(pool), arrival_is_there, pool)))) {
 		if (now_ms == pool->polled_ms)
 			return 0;
 		timeout_ms = 0;

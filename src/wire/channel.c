@@ -245,8 +245,11 @@ brood__channel_recv_some(struct brood_channel *ch, int flags)
 	int r = brood__inbox_recv(&ch->in, ch->fd, flags);
 
 	/* Whatever came, it has woken this side. */
-	if (r > 0)
+	if (r > 0) {
+		if (ch->rings.is_asleep)
+			brood__ring_stay_awake(ch->rings.ring);
 		ch->rings.is_asleep = ch->rings.is_at_mark = false;
+	}
 	return r == -EPIPE || r == -EBADMSG ? channel_fail(ch, r) : r;
 }
 

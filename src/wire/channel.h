@@ -194,6 +194,7 @@ void	brood__channel_offer_rings(struct brood_channel *channel,
  * something to be read by brood__channel_next().
  */
 bool	brood__channel_is_reading_ring(const struct brood_channel *channel);
+bool	brood__channel_is_peer_asleep(const struct brood_channel *channel);
 bool	brood__channel_has_more(const struct brood_channel *channel);
 bool	brood__channel_is_asleep(const struct brood_channel *channel);
 bool	brood__channel_fall_asleep(struct brood_channel *channel);

@@ -378,6 +378,12 @@ brood__channel_has_more(const struct brood_channel *ch)
 }
 
 bool
+brood__channel_is_peer_asleep(const struct brood_channel *ch)
+{
+	return brood__ring_is_peer_asleep(ch->rings.ring);
+}
+
+bool
 brood__channel_is_asleep(const struct brood_channel *ch)
 {
 	return ch->rings.is_asleep;
@@ -391,6 +397,8 @@ brood__channel_fall_asleep(struct brood_channel *ch)
 	if (!ch->rings.is_asleep)
 		ch->rings.is_asleep =
 		    brood__ring_fall_asleep(ch->rings.ring);
+	if (!ch->rings.is_asleep)
+		brood__ring_stay_awake(ch->rings.ring);
 	return ch->rings.is_asleep;
 }
 

@@ -63,7 +63,7 @@
  * x86 neither; only a sequentially consistent fence does.
  *
  * The value of `asleep' is the number of this sleep, so the waker wakes once
- * for each.  `full' works the same way with room in the place of frames: the
+ * for each; who is awake again says 0.  `full' works the same way with room in the place of frames: the
  * sleeper looks at head, and the waker has stored head.
  *
  * TRUST
@@ -519,6 +519,13 @@ void
 brood__ring_stay_awake(struct brood__ring *ring)
 {
 	atomic_store_explicit(&ring->own->asleep, 0, memory_order_relaxed);
+}
+
+bool
+brood__ring_is_peer_asleep(const struct brood__ring *ring)
+{
+	return atomic_load_explicit(&ring->peer->asleep,
+	    memory_order_relaxed) != 0;
 }
 
 /* Begun requests */

@@ -116,8 +116,11 @@ void	brood__ring_freeze(struct brood__ring *ring);
  */
 bool	brood__ring_fall_asleep(struct brood__ring *ring);
 
-/* Say that this end does not need to be woken. */
+/* Say that this end is awake, and does not need to be woken. */
 void	brood__ring_stay_awake(struct brood__ring *ring);
+
+/* Does the peer sleep, or has it been woken and not said that it is awake? */
+bool	brood__ring_is_peer_asleep(const struct brood__ring *ring);
 
 /* Begun requests */
 

@@ -83,6 +83,7 @@ rings_have_more(const void *arg)
 bool
 brood__rings_spin(struct brood__rings *rings)
 {
-	return brood__spin(&rings->spin, rings->n_cpus, rings_have_more,
-	    rings);
+	return brood__spin(&rings->spin, rings->n_cpus,
+	    brood__ring_is_peer_asleep(rings->ring) ? BROOD__SPIN_WAKING_NS :
+	    BROOD__SPIN_NS, rings_have_more, rings);
 }

@@ -226,10 +226,13 @@ Test(channel_rings, a_side_that_sleeps_is_woken_once)
 			expect(host, worker, id + i, 100, 0);
 		cr_assert_eq(n_in_socket(worker), 0);
 	}
-	/* Who has something to read may not sleep. */
+	/* Who has something to read may not sleep, and so is not woken. */
 	queue(host, 1000, 100, -1);
 	cr_assert_eq(brood__channel_flush(host, 0), 0);
 	cr_assert_not(brood__channel_fall_asleep(worker));
+	queue(host, 1001, 100, -1);
+	cr_assert_eq(brood__channel_flush(host, 0), 0);
+	cr_assert_eq(n_in_socket(worker), 0);
 	end();
 }
 

@@ -193,9 +193,9 @@ brood__lists_pick(struct brood__lists *lists, uint64_t sent)
 	while (lists->loads != 0) {
 		list = &lists->by_load[__builtin_ctzll(lists->loads)];
 		worker = TAILQ_FIRST(list);
-		brood__lists_update(lists, worker, sent);
-		if (worker->list == list)
+		if (lists_find(lists, worker, sent) == list)
 			return worker;
+		brood__lists_update(lists, worker, sent);
 	}
 	return NULL;
 }

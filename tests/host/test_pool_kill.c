@@ -299,11 +299,13 @@ kill_host_run(void *arg)
 	brood_pool_stats(pool, &stats);
 	DRAIN_CHECK(write(host->said[1], &stats.supervisor, sizeof(pid_t)) ==
 	    sizeof(pid_t));
-	for (unsigned i = 0;; i++) {
-		msg.code = i % 64 == 63 ? host->method : METHOD_ECHO;
+	for (unsigned n = 0;;) {
+		msg.code = n % 64 == 63 ? host->method : METHOD_ECHO;
 		r = brood_pool_submit(pool, &msg, NULL, NULL);
 		DRAIN_CHECK(r == 0 || r == -EAGAIN);
-		if (r == -EAGAIN)
+		if (r == 0)
+			n++;
+		else
 			(void)drain_turn(pool, -1);
 		while (brood_pool_take(pool, &done) == 1) {
 			brood_completion_fini(&done);

@@ -440,7 +440,7 @@ Test(pool_life, another_thread_wakes_the_one_that_waits)
 }
 
 static bool
-is_readable(const struct brood_pool *pool)
+is_readable(struct brood_pool *pool)
 {
 	struct pollfd pfd = { .fd = brood_pool_fd(pool), .events = POLLIN };
 

@@ -42,6 +42,11 @@ AC_CHECK_DECL([SYS_pidfd_open],
 		[Define to 1 if a descriptor can tell the end of a process.])],
 	[], [@%:@include <sys/syscall.h>])
 
+AC_CHECK_DECL([MADV_FREE],
+	[AC_DEFINE([HAVE_MADV_FREE], [1],
+		[Define to 1 if the kernel can take pages when it needs them.])],
+	[], [@%:@include <sys/mman.h>])
+
 AC_CHECK_DECL([MADV_WIPEONFORK],
 	[AC_DEFINE([HAVE_MADV_WIPEONFORK], [1],
 		[Define to 1 if memory can be wiped in a forked child.])],

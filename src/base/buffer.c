@@ -5,6 +5,7 @@
  */
 
 #include "base/buffer.h"
+#include "base/pages.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +14,7 @@
 /* The memory of a buffer that holds anything. */
 enum { BUFFER_FIRST = 16 << 10 };
 
-/* Memory of at most this size is kept while the buffer is empty. */
+/* While the buffer is empty, what is beyond this size is given back. */
 enum { BUFFER_IDLE = 64 << 10 };
 
 int
@@ -31,10 +32,11 @@ brood__buffer_reserve(struct brood__buffer *buf, size_t n)
 	if (size - len >= n)
 		return 0;
 
-	if (size < BUFFER_FIRST)
-		size = BUFFER_FIRST;
-	while (size - len < n)
-		size *= 2;
+	/* Twice as much each time; or for a long message once, with some room
+	   for what follows. */
+	size = size < BUFFER_FIRST ? BUFFER_FIRST : 2 * size;
+	if (size - len < n)
+		size = len + n + BUFFER_FIRST;
 	bytes = realloc(buf->bytes, size);
 	if (bytes == NULL)
 		return -ENOMEM;
@@ -65,11 +67,14 @@ brood__buffer_insert(struct brood__buffer *buf, size_t at, const void *bytes,
 void
 brood__buffer_consume(struct brood__buffer *buf, size_t n)
 {
+	size_t used = buf->end;
+
 	buf->start += n;
 	if (buf->start < buf->end)
 		return;
 	buf->start = buf->end = 0;
-	if (buf->size > BUFFER_IDLE)
+	if (used > BUFFER_IDLE && !brood__pages_offer(buf->bytes + BUFFER_IDLE,
+	    used - BUFFER_IDLE))
 		brood__buffer_fini(buf);
 }
 

@@ -4,8 +4,9 @@
 
 /*
  * Bytes that come in at one end and leave at the other.  A zeroed buffer is an
- * empty one.  Memory that a large message needed is freed when the buffer is
- * empty again.
+ * empty one.  When it is empty again, the memory that a long message needed is
+ * left to the kernel, which takes it if it needs it; where that cannot be done,
+ * it is freed.
  */
 
 #include <stddef.h>

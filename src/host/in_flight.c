@@ -42,7 +42,7 @@ brood__in_flight_send(struct brood__pendings *requests,
 	};
 	int r;
 
-	r = brood__channel_queue(channel, &msg);
+	r = brood__channel_queue_lent(channel, &msg);
 	if (r < 0)
 		return r;
 	pending->end = brood__channel_queued(channel);

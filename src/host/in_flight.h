@@ -17,7 +17,8 @@
 
 /*
  * Queue a request on the channel and append it to the list.  The errors are
- * those of brood_channel_queue(); nothing has changed then.
+ * those of brood_channel_queue(); nothing has changed then.  The request must
+ * live as brood__channel_queue_lent() says.
  */
 int	brood__in_flight_send(struct brood__pendings *requests,
 	    struct brood_channel *channel, struct brood__pending *pending,

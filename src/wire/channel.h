@@ -143,6 +143,17 @@ int	brood__channel_queue_first(struct brood_channel *channel,
 	    const struct brood_message *msg, uint64_t after, uint64_t *ret_at);
 
 /*
+ * As brood__channel_queue(), but a long payload may be sent from where it is: it
+ * must stay as it is until brood__channel_sent() is behind the message, or
+ * brood__channel_stop_sending().
+ */
+int	brood__channel_queue_lent(struct brood_channel *channel,
+	    const struct brood_message *msg);
+
+/* Nothing is sent any more, of what is queued either: -EPIPE from now on. */
+void	brood__channel_stop_sending(struct brood_channel *channel);
+
+/*
  * Position in the stream of bytes received, counted since the channel was made:
  * how many were taken off the socket.
  */

@@ -16,7 +16,11 @@
 #include <errno.h>
 #include <poll.h>
 
-enum { CHANNEL_NAP_MS = 1 };
+enum {
+	CHANNEL_NAP_MS = 1,
+	CHANNEL_LENT_MIN = 32 << 10,	/* a shorter payload is copied: that
+					   costs less than to keep it apart */
+};
 
 static int
 channel_check_msg(const struct brood_channel *ch,
@@ -79,18 +83,52 @@ brood__channel_queue_first(struct brood_channel *ch,
 	    brood__outbox_insert(&ch->out, msg, after, ret_at);
 }
 
-int
-brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
+/* 0 if the message may be queued now. */
+static int
+channel_check_queue(const struct brood_channel *ch,
+    const struct brood_message *msg)
 {
 	size_t pending = brood__outbox_len(&ch->out);
 	int r = channel_check_send(ch, msg);
 
 	if (r < 0)
 		return r;
-	if (pending > 0 &&
-	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued)
-		return -EAGAIN;
-	return channel_append(ch, msg);
+	return pending > 0 &&
+	    pending + BROOD__FRAME_SIZE + msg->len > ch->max_queued ?
+	    -EAGAIN : 0;
+}
+
+int
+brood__channel_queue(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int r = channel_check_queue(ch, msg);
+
+	return r < 0 ? r : channel_append(ch, msg);
+}
+
+int
+brood__channel_queue_lent(struct brood_channel *ch,
+    const struct brood_message *msg)
+{
+	int r = channel_check_queue(ch, msg);
+
+	if (r < 0)
+		return r;
+	/* What goes by the ring, now or behind SWITCH, is copied there. */
+	if (brood__channel_put(ch, msg))
+		return 0;
+	return msg->len < CHANNEL_LENT_MIN ||
+	    (ch->rings.out_from != UINT64_MAX &&
+	    brood__ring_takes(ch->rings.ring, msg->len)) ?
+	    brood__outbox_append(&ch->out, msg) :
+	    brood__outbox_append_lent(&ch->out, msg);
+}
+
+void
+brood__channel_stop_sending(struct brood_channel *ch)
+{
+	ch->send_error = -EPIPE;
+	brood__outbox_drop(&ch->out);
 }
 
 int

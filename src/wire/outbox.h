@@ -7,7 +7,9 @@
  * descriptors.
  *
  * Frames are appended to one buffer and leave together.  A frame with
- * descriptors starts a sendmsg(2) of its own: a mark remembers its place.
+ * descriptors starts a sendmsg(2) of its own: a mark remembers its place.  One
+ * payload at a time may be lent: it is sent from where it is, and only its
+ * header is in the buffer.
  *
  * Places are positions in the stream: bytes since the outbox was made.
  *
@@ -30,6 +32,10 @@ struct brood__mark;
 struct brood__outbox {
 	struct brood__buffer buffer;
 	STAILQ_HEAD(, brood__mark) marks;
+	const uint8_t *lent;		/* what is left of the payload that is
+					   lent */
+	size_t lent_len;		/* 0: none is */
+	uint64_t lent_at;		/* position of its first byte */
 	uint64_t n_sent;		/* bytes that the kernel has taken */
 	uint64_t begun_end;		/* end of the frame of which a part was
 					   sent; if <= n_sent, of none */
@@ -41,6 +47,16 @@ void	brood__outbox_fini(struct brood__outbox *outbox);
 /* Append a frame; the message has been checked.  Nothing changes on error. */
 int	brood__outbox_append(struct brood__outbox *outbox,
 	    const struct brood_message *msg);
+
+/*
+ * The same, but the payload is not copied, if no other one is lent: it must stay
+ * as it is until n_sent is behind the frame, or brood__outbox_drop().
+ */
+int	brood__outbox_append_lent(struct brood__outbox *outbox,
+	    const struct brood_message *msg);
+
+/* Nothing of it will be sent any more. */
+void	brood__outbox_drop(struct brood__outbox *outbox);
 
 /*
  * Make room for n bytes of frames and headers: appending so many, without
@@ -74,7 +90,10 @@ int	brood__outbox_insert(struct brood__outbox *outbox,
 ssize_t	brood__outbox_send(struct brood__outbox *outbox, int socket,
 	    int flags, uint64_t to);
 
-/* The first n bytes, of frames without descriptors, have left another way. */
+/*
+ * The first n bytes, of frames that have no descriptors and are not lent, have
+ * left another way.
+ */
 void	brood__outbox_consume(struct brood__outbox *outbox, size_t n);
 
 /* Encode the header of a message that has been checked. */
@@ -84,7 +103,7 @@ void	brood__outbox_encode(uint8_t header[BROOD__FRAME_SIZE],
 static inline size_t
 brood__outbox_len(const struct brood__outbox *outbox)
 {
-	return brood__buffer_len(&outbox->buffer);
+	return brood__buffer_len(&outbox->buffer) + outbox->lent_len;
 }
 
 #endif

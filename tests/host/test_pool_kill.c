@@ -159,6 +159,44 @@ Test(pool_kill, all_workers_killed_at_once_cost_one_request_each)
 	kill_end(pool, counters, &account);
 }
 
+/*
+ * The first worker is stopped, so of its request there is as much on the way as
+ * the socket takes.  The rest is sent from where it is, until the worker has
+ * died; then all of it goes to another worker.
+ */
+Test(pool_kill, worker_killed_while_a_long_request_is_on_its_way)
+{
+	enum { LONG = 4 << 20 };
+	uint8_t *bytes = malloc(LONG);
+	struct brood_message msg = { .code = METHOD_ECHO, .data = bytes,
+	    .len = LONG };
+	struct counters *counters;
+	struct brood_pool *pool = kill_pool(&counters, 1,
+	    (struct brood_pool_options){ .workers = 1 });
+	struct brood_completion done;
+	pid_t pid;
+
+	for (size_t i = 0; i < LONG; i++)
+		bytes[i] = (uint8_t)(i * 31 >> 8);
+	for (unsigned i = 0; i < 3; i++) {
+		pid = drain_echo(pool);
+		cr_assert_gt(pid, 0);
+		cr_assert_eq(kill(pid, SIGSTOP), 0);
+		cr_assert_eq(brood_pool_submit(pool, &msg, NULL, NULL), 0);
+		cr_assert(drain_in_flight(pool, 1));
+		cr_assert_eq(kill(pid, SIGKILL), 0);
+		cr_assert(drain_next(pool, &done));
+		cr_assert_eq(done.fate, BROOD_DONE, "%s", done.text);
+		cr_assert_eq(done.attempts, 2);
+		cr_assert_eq(done.reply.len, LONG);
+		cr_assert_eq(memcmp(done.reply.data, bytes, LONG), 0);
+		brood_completion_fini(&done);
+	}
+	cr_assert_null(brood_pool_free(pool));
+	(void)counters_free(counters);
+	free(bytes);
+}
+
 static void
 kill_the_supervisor(unsigned n_before)
 {

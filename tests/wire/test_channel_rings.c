@@ -136,7 +136,8 @@ n_in_socket(const struct brood_channel *channel)
 }
 
 static void
-queue(struct brood_channel *channel, uint64_t id, size_t len, int fd)
+queue_as(int (*queue)(struct brood_channel *, const struct brood_message *),
+    struct brood_channel *channel, uint64_t id, size_t len, int fd)
 {
 	struct brood_message msg = {
 		.kind = channel == host ? BROOD_KIND_REQUEST :
@@ -148,7 +149,13 @@ queue(struct brood_channel *channel, uint64_t id, size_t len, int fd)
 		.n_fds = fd >= 0,
 	};
 
-	cr_assert_eq(brood__channel_queue(channel, &msg), 0);
+	cr_assert_eq(queue(channel, &msg), 0);
+}
+
+static void
+queue(struct brood_channel *channel, uint64_t id, size_t len, int fd)
+{
+	queue_as(brood__channel_queue, channel, id, len, fd);
 }
 
 static void
@@ -554,5 +561,26 @@ Test(channel_rings, a_want_of_memory_passes)
 	cr_expect_eq(brood__channel_next(worker, &msg), 1);
 	cr_expect_eq(msg.id, 2);
 	brood__channel_unhold(worker);
+	end();
+}
+
+/* Before the offer, behind SWITCH while that waits, and in the ring. */
+Test(channel_rings, a_payload_that_is_lent_goes_by_either_way)
+{
+	static const size_t lens[] = { 40000, RING / 4, BIG, 100 };
+
+	start_by_socket();
+	for (uint64_t id = 0; id < 12; id++) {
+		if (id == 2)
+			brood__channel_offer_rings(host, RING);
+		queue_as(brood__channel_queue_lent, host, id, lens[id % 4], -1);
+		queue_as(brood__channel_queue_lent, host, 100 + id,
+		    lens[(id + 1) % 4], -1);
+		expect(host, worker, id, lens[id % 4], 0);
+		expect(host, worker, 100 + id, lens[(id + 1) % 4], 0);
+		/* The worker's SWITCH: the host queues its own. */
+		cr_assert_eq(pass_nothing(worker, host), 0);
+	}
+	cr_assert(brood__channel_is_reading_ring(worker));
 	end();
 }

@@ -33,17 +33,25 @@ ssize_t	__wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
+	struct iovec iov[3];
 	struct msghdr part = *msg;
-	struct iovec iov = msg->msg_iov[0];
-	ssize_t n;
+	ssize_t n, left = n_allowed;
 
 	if (n_allowed == 0) {
 		errno = EAGAIN;
 		return -1;
 	}
-	if (n_allowed > 0 && iov.iov_len > (size_t)n_allowed)
-		iov.iov_len = (size_t)n_allowed;
-	part.msg_iov = &iov;
+	cr_assert_leq(msg->msg_iovlen, 3);
+	part.msg_iov = iov;
+	part.msg_iovlen = 0;
+	for (size_t i = 0; i < msg->msg_iovlen && left != 0; i++) {
+		iov[i] = msg->msg_iov[i];
+		if (left > 0 && iov[i].iov_len > (size_t)left)
+			iov[i].iov_len = (size_t)left;
+		if (left > 0)
+			left -= (ssize_t)iov[i].iov_len;
+		part.msg_iovlen++;
+	}
 	n = __real_sendmsg(fd, &part, flags);
 	if (n > 0 && n_allowed > 0)
 		n_allowed -= n;
@@ -64,7 +72,8 @@ send_some(struct brood__outbox *outbox, int fd, ssize_t n)
 }
 
 static void
-append(struct brood__outbox *outbox, uint64_t id, const char *text, int fd)
+append_as(int (*append)(struct brood__outbox *, const struct brood_message *),
+    struct brood__outbox *outbox, uint64_t id, const char *text, int fd)
 {
 	struct brood_message msg = {
 		.id = id,
@@ -74,7 +83,13 @@ append(struct brood__outbox *outbox, uint64_t id, const char *text, int fd)
 		.n_fds = fd >= 0 ? 1 : 0,
 	};
 
-	cr_assert_eq(brood__outbox_append(outbox, &msg), 0);
+	cr_assert_eq(append(outbox, &msg), 0);
+}
+
+static void
+append(struct brood__outbox *outbox, uint64_t id, const char *text, int fd)
+{
+	append_as(brood__outbox_append, outbox, id, text, fd);
 }
 
 static uint64_t
@@ -160,11 +175,12 @@ Test(outbox, descriptors_start_a_send_of_their_own)
 }
 
 /*
- * Append frames 1 to 4, the third with a descriptor.  Send n bytes.  Then
- * insert frame 9 behind the frame with number `after` (0: behind none).
+ * Append frames 1 to 4, the third with a descriptor, and the one with number
+ * `lent` lent.  Send n bytes.  Then insert frame 9 behind the frame with number
+ * `after` (0: behind none).
  */
 static void
-insert_after_sending(ssize_t n, unsigned after)
+insert_after_sending(ssize_t n, unsigned after, unsigned lent)
 {
 	static const char *const texts[] = { "first", "", "has a file", "4th" };
 	struct brood__outbox outbox;
@@ -175,7 +191,9 @@ insert_after_sending(ssize_t n, unsigned after)
 	wire_pair(fds);
 	brood__outbox_init(&outbox);
 	for (unsigned i = 0; i < 4; i++) {
-		append(&outbox, i + 1, texts[i], i == 2 ? file : -1);
+		append_as(i + 1 == lent ? brood__outbox_append_lent :
+		    brood__outbox_append, &outbox, i + 1, texts[i],
+		    i == 2 ? file : -1);
 		ends[i + 1] = brood__outbox_len(&outbox);
 	}
 	send_some(&outbox, fds[0], n);
@@ -207,7 +225,32 @@ Test(outbox, a_frame_is_inserted_behind_what_was_begun_wherever_a_send_ended)
 
 	for (ssize_t n = 0; n <= all; n++)
 		for (unsigned after = 0; after <= 4; after++)
-			insert_after_sending(n, after);
+			for (unsigned lent = 0; lent <= 4; lent++)
+				insert_after_sending(n, after, lent);
+}
+
+Test(outbox, a_payload_that_is_lent_is_sent_from_where_it_is)
+{
+	struct brood__outbox outbox;
+	char one[] = "one", two[] = "two";
+	int fds[2];
+
+	wire_pair(fds);
+	brood__outbox_init(&outbox);
+	append_as(brood__outbox_append_lent, &outbox, 1, one, -1);
+	/* There is one at a time; the second is copied. */
+	append_as(brood__outbox_append_lent, &outbox, 2, two, -1);
+	memset(one, '1', 3);
+	memset(two, '2', 3);
+	send_some(&outbox, fds[0], -1);
+	expect(fds[1], 1, "111", -1);
+	expect(fds[1], 2, "two", -1);
+	append_as(brood__outbox_append_lent, &outbox, 3, one, -1);
+	brood__outbox_drop(&outbox);
+	cr_assert_eq(brood__outbox_len(&outbox), 0);
+	brood__outbox_fini(&outbox);
+	close(fds[0]);
+	close(fds[1]);
 }
 
 Test(outbox, several_frames_are_inserted_while_a_frame_is_sent_bit_by_bit)

@@ -88,7 +88,7 @@
 enum {
 	RING_WORDS = 4096,	/* bytes of the page of words */
 	RING_HOT = 64 << 10,
-	RING_PARTS = 4,		/* a frame is at most this part of the ring */
+	RING_PARTS = 4,		/* a payload is at most this part of the ring */
 	ENTRY_PAD = 14,		/* kinds, see frame.h */
 	ENTRY_MARK = 15,
 	ENTRY_KIND = 4,		/* where the kind is in a header */
@@ -194,7 +194,7 @@ ring_rest(const struct brood__ring *ring, uint64_t position)
 bool
 brood__ring_takes(const struct brood__ring *ring, size_t len)
 {
-	return len <= ring->size / RING_PARTS - BROOD__FRAME_SIZE;
+	return len <= ring->size / RING_PARTS;
 }
 
 /* Load the peer's head, and judge it.  0 or -EPROTO. */

@@ -20,7 +20,9 @@
 
 enum {
 	SIZE = BROOD__RING_MIN,
-	LONGEST = SIZE / 4 - BROOD__FRAME_SIZE,
+	LONGEST = SIZE / 4,		/* payload */
+	QUARTER = SIZE / 4 - BROOD__FRAME_SIZE,	/* the payload of an entry
+					   that is a quarter */
 	HOT = 64 << 10,
 	KIND = 3,
 	PAD = 14,

@@ -292,8 +292,8 @@ Test(ring, frame_that_would_be_split_waits)
 
 		send_one(&pair, 0, 64 - BROOD__FRAME_SIZE);
 		for (uint64_t i = 0; i < 3; i++)
-			send_one(&pair, 1 + i, LONGEST);
-		send_one(&pair, 4, LONGEST - 64 - rest);
+			send_one(&pair, 1 + i, QUARTER);
+		send_one(&pair, 4, QUARTER - 64 - rest);
 		(void)take(&pair, 0, 64 - BROOD__FRAME_SIZE);
 		cr_assert_eq(look(&pair), BROOD__RING_FRAME);
 		cr_assert_eq(put(&pair, 5, 128 - BROOD__FRAME_SIZE),

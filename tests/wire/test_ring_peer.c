@@ -71,10 +71,10 @@ Test(ring_peer, tail_of_a_full_ring_makes_sense)
 	struct pair pair = pair_new();
 
 	for (uint64_t i = 0; i < 4; i++)
-		send_one(&pair, i, LONGEST);
+		send_one(&pair, i, QUARTER);
 	cr_assert_eq(word(pair.from_writer, TAIL), (uint64_t)SIZE);
 	for (uint64_t i = 0; i < 4; i++)
-		(void)take(&pair, i, LONGEST);
+		(void)take(&pair, i, QUARTER);
 	cr_assert_eq(look(&pair), BROOD__RING_NOTHING);
 	pair_free(&pair);
 }
@@ -119,7 +119,7 @@ Test(ring_peer, head_beyond_what_was_published_is_an_error)
 	struct pair pair = pair_new();
 	uint64_t tail;
 
-	send_one(&pair, 0, LONGEST);
+	send_one(&pair, 0, QUARTER);
 	tail = word(pair.from_writer, TAIL);
 	cr_assert_eq(brood__ring_put_mark(pair.writer), 0);
 	cr_assert_eq(word(pair.from_writer, TAIL), tail);

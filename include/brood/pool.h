@@ -381,10 +381,10 @@ struct brood_pool *
  * Queue one request.  It is sent at once if a worker is free.  What remains to
  * be done shows at brood_pool_fd(), so the program may submit and then poll(2).
  *
- * Borrows msg: the payload is copied, and the descriptors are duplicated.  Only
- * data, len, fds, n_fds and code (the method) of msg may be set.  Borrows
- * options, which may be NULL.  The id of the request is stored in ret_id, which
- * may be NULL.
+ * Borrows msg: the payload is copied, unless it is of brood_request_alloc(), and
+ * the descriptors are duplicated.  Only data, len, fds, n_fds and code (the
+ * method) of msg may be set.  Borrows options, which may be NULL.  The id of the
+ * request is stored in ret_id, which may be NULL.
  *
  * A pool that is broken accepts the request and completes it, REFUSED.
  *
@@ -393,14 +393,37 @@ struct brood_pool *
  *		Take completions, then try again
  *   -EMSGSIZE	the payload is longer than max_payload
  *   -EINVAL	a field of msg is set that the program may not set, there are
- *		more than BROOD_MAX_FDS descriptors, a flag is unknown, or a
- *		time is below -1
+ *		more than BROOD_MAX_FDS descriptors, a flag is unknown, a time
+ *		is below -1, or msg.len is more than brood_request_alloc() was
+ *		asked for
  *   -ESHUTDOWN	brood_pool_stop() was called
  *   -EMFILE	no descriptor is left to duplicate those of msg
  */
 int	brood_pool_submit(struct brood_pool *pool,
 	    const struct brood_message *msg,
 	    const struct brood_request_options *options, uint64_t *ret_id);
+
+/*
+ * Get memory for the payload of a request, of len bytes.  Write the payload
+ * there, and submit or call with msg.data the memory and msg.len at most len:
+ * nothing is copied then, and on success the memory is the pool's.  After an
+ * error it is still the program's.  It pays for payloads of some 100 KiB and
+ * more.
+ *
+ * What is never submitted goes back by brood_request_free(), or with the pool.
+ * What is in the memory at first is unknown.
+ *
+ *   -EMSGSIZE	len is longer than max_payload
+ */
+int	brood_request_alloc(struct brood_pool *pool, size_t len,
+	    void **ret_data);
+
+/*
+ * Give back memory of brood_request_alloc() that was not submitted.
+ *
+ *   -EINVAL	it is no such memory
+ */
+int	brood_request_free(struct brood_pool *pool, void *data);
 
 /*
  * Get the one descriptor of the pool: poll(2) it for POLLIN, then call

@@ -276,7 +276,7 @@ brood_client_submit(struct brood_client *client,
 		return r;
 	if (client_is_full(client))
 		return -EAGAIN;
-	r = brood__pending_new(&pending, client->queue.blocks, msg);
+	r = brood__queue_make(&client->queue, msg, &pending);
 	if (r < 0)
 		return r;
 	brood__pending_set_options(pending, options, &client->usual,

@@ -40,27 +40,31 @@ pending_copy_fds(struct brood__pending *pending,
 	if (pending->fds == NULL)
 		return -ENOMEM;
 	r = brood__fd_dup_all(pending->fds, msg->fds, msg->n_fds);
-	if (r == 0)
+	if (r == 0) {
 		pending->n_fds = msg->n_fds;
+		return 0;
+	}
+	free(pending->fds);
+	pending->fds = NULL;
 	return r;
 }
 
 int
 brood__pending_new(struct brood__pending **ret_pending,
-    struct brood__blocks *blocks, const struct brood_message *msg)
+    struct brood__blocks *blocks, size_t len)
 {
 	struct brood__pending *pending;
-	int r;
 
-	pending = brood__blocks_take(blocks, sizeof(*pending) + msg->len);
+	if (len > SIZE_MAX - sizeof(*pending))
+		return -ENOMEM;
+	pending = brood__blocks_take(blocks, sizeof(*pending) + len);
 	if (pending == NULL)
 		return -ENOMEM;
 	memset(pending, 0, sizeof(*pending));
 	pending->spare = brood__blocks_take(blocks, BROOD__BLOCK_SMALL);
-	r = pending->spare == NULL ? -ENOMEM : pending_copy_fds(pending, msg);
-	if (r < 0) {
-		(void)brood__pending_free(pending);
-		return r;
+	if (pending->spare == NULL) {
+		brood__blocks_put(pending);
+		return -ENOMEM;
 	}
 	pending->expire_at_ms = BROOD__NEVER;
 	pending->run_ms = -1;
@@ -68,11 +72,23 @@ brood__pending_new(struct brood__pending **ret_pending,
 	pending->canceled_at_ms = BROOD__NEVER;
 	pending->due_ms = BROOD__NEVER;
 	pending->running_since_ms = BROOD__NEVER;
+	pending->len = len;
+	*ret_pending = pending;
+	return 0;
+}
+
+int
+brood__pending_set(struct brood__pending *pending,
+    const struct brood_message *msg)
+{
+	int r = pending_copy_fds(pending, msg);
+
+	if (r < 0)
+		return r;
 	pending->code = msg->code;
 	pending->len = msg->len;
-	if (msg->len > 0)
+	if (msg->len > 0 && msg->data != pending->data)
 		memcpy(pending->data, msg->data, msg->len);
-	*ret_pending = pending;
 	return 0;
 }
 

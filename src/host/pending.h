@@ -83,11 +83,18 @@ RB_HEAD(brood__dues, brood__pending);
 RB_PROTOTYPE(brood__dues, brood__pending, by_due, brood__pending_compare)
 
 /*
- * Copies msg, descriptors included: 0, -ENOMEM, -EMFILE.  Without limits.  Its
- * memory is a block, which goes back when the request is freed.
+ * Make a request with room for a payload of len bytes, and without limits.  Its
+ * memory is a block, which goes back when the request is freed.  0 or -ENOMEM.
  */
 int	brood__pending_new(struct brood__pending **ret_pending,
-	    struct brood__blocks *blocks, const struct brood_message *msg);
+	    struct brood__blocks *blocks, size_t len);
+
+/*
+ * Copy a message that fits: the payload too, unless it is that of the request
+ * already.  0, -ENOMEM or -EMFILE.
+ */
+int	brood__pending_set(struct brood__pending *pending,
+	    const struct brood_message *msg);
 struct brood__pending *
 	brood__pending_free(struct brood__pending *pending);
 

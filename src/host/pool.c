@@ -410,7 +410,7 @@ pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 		return r;
 	if (pool_is_full(pool))
 		return -EAGAIN;
-	r = brood__pending_new(&pending, pool->queue.blocks, msg);
+	r = brood__queue_make(&pool->queue, msg, &pending);
 	if (r < 0)
 		return r;
 	brood__pending_set_options(pending, options, &pool->usual,
@@ -422,6 +422,22 @@ pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 		brood__pool_turn_in(pool, 0);
 	(void)brood__turn_act(pool);
 	return 0;
+}
+
+BROOD_PUBLIC int
+brood_request_alloc(struct brood_pool *pool, size_t len, void **ret_data)
+{
+	if (!pool_is_mine(pool))
+		return -ECHILD;
+	return len > pool->max_payload ? -EMSGSIZE :
+	    brood__queue_prepare(&pool->queue, len, ret_data);
+}
+
+BROOD_PUBLIC int
+brood_request_free(struct brood_pool *pool, void *data)
+{
+	return pool_is_mine(pool) ?
+	    brood__queue_unprepare(&pool->queue, data) : -ECHILD;
 }
 
 BROOD_PUBLIC int

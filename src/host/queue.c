@@ -13,6 +13,7 @@
 #include "base/fd.h"
 #include "host/queue.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
@@ -26,6 +27,7 @@ void
 brood__queue_init(struct brood__queue *queue)
 {
 	memset(queue, 0, sizeof(*queue));
+	TAILQ_INIT(&queue->prepared);
 	TAILQ_INIT(&queue->waiting);
 	RB_INIT(&queue->dues);
 	STAILQ_INIT(&queue->results);
@@ -38,6 +40,8 @@ brood__queue_fini(struct brood__queue *queue)
 	struct brood_completion done;
 	struct brood__pending *pending;
 
+	while ((pending = TAILQ_FIRST(&queue->prepared)) != NULL)
+		(void)brood__queue_unprepare(queue, pending->data);
 	while ((pending = TAILQ_FIRST(&queue->waiting)) != NULL) {
 		brood__queue_remove(queue, pending);
 		brood__queue_forget(queue, pending);
@@ -45,6 +49,70 @@ brood__queue_fini(struct brood__queue *queue)
 	while (brood__queue_take(queue, NULL, &done) == 1)
 		brood_completion_fini(&done);
 	brood__blocks_close(queue->blocks);
+}
+
+/* Making requests */
+
+int
+brood__queue_prepare(struct brood__queue *queue, size_t len, void **ret_data)
+{
+	struct brood__pending *pending;
+	int r;
+
+	r = brood__pending_new(&pending, queue->blocks, len);
+	if (r < 0)
+		return r;
+	TAILQ_INSERT_HEAD(&queue->prepared, pending, next);
+	*ret_data = pending->data;
+	return 0;
+}
+
+static struct brood__pending *
+queue_find_prepared(struct brood__queue *queue, const void *data)
+{
+	struct brood__pending *pending;
+
+	TAILQ_FOREACH(pending, &queue->prepared, next)
+		if (pending->data == data)
+			return pending;
+	return NULL;
+}
+
+int
+brood__queue_unprepare(struct brood__queue *queue, const void *data)
+{
+	struct brood__pending *pending = queue_find_prepared(queue, data);
+
+	if (pending == NULL)
+		return -EINVAL;
+	TAILQ_REMOVE(&queue->prepared, pending, next);
+	(void)brood__pending_free(pending);
+	return 0;
+}
+
+int
+brood__queue_make(struct brood__queue *queue, const struct brood_message *msg,
+    struct brood__pending **ret_pending)
+{
+	struct brood__pending *prepared, *pending;
+	int r;
+
+	prepared = pending = queue_find_prepared(queue, msg->data);
+	if (prepared != NULL && msg->len > prepared->len)
+		return -EINVAL;
+	if (prepared == NULL) {
+		r = brood__pending_new(&pending, queue->blocks, msg->len);
+		if (r < 0)
+			return r;
+	}
+	r = brood__pending_set(pending, msg);
+	if (r == 0 && prepared != NULL)
+		TAILQ_REMOVE(&queue->prepared, prepared, next);
+	if (r < 0 && prepared == NULL)
+		(void)brood__pending_free(pending);
+	if (r == 0)
+		*ret_pending = pending;
+	return r;
 }
 
 /* Results */

@@ -18,6 +18,8 @@
 #include "host/pending.h"
 
 struct brood__queue {
+	struct brood__pendings prepared; /* whose payloads the program writes,
+					   and may submit */
 	struct brood__pendings waiting;	/* the lowest id first */
 	unsigned n_waiting;
 	struct brood__dues dues;	/* of requests at workers too */
@@ -54,8 +56,29 @@ struct brood__queue {
 void	brood__queue_init(struct brood__queue *queue);
 
 /*
- * Free waiting requests and untaken results.  Requests that are elsewhere must
- * have been freed before.
+ * Prepare a request with room for a payload of len bytes, which the program
+ * writes.  0 or -ENOMEM.
+ */
+int	brood__queue_prepare(struct brood__queue *queue, size_t len,
+	    void **ret_data);
+
+/* Free one that was prepared: 0, or -EINVAL if there is none with this data. */
+int	brood__queue_unprepare(struct brood__queue *queue, const void *data);
+
+/*
+ * Make a request of a message, to be added: the prepared one if the payload is
+ * of that, otherwise a copy.  Nothing changes on error.
+ *
+ *   -EINVAL	more bytes than were prepared
+ *   -ENOMEM, -EMFILE
+ */
+int	brood__queue_make(struct brood__queue *queue,
+	    const struct brood_message *msg,
+	    struct brood__pending **ret_pending);
+
+/*
+ * Free requests that are prepared or wait, and untaken results.  Requests that
+ * are elsewhere must have been freed before.
  */
 void	brood__queue_fini(struct brood__queue *queue);
 

@@ -31,7 +31,7 @@ add(struct brood__queue *queue, int64_t deadline_ms)
 	struct brood_message msg = { .data = "text", .len = 4 };
 	struct brood__pending *pending;
 
-	cr_assert_eq(brood__pending_new(&pending, NULL, &msg), 0);
+	cr_assert_eq(brood__queue_make(queue, &msg, &pending), 0);
 	pending->expire_at_ms = deadline_ms;
 	brood__queue_add(queue, pending);
 	return pending;

@@ -56,6 +56,7 @@ pool_open(struct brood_pool_options *pool_options,
 		    options->transport);
 		exit(77);
 	}
+	pool_options->ring_bytes = options->ring_bytes;
 	if (pool_options->handler == NULL)
 		pool_options->handler = answer;
 	if (brood_pool_new(&pool, pool_options, text) < 0)
@@ -89,6 +90,7 @@ struct load {
 	unsigned char	*data;		/* the payload ... */
 	size_t		 len;
 	uint32_t	 method;	/* ... and what to do with it */
+	bool		 is_given;	/* it is written in the pool's memory */
 	uint64_t	 n_sent;
 	uint64_t	 n_done;
 };
@@ -102,9 +104,17 @@ load_submit(struct load *load)
 	struct brood_message msg = {
 		.data = load->data, .len = load->len, .code = load->method,
 	};
+	void *given;
 	int r;
 
-	payload_stamp(load->data, load->n_sent);
+	if (load->is_given) {
+		r = brood_request_alloc(load->pool, load->len, &given);
+		if (r < 0)
+			errx(1, "brood_request_alloc: %s", strerror(-r));
+		payload_touch(given, load->len);
+		msg.data = given;
+	}
+	payload_stamp((void *)(uintptr_t)msg.data, load->n_sent);
 	r = brood_pool_submit(load->pool, &msg, &options, NULL);
 	if (r < 0)
 		errx(1, "brood_pool_submit: %s", strerror(-r));

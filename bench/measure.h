@@ -35,6 +35,9 @@ struct options {
 	const char	*worker;	/* -w: a program that echoes */
 	const char	*question;	/* the first argument, or "" */
 	unsigned	 depth;		/* -d: only this depth; 0: all */
+	unsigned	 ring_bytes;	/* -r: of a ring; 0: as usual */
+	bool		 is_given;	/* -g: payloads are written in memory of
+					   the pool */
 	uint64_t	 count;		/* -n: this many calls; 0: by time */
 	uint64_t	 run_ns;	/* how long to measure one figure */
 };
@@ -47,7 +50,7 @@ options_parse(struct options *options, int argc, char **argv)
 	*options = (struct options){
 		.transport = "socket", .question = "", .run_ns = 500000000,
 	};
-	while ((c = getopt(argc, argv, "b:d:n:qt:w:")) != -1) {
+	while ((c = getopt(argc, argv, "b:d:gn:qr:t:w:")) != -1) {
 		switch (c) {
 		case 'b':
 			options->brood = optarg;
@@ -55,11 +58,18 @@ options_parse(struct options *options, int argc, char **argv)
 		case 'd':
 			options->depth = (unsigned)strtoul(optarg, NULL, 10);
 			break;
+		case 'g':
+			options->is_given = true;
+			break;
 		case 'n':
 			options->count = strtoull(optarg, NULL, 10);
 			break;
 		case 'q':
 			options->run_ns = 100000000;
+			break;
+		case 'r':
+			options->ring_bytes = (unsigned)strtoul(optarg, NULL,
+			    10);
 			break;
 		case 't':
 			options->transport = optarg;
@@ -208,6 +218,12 @@ static const size_t payload_lens[] = {
 #define SMALL_HOST	(1ull << 20)
 #define LARGE_HOST	(4ull << 30)
 
+static inline unsigned char
+payload_byte(size_t i)
+{
+	return (unsigned char)(i * 7 + i / PAGE_LEN);
+}
+
 /* Memory for a payload, each page of it touched. */
 static inline unsigned char *
 payload_new(size_t len)
@@ -217,8 +233,17 @@ payload_new(size_t len)
 	if (data == NULL)
 		err(1, "malloc");
 	for (size_t i = 0; i < len; i++)
-		data[i] = (unsigned char)(i * 7 + i / PAGE_LEN);
+		data[i] = payload_byte(i);
 	return data;
+}
+
+/* Write what checksum() looks at. */
+static inline void
+payload_touch(unsigned char *data, size_t len)
+{
+	for (size_t i = 0; i < len; i += PAGE_LEN)
+		data[i] = payload_byte(i);
+	data[len - 1] = payload_byte(len - 1);
 }
 
 /* Make each payload another one: put a number at its start. */

@@ -4,6 +4,7 @@
  *
  * One worker, which answers each payload with eight bytes that depend on each
  * page of it.  Up to four are in flight, as far as the pool sends them ahead.
+ * With -g the payloads are written in memory that the pool takes.
  */
 
 #include "load.h"
@@ -23,6 +24,7 @@ main(int argc, char **argv)
 	uint64_t ns, n_calls;
 
 	options_parse(&options, argc, argv);
+	load.is_given = options.is_given;
 	load.pool = pool_open(&pool_options, &options);
 	load.data = payload_new(MAX_PAYLOAD);
 	for (size_t i = 0; i < N_PAYLOAD_LENS; i++) {

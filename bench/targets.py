@@ -30,10 +30,8 @@ LARGE_RING = ", ring_bytes 8 MiB"
 SPARE = "brood, one spare"
 # Why there is no figure of something that no program can measure yet.
 NOT_BUILT = {
-    IN_PLACE: "no rings",
-    IN_PLACE + LARGE_RING: "no rings",
-    RINGS + LARGE_RING: "no rings",
-    GIVEN_AWAY: "no request_alloc",
+    IN_PLACE: "a request is copied into the ring",
+    IN_PLACE + LARGE_RING: "a request is copied into the ring",
     SPARE: "no spare workers",
 }
 

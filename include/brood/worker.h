@@ -91,6 +91,22 @@ int	brood_request_time_left(const struct brood_request *request);
 bool	brood_request_is_canceled(struct brood_request *request);
 
 /*
+ * Get memory for the payload of an answer, of len bytes.  Write the payload
+ * there, and give it to brood_request_reply(), or to another function that
+ * sends, with at most len bytes: where answers go through shared memory, it is
+ * where the host reads it, and nothing is copied.  It pays for answers of some
+ * 10 KiB and more.
+ *
+ * The memory is the library's.  It is there until something is sent, until
+ * memory is asked for again, and until the handler returns.  What is in it at
+ * first is unknown.
+ *
+ *   -EMSGSIZE	the host does not accept so long an answer
+ */
+int	brood_reply_alloc(struct brood_request *request, size_t len,
+	    void **ret_data);
+
+/*
  * Answer the request.  status is a number of the worker's own: it becomes the
  * code of the reply.
  *
@@ -100,6 +116,8 @@ bool	brood_request_is_canceled(struct brood_request *request);
  *		ended: answer with less, in parts, or with brood_request_fail()
  *   -EPIPE	the host is gone
  *   -EALREADY	the request was ended before
+ *   -EINVAL	data was memory of brood_reply_alloc(), and is no longer; or len
+ *		is more than was asked for
  */
 int	brood_request_reply(struct brood_request *request, uint32_t status,
 	    const void *data, size_t len);

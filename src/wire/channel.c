@@ -129,6 +129,7 @@ brood__channel_release(struct brood_channel *ch)
 	brood__outbox_fini(&ch->out);
 	brood__rings_fini(&ch->rings, ch->owner == brood__owner_self());
 	brood__kepts_fini(&ch->waiting.kept);
+	brood__buffer_fini(&ch->memory);
 	free(ch);
 	return fd;
 }

@@ -150,6 +150,23 @@ int	brood__channel_queue_first(struct brood_channel *channel,
 int	brood__channel_queue_lent(struct brood_channel *channel,
 	    const struct brood_message *msg);
 
+/*
+ * Memory for a payload of len bytes: in the ring, where brood__channel_send()
+ * finds it in place, or else apart.  It is there until something is sent, or
+ * memory is asked for again.
+ *
+ *   -EMSGSIZE	the peer does not accept so much
+ */
+int	brood__channel_alloc(struct brood_channel *channel, size_t len,
+	    void **ret_data);
+
+/* The memory apart is not needed any more. */
+void	brood__channel_free_memory(struct brood_channel *channel);
+
+/* False of a payload in a place of the ring that was given up. */
+bool	brood__channel_may_send(const struct brood_channel *channel,
+	    const void *payload, size_t len);
+
 /* Nothing is sent any more, of what is queued either: -EPIPE from now on. */
 void	brood__channel_stop_sending(struct brood_channel *channel);
 

@@ -137,6 +137,25 @@ brood__channel_put(struct brood_channel *ch, const struct brood_message *msg)
 }
 
 bool
+brood__channel_reserve_place(struct brood_channel *ch, size_t len,
+    void **ret_payload)
+{
+	return brood__channel_is_writing_ring(ch) &&
+	    brood__outbox_len(&ch->out) == 0 &&
+	    brood__ring_takes(ch->rings.ring, len) &&
+	    brood__ring_reserve(ch->rings.ring, len, ret_payload) == 0;
+}
+
+bool
+brood__channel_may_send(const struct brood_channel *ch, const void *payload,
+    size_t len)
+{
+	return ch->rings.ring == NULL ||
+	    !brood__ring_is_own(ch->rings.ring, payload) ||
+	    brood__ring_is_reserved(ch->rings.ring, payload, len);
+}
+
+bool
 brood__channel_lacks_room(const struct brood_channel *ch)
 {
 	return brood__channel_is_writing_ring(ch) &&

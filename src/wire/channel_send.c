@@ -228,14 +228,44 @@ brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
 {
 	int r;
 
-	r = brood__channel_queue(ch, msg);
+	r = brood__channel_queue_lent(ch, msg);
 	if (r == -EAGAIN) {
 		r = brood__channel_flush(ch, -1);
 		if (r < 0)
 			return r;
-		r = brood__channel_queue(ch, msg);
+		r = brood__channel_queue_lent(ch, msg);
 	}
-	return r < 0 ? r : brood__channel_flush(ch, -1);
+	if (r < 0)
+		return r;
+	r = brood__channel_flush(ch, -1);
+	/* What could not be sent is sent later, without the caller's memory. */
+	if (r < 0 && brood__outbox_keep(&ch->out) < 0)
+		brood__channel_stop_sending(ch);
+	return r;
+}
+
+int
+brood__channel_alloc(struct brood_channel *ch, size_t len, void **ret_data)
+{
+	int r;
+
+	if (len > ch->max_send)
+		return -EMSGSIZE;
+	if (brood__channel_reserve_place(ch, len, ret_data))
+		return 0;
+	brood__channel_free_memory(ch);
+	r = brood__buffer_reserve(&ch->memory, len > 0 ? len : 1);
+	if (r < 0)
+		return r;
+	*ret_data = ch->memory.bytes;
+	ch->memory.end = len;
+	return 0;
+}
+
+void
+brood__channel_free_memory(struct brood_channel *ch)
+{
+	brood__buffer_consume(&ch->memory, ch->memory.end);
 }
 
 BROOD_PUBLIC int

@@ -24,6 +24,7 @@ struct brood_channel {
 	struct brood__outbox out;
 	struct brood__rings rings;
 	struct brood__waiting waiting;
+	struct brood__buffer memory;	/* of brood__channel_alloc() */
 	int recv_error;			/* 0, or why nothing can be received */
 	int send_error;			/* 0, or -EPIPE */
 };
@@ -59,6 +60,10 @@ brood__channel_is_writing_ring(const struct brood_channel *ch)
  */
 bool	brood__channel_put(struct brood_channel *channel,
 	    const struct brood_message *msg);
+
+/* The place of the next frame in the ring, if it can be there: true. */
+bool	brood__channel_reserve_place(struct brood_channel *channel, size_t len,
+	    void **ret_payload);
 
 /*
  * Send the first frame that is queued, or a part of it, by the way that is its.

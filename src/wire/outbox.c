@@ -163,6 +163,23 @@ brood__outbox_append_lent(struct brood__outbox *outbox,
 	return 0;
 }
 
+int
+brood__outbox_keep(struct brood__outbox *outbox)
+{
+	int r;
+
+	if (outbox->lent_len == 0)
+		return 0;
+	r = brood__buffer_reserve(&outbox->buffer, outbox->lent_len);
+	if (r < 0)
+		return r;
+	brood__buffer_insert(&outbox->buffer,
+	    (size_t)(outbox->lent_at - outbox->n_sent), outbox->lent,
+	    outbox->lent_len);
+	outbox->lent_len = 0;
+	return 0;
+}
+
 /* Forget the first n bytes. */
 static void
 outbox_consume(struct brood__outbox *outbox, size_t n)

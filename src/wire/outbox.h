@@ -55,6 +55,9 @@ int	brood__outbox_append(struct brood__outbox *outbox,
 int	brood__outbox_append_lent(struct brood__outbox *outbox,
 	    const struct brood_message *msg);
 
+/* Copy what is lent, so that it need not stay: 0 or -ENOMEM. */
+int	brood__outbox_keep(struct brood__outbox *outbox);
+
 /* Nothing of it will be sent any more. */
 void	brood__outbox_drop(struct brood__outbox *outbox);
 

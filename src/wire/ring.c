@@ -124,6 +124,10 @@ struct brood__ring {
 	uint64_t tail;
 	uint64_t published;		/* tail, as the peer knows it */
 	uint64_t room_from;		/* the peer's head, when last judged */
+	uint8_t *reserved;		/* where the owner writes a payload; NULL:
+					   nowhere */
+	size_t reserved_len;
+	uint64_t reserved_pad;		/* the pad in front of it */
 
 	/* Reading */
 	uint64_t head;			/* the next entry */
@@ -230,30 +234,24 @@ ring_pad(struct brood__ring *ring, uint64_t rest)
 	ring->tail += rest;
 }
 
-/* Find a place for an entry, and pad if need be.  NULL: there is none. */
-static uint8_t *
-ring_place(struct brood__ring *ring, uint64_t size)
+/*
+ * How long a pad must be in front of an entry of this size.  -EAGAIN: there is
+ * no room.
+ */
+static int
+ring_find_pad(const struct brood__ring *ring, uint64_t size, uint64_t *ret_pad)
 {
 	uint64_t rest = ring_rest(ring, ring->tail);
 	bool is_hot = ring->size - rest < RING_HOT;
 
-	if (!is_hot && ring_fits(ring, rest, size)) {
-		ring_pad(ring, rest);
-		rest = ring->size;
-	}
-	if (size > rest) {
-		if (!ring_fits(ring, rest, size))
-			return NULL;
-		ring_pad(ring, rest);
-	}
-	if (!ring_fits(ring, 0, size))
-		return NULL;
-	return ring->out + (ring->tail & (ring->size - 1));
+	*ret_pad = size > rest || (!is_hot && ring_fits(ring, rest, size)) ?
+	    rest : 0;
+	return ring_fits(ring, *ret_pad, size) ? 0 : -EAGAIN;
 }
 
-/* -EAGAIN without room. */
+/* -EAGAIN without room, or -EPROTO. */
 static int
-ring_find_place(struct brood__ring *ring, uint64_t size, uint8_t **ret_place)
+ring_find_place(struct brood__ring *ring, uint64_t size, uint64_t *ret_pad)
 {
 	bool is_hot = ring->size - ring_rest(ring, ring->tail) < RING_HOT;
 	int r;
@@ -263,24 +261,65 @@ ring_find_place(struct brood__ring *ring, uint64_t size, uint8_t **ret_place)
 		if (r < 0)
 			return r;
 	}
-	*ret_place = ring_place(ring, size);
-	return *ret_place == NULL ? -EAGAIN : 0;
+	return ring_find_pad(ring, size, ret_pad);
+}
+
+/* Behind a pad and a header, which are written when the payload is there. */
+static uint8_t *
+ring_payload(const struct brood__ring *ring, uint64_t pad)
+{
+	return ring->out + ((ring->tail + pad) & (ring->size - 1)) +
+	    BROOD__FRAME_SIZE;
+}
+
+int
+brood__ring_reserve(struct brood__ring *ring, size_t len, void **ret_payload)
+{
+	int r;
+
+	r = ring_find_place(ring, ring_entry_size(len), &ring->reserved_pad);
+	if (r < 0)
+		return r;
+	ring->reserved = ring_payload(ring, ring->reserved_pad);
+	ring->reserved_len = len;
+	*ret_payload = ring->reserved;
+	return 0;
+}
+
+bool
+brood__ring_is_own(const struct brood__ring *ring, const void *payload)
+{
+	uintptr_t at = (uintptr_t)payload, begin = (uintptr_t)ring->out;
+
+	return at >= begin && at - begin < ring->size;
+}
+
+bool
+brood__ring_is_reserved(const struct brood__ring *ring, const void *payload,
+    size_t len)
+{
+	return payload == ring->reserved && len <= ring->reserved_len;
 }
 
 int
 brood__ring_put(struct brood__ring *ring,
     const uint8_t header[BROOD__FRAME_SIZE], const void *payload, size_t len)
 {
-	uint64_t size = ring_entry_size(len);
-	uint8_t *place;
+	bool is_there = ring->reserved != NULL && payload == ring->reserved;
+	uint64_t size = ring_entry_size(len), pad = ring->reserved_pad;
+	uint8_t *to;
 	int r;
 
-	r = ring_find_place(ring, size, &place);
+	r = is_there ? 0 : ring_find_place(ring, size, &pad);
 	if (r < 0)
 		return r;
-	memcpy(place, header, BROOD__FRAME_SIZE);
-	if (len > 0)
-		memcpy(place + BROOD__FRAME_SIZE, payload, len);
+	ring->reserved = NULL;
+	to = ring_payload(ring, pad);
+	if (pad > 0)
+		ring_pad(ring, pad);
+	memcpy(to - BROOD__FRAME_SIZE, header, BROOD__FRAME_SIZE);
+	if (len > 0 && !is_there)
+		memcpy(to, payload, len);
 	ring->tail += size;
 	return 0;
 }

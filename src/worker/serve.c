@@ -102,11 +102,21 @@ request_send(struct brood_request *req, struct brood_message *msg)
 		return r;
 	if (req->is_answered)
 		return -EALREADY;
+	if (!brood__channel_may_send(req->channel, msg->data, msg->len))
+		return -EINVAL;
 	msg->id = req->msg.id;
 	r = brood__channel_send(req->channel, msg);
 	if (r == 0 && msg->kind != BROOD_KIND_PROGRESS && !msg->more)
 		req->is_answered = true;
 	return r;
+}
+
+BROOD_PUBLIC int
+brood_reply_alloc(struct brood_request *req, size_t len, void **ret_data)
+{
+	int r = brood__channel_check(req->channel);
+
+	return r < 0 ? r : brood__channel_alloc(req->channel, len, ret_data);
 }
 
 BROOD_PUBLIC int
@@ -217,6 +227,7 @@ worker_handle(struct brood_channel *channel, const struct brood_message *msg,
 	brood__receive_hold(channel);
 	r = handler(&req, arg);
 	brood__receive_unhold(channel);
+	brood__channel_free_memory(channel);
 	if (req.is_answered)
 		return 0;
 	if (r < 0)

@@ -302,6 +302,73 @@ Test(ring, frame_that_would_be_split_waits)
 	}
 }
 
+/* Write frame number id in a place of its own. */
+static void
+fill_place(uint8_t *place, uint64_t id, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		place[i] = payload_byte(id, i);
+}
+
+static void
+send_place(struct pair *pair, uint64_t id, uint8_t *place, size_t len)
+{
+	uint8_t header[BROOD__FRAME_SIZE];
+
+	encode(header, id, len, KIND);
+	cr_assert_eq(brood__ring_put(pair->writer, header, place, len), 0);
+	(void)brood__ring_publish(pair->writer);
+}
+
+/*
+ * While it is written, the reader gives back all the room: now the start of the
+ * ring would be a better place.
+ */
+Test(ring, frame_is_written_where_its_place_was)
+{
+	enum { LEN = 1024 - BROOD__FRAME_SIZE, N = 100 };
+	struct pair pair = pair_new();
+	void *place;
+
+	for (uint64_t id = 0; id < N; id++)
+		send_one(&pair, id, LEN);
+	cr_assert_eq(brood__ring_reserve(pair.writer, LEN, &place), 0);
+	fill_place(place, N, LEN);
+	for (uint64_t id = 0; id < N; id++)
+		(void)take(&pair, id, LEN);
+	cr_assert_eq(look(&pair), BROOD__RING_NOTHING);
+	cr_assert(brood__ring_is_reserved(pair.writer, place, LEN));
+	send_place(&pair, N, place, LEN / 2);
+	cr_assert_not(brood__ring_is_reserved(pair.writer, place, 0));
+	cr_assert(brood__ring_is_own(pair.writer, place));
+	(void)take(&pair, N, LEN / 2);
+
+	/* This one is behind a pad, and what is put in its place is not. */
+	cr_assert_eq(look(&pair), BROOD__RING_NOTHING);
+	cr_assert_eq(brood__ring_reserve(pair.writer, LEN, &place), 0);
+	cr_assert_eq((uint8_t *)place, pair.from_writer + RING +
+	    BROOD__FRAME_SIZE);
+	fill_place(place, N + 1, LEN);
+	cr_assert_not(brood__ring_publish(pair.writer));
+	cr_assert_eq(look(&pair), BROOD__RING_NOTHING);
+	send_place(&pair, N + 1, place, LEN);
+	(void)take(&pair, N + 1, LEN);
+	pair_free(&pair);
+}
+
+Test(ring, place_is_given_up_for_another_frame)
+{
+	struct pair pair = pair_new();
+	void *place;
+
+	cr_assert_eq(brood__ring_reserve(pair.writer, 100, &place), 0);
+	cr_assert_not(brood__ring_is_reserved(pair.writer, place, 101));
+	send_one(&pair, 1, 50);
+	cr_assert_not(brood__ring_is_reserved(pair.writer, place, 100));
+	(void)take(&pair, 1, 50);
+	pair_free(&pair);
+}
+
 Test(ring, look_ahead_finds_a_frame_behind_others)
 {
 	struct pair pair = pair_new();

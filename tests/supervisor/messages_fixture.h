@@ -28,7 +28,7 @@ enum {
 	PATIENCE_MS = 10000,
 	SILENCE_MS = 400,	/* longer than the delay before a second try */
 	N_DEAD = 8,		/* whose reports are more than 16 KiB */
-	N_BLOCKING = 60,	/* whose reports are more than 256 KiB */
+	N_BLOCKING = 56,	/* whose reports are about 240 KiB */
 	N_SLOTS = 100,
 };
 

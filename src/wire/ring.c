@@ -87,7 +87,7 @@
 
 enum {
 	RING_WORDS = 4096,	/* bytes of the page of words */
-	RING_HOT = 64 << 10,
+	RING_HOT = 16 << 10,
 	RING_PARTS = 4,		/* a payload is at most this part of the ring */
 	ENTRY_PAD = 14,		/* kinds, see frame.h */
 	ENTRY_MARK = 15,

@@ -277,7 +277,7 @@ rings_submit(struct brood_pool *pool, uint32_t method, const void *data,
 
 /*
  * It does nothing else, so it is the host's next requests that meet the word:
- * when these have come beyond the first 64 KiB, they need to know the head.
+ * when these have come beyond the first 16 KiB, they need to know the head.
  */
 static void
 rings_check_head(uint64_t head)

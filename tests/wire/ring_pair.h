@@ -23,7 +23,7 @@ enum {
 	LONGEST = SIZE / 4,		/* payload */
 	QUARTER = SIZE / 4 - BROOD__FRAME_SIZE,	/* the payload of an entry
 					   that is a quarter */
-	HOT = 64 << 10,
+	HOT = 16 << 10,
 	KIND = 3,
 	PAD = 14,
 	MARK = 15,

@@ -168,10 +168,10 @@ Test(ring, small_traffic_stays_near_the_start)
 	size_t highest = 0, at;
 
 	for (uint64_t id = 0; id < 20000; id++) {
-		send_one(&pair, id, 40 + id % 900);
+		send_one(&pair, id, 40 + id % 400);
 		if (id < 20)
 			continue;
-		at = (size_t)(take(&pair, id - 20, 40 + (id - 20) % 900) -
+		at = (size_t)(take(&pair, id - 20, 40 + (id - 20) % 400) -
 		    (pair.from_writer + RING));
 		if (at > highest)
 			highest = at;

@@ -92,7 +92,8 @@ exchange_run_oldest(struct brood_pool *pool, struct brood__worker *worker,
 	if (oldest == NULL || oldest->running_since_ms != BROOD__NEVER)
 		return;
 	oldest->running_since_ms = now_ms;
-	brood__queue_reschedule(&pool->queue, oldest);
+	if (brood__pending_has_run_limit(oldest))
+		brood__queue_reschedule(&pool->queue, oldest);
 }
 
 /*
@@ -192,7 +193,10 @@ brood__exchange_complete(struct brood_pool *pool, struct brood__worker *worker,
 	pending->state = BROOD__PENDING_COMPLETED;
 }
 
-/* The worker has answered this request for the last time. */
+/*
+ * The worker has answered this request for the last time.  That it has room now
+ * is noted when all its answers were read, exchange_end_reading().
+ */
 static void
 exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
     struct brood__pending *pending)
@@ -205,8 +209,6 @@ exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
 	brood__exchange_offer_rings(pool, worker);
 	brood__queue_forget(&pool->queue, pending);
 	exchange_run_oldest(pool, worker, pool->queue.now_ms);
-	brood__lists_update(&pool->lists, worker,
-	    brood__control_sent(pool->control));
 
 	/* What the fleet acts on: overdue, idle and unwanted, outdated. */
 	next = brood__worker_oldest(worker);

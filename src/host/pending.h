@@ -20,6 +20,7 @@
  */
 
 #include "base/blocks.h"
+#include "base/clock.h"
 
 #include <brood/pool.h>
 #include <sys/queue.h>
@@ -113,6 +114,14 @@ brood__pending_is_open(const struct brood__pending *pending)
 void	brood__pending_set_options(struct brood__pending *pending,
 	    const struct brood_request_options *options,
 	    const struct brood_request_options *usual, int64_t now_ms);
+
+/* Does one of its limits count from when it runs? */
+static inline bool
+brood__pending_has_run_limit(const struct brood__pending *pending)
+{
+	return pending->run_ms >= 0 ||
+	    pending->canceled_at_ms != BROOD__NEVER;
+}
 
 /* When does the next of its limits pass, as things are?  Or BROOD__NEVER. */
 int64_t	brood__pending_next_due(const struct brood__pending *pending);

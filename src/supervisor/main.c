@@ -10,7 +10,8 @@
  *	   first request, so by now this is known of every dead process
  *	3. look at what children say and print
  *	4. judge the dead
- *	5. flush the notices: room for new ones lets starts go on
+ *	5. flush the notices: room for new ones lets starts go on, and the host
+ *	   can give a dead process's requests to others while one is started
  *	6. decide from the states and the time: stop, start, offer
  *	7. flush again, and set the alarm
  *
@@ -31,6 +32,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -358,6 +360,19 @@ supervisor_flush(struct supervisor *sup)
 		sup->is_short = true;
 }
 
+/*
+ * Tell the host of deaths before anything is started.  Linux takes a process
+ * that writes to a socket for one that will sleep soon, and may have the reader
+ * wait for its processor: the host would wait for a fork that it may not need.
+ */
+static void
+supervisor_report(struct supervisor *sup, bool has_ended)
+{
+	supervisor_flush(sup);
+	if (has_ended)
+		(void)sched_yield();
+}
+
 static void
 supervisor_watch_control(struct supervisor *sup)
 {
@@ -422,6 +437,7 @@ supervisor_turn(struct supervisor *sup)
 {
 	struct brood__ready_event events[SUPERVISOR_EVENTS];
 	int64_t now_ms;
+	bool has_ended;
 	int n;
 
 	n = brood__ready_wait(sup->shared.ready, -1, events,
@@ -432,8 +448,9 @@ supervisor_turn(struct supervisor *sup)
 	supervisor_read_control(sup, now_ms);
 	for (int i = 0; i < n; i++)
 		supervisor_look(sup, &events[i], now_ms);
+	has_ended = !STAILQ_EMPTY(&sup->ended);
 	supervisor_judge(sup, now_ms);
-	supervisor_flush(sup);
+	supervisor_report(sup, has_ended);
 	supervisor_stop_pending(sup, now_ms);
 	supervisor_start_due(sup, now_ms);
 	supervisor_look_at_slots(sup, now_ms);

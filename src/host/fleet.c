@@ -37,13 +37,14 @@ brood__fleet_grow(struct brood__fleet *fleet, unsigned n_slots)
 }
 
 int
-brood__fleet_init(struct brood__fleet *fleet, unsigned target)
+brood__fleet_init(struct brood__fleet *fleet, unsigned workers, unsigned spare)
 {
 	memset(fleet, 0, sizeof(*fleet));
+	fleet->spare = spare;
 	fleet->retire_ms = -1;
 	fleet->last_revision = fleet->floor = fleet->done_floor = 1;
 	fleet->due_ms = BROOD__NEVER;
-	return brood__fleet_resize(fleet, target);
+	return brood__fleet_resize(fleet, workers);
 }
 
 void
@@ -56,14 +57,14 @@ brood__fleet_fini(struct brood__fleet *fleet)
 /* What is wanted */
 
 int
-brood__fleet_resize(struct brood__fleet *fleet, unsigned target)
+brood__fleet_resize(struct brood__fleet *fleet, unsigned workers)
 {
 	int r;
 
-	r = brood__fleet_grow(fleet, target);
+	r = brood__fleet_grow(fleet, workers + fleet->spare);
 	if (r < 0)
 		return r;
-	fleet->target = target;
+	fleet->workers = workers;
 	fleet->is_stale = true;
 	return 0;
 }

@@ -11,18 +11,25 @@
  * wanted, what the supervisor was told, and what the supervisor has said.
  *
  * Nothing here reacts to an event.  Events record what is so (a notice, a
- * fault, a new target); brood__fleet_reconcile(), once in a turn in which
+ * fault, a new number); brood__fleet_reconcile(), once in a turn in which
  * something changed, compares what is with what is wanted and writes commands.
  * So a reload, a resize, a worker that has served its time, a failed or dead
  * worker and a stop are one mechanism:
  *
  *	reload	every process of an older revision than `floor` is outdated
- *	resize	another `target`
- *	stop	a target of 0
+ *	resize	another number of `workers`
+ *	stop	no workers
  *
- * A worker that is outdated leaves only when its replacement is ready: one slot
- * more than the target is wanted then, never two, and not before the worker
- * that was replaced last has ended.
+ * Of the workers only so many as `workers` says get requests: they are READY.
+ * Each new one is a SPARE, and becomes READY in the next reconcile in which a
+ * place is free.  So nothing is to be done about a dead worker but to fill its
+ * slot as ever: a spare, if there is one, takes its place, and the next process
+ * of its slot is the new spare.
+ *
+ * A worker that is outdated leaves only when its replacement is ready: a spare
+ * that is not outdated.  To have one, or to make up for it, one slot more than
+ * the target is wanted then, never two, and not before the worker that was
+ * replaced last has ended.
  *
  * Knows no channel and no pool: it only looks at the fields of workers.
  */
@@ -59,7 +66,8 @@ enum brood__fleet_news {
 struct brood__fleet {
 	struct brood__fleet_slot *slots;
 	unsigned n_slots;
-	unsigned target;		/* workers wanted */
+	unsigned workers;		/* wanted, that get requests */
+	unsigned spare;			/* wanted besides; none if stopping */
 	unsigned max_requests;		/* of one worker; 0: any number */
 	int retire_ms;			/* how long an unwanted worker may go on
 					   with what it has; -1: for ever */
@@ -78,8 +86,9 @@ struct brood__fleet {
 	unsigned n_commands;
 };
 
-/* target and revisions as in a new pool; 0 or -ENOMEM. */
-int	brood__fleet_init(struct brood__fleet *fleet, unsigned target);
+/* Revisions as in a new pool; 0 or -ENOMEM. */
+int	brood__fleet_init(struct brood__fleet *fleet, unsigned workers,
+	    unsigned spare);
 
 /* Frees the slots; the workers are the caller's to free before. */
 void	brood__fleet_fini(struct brood__fleet *fleet);
@@ -95,8 +104,15 @@ int	brood__fleet_grow(struct brood__fleet *fleet, unsigned n_slots);
 void	brood__fleet_set_limits(const struct brood__fleet *fleet,
 	    struct brood__worker *worker);
 
-/* Change the target; -ENOMEM: no room for so many slots. */
-int	brood__fleet_resize(struct brood__fleet *fleet, unsigned target);
+/* The number of slots that are wanted, besides the one of a replacement. */
+static inline unsigned
+brood__fleet_target(const struct brood__fleet *fleet)
+{
+	return fleet->workers > 0 ? fleet->workers + fleet->spare : 0;
+}
+
+/* Change the number of workers; -ENOMEM: no room for so many slots. */
+int	brood__fleet_resize(struct brood__fleet *fleet, unsigned workers);
 
 /* Begin a reload. */
 void	brood__fleet_reload(struct brood__fleet *fleet);

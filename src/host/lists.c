@@ -17,6 +17,7 @@ brood__lists_init(struct brood__lists *lists, unsigned in_flight)
 	lists->in_flight = in_flight;
 	for (unsigned i = 0; i < BROOD__IN_FLIGHT_MAX; i++)
 		TAILQ_INIT(&lists->by_load[i]);
+	TAILQ_INIT(&lists->spares);
 	TAILQ_INIT(&lists->gated);
 	TAILQ_INIT(&lists->ended);
 	TAILQ_INIT(&lists->lost);
@@ -49,6 +50,8 @@ lists_find(struct brood__lists *lists, const struct brood__worker *worker,
     uint64_t sent)
 {
 	switch (worker->state) {
+	case BROOD__WORKER_SPARE:
+		return &lists->spares;
 	case BROOD__WORKER_DRAINING:
 	case BROOD__WORKER_STOPPING:
 		return NULL;
@@ -135,6 +138,16 @@ brood__lists_update(struct brood__lists *lists, struct brood__worker *worker,
 	    worker->state != BROOD__WORKER_ENDED &&
 	    worker->fault != BROOD__FAULT_BROKEN &&
 	    brood__channel_is_reading_ring(worker->channel));
+}
+
+void
+brood__lists_place_spares(struct brood__lists *lists, uint64_t sent)
+{
+	struct brood__worker *worker, *next;
+
+	TAILQ_FOREACH_SAFE(worker, &lists->spares, in_list, next)
+		if (worker->state != BROOD__WORKER_SPARE)
+			brood__lists_update(lists, worker, sent);
 }
 
 bool

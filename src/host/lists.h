@@ -18,6 +18,7 @@ struct brood__lists {
 	unsigned in_flight;		/* requests at one worker, at most */
 	struct brood__workers by_load[BROOD__IN_FLIGHT_MAX];
 	uint64_t loads;			/* bit i: by_load[i] is not empty */
+	struct brood__workers spares;	/* there was no place for them yet */
 	struct brood__workers gated;	/* their gate is not passed yet */
 	struct brood__workers ended;	/* last replies are to be read */
 	struct brood__workers lost;	/* ENDED by the loss of the supervisor:
@@ -41,6 +42,9 @@ void	brood__lists_fini(struct brood__lists *lists);
  */
 void	brood__lists_update(struct brood__lists *lists,
 	    struct brood__worker *worker, uint64_t sent);
+
+/* The same for the spares that the fleet has given places. */
+void	brood__lists_place_spares(struct brood__lists *lists, uint64_t sent);
 
 /* The same for all whose gate has been passed; gives whether there were any. */
 bool	brood__lists_open_gates(struct brood__lists *lists, uint64_t sent);

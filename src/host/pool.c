@@ -107,7 +107,7 @@ pool_fork(struct brood_pool *pool, const struct brood_pool_options *options,
 		r = brood__config_set_sink(&config, options->stderr_fd,
 		    options->prefix_stderr, text);
 	if (r == 0)
-		r = pool_has_room(pool, pool->fleet.target, 0);
+		r = pool_has_room(pool, brood__fleet_target(&pool->fleet), 0);
 	if (r < 0)
 		return r;
 	brood__config_set_spec(&spec, &child);
@@ -127,7 +127,7 @@ pool_start(struct brood_pool *pool, const struct brood_pool_options *options,
 	int r;
 
 	r = brood__fleet_init(&pool->fleet, options->workers != 0 ?
-	    options->workers : brood__cpus());
+	    options->workers : brood__cpus(), 0);
 	pool->fleet.max_requests = options->max_requests;
 	pool->fleet.retire_ms = options->retire_ms != 0 ?
 	    options->retire_ms : POOL_RETIRE_MS;
@@ -202,7 +202,7 @@ brood_pool_new(struct brood_pool **ret_pool,
 		return r;
 	}
 	pool->max_queued = pool_queue_size(options->queue,
-	    pool->fleet.target);
+	    pool->fleet.workers);
 	*ret_pool = pool;
 	return 0;
 }
@@ -386,7 +386,7 @@ static bool
 pool_is_full(const struct brood_pool *pool)
 {
 	return pool->queue.n_outstanding >= pool->max_queued +
-	    pool->fleet.target * pool->lists.in_flight;
+	    pool->fleet.workers * pool->lists.in_flight;
 }
 
 static int
@@ -521,7 +521,7 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 BROOD_PUBLIC int
 brood_pool_resize(struct brood_pool *pool, unsigned workers)
 {
-	unsigned target = pool->fleet.target;
+	unsigned target = brood__fleet_target(&pool->fleet);
 	int r = 0;
 
 	if (!pool_is_mine(pool))
@@ -531,8 +531,8 @@ brood_pool_resize(struct brood_pool *pool, unsigned workers)
 	if (pool->state != BROOD__POOL_RUNNING ||
 	    brood__queue_is_closed(&pool->queue))
 		return -ESHUTDOWN;
-	if (workers > target)
-		r = pool_has_room(pool, workers, target);
+	if (workers > pool->fleet.workers)
+		r = pool_has_room(pool, workers + pool->fleet.spare, target);
 	if (r == 0)
 		r = brood__fleet_resize(&pool->fleet, workers);
 	return r < 0 ? r : pool_act(pool);

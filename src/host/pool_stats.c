@@ -70,7 +70,7 @@ brood_pool_stats(const struct brood_pool *pool,
 	const struct brood__queue *queue = &pool->queue;
 
 	*ret_stats = (struct brood_pool_stats) {
-		.workers = pool->fleet.target,
+		.workers = pool->fleet.workers,
 		.queued = queue->n_waiting,
 		.in_flight = pool->n_in_flight,
 		.untaken = queue->n_untaken,

@@ -4,9 +4,10 @@
  * What follows from the state of a fleet: which slots are wanted, and what the
  * supervisor process is to be told; see fleet.h.
  *
- * Invariants: at most target + 1 slots are wanted after reconciling; a slot
- * becomes wanted only when it is empty, so that a command never crosses an
- * older one of the other kind for the same slot.
+ * Invariants: at most target + 1 slots are wanted after reconciling, and of
+ * their workers no more are READY than `workers` says; a slot becomes wanted
+ * only when it is empty, so that a command never crosses an older one of the
+ * other kind for the same slot.
  */
 
 #include "base/clock.h"
@@ -22,11 +23,11 @@ fleet_is_overdue(const struct brood__worker *worker)
 	return oldest != NULL && oldest->state == BROOD__PENDING_OVERDUE;
 }
 
-/* Does it work, and is there no reason to stop it for what it does? */
+/* Does it get requests, or could it, and is no reason to stop it known? */
 static bool
-fleet_is_in_service(const struct brood__worker *worker)
+fleet_is_usable(const struct brood__worker *worker)
 {
-	return worker->state == BROOD__WORKER_READY &&
+	return worker->state <= BROOD__WORKER_READY &&
 	    worker->fault == BROOD__FAULT_NONE && !fleet_is_overdue(worker);
 }
 
@@ -39,22 +40,61 @@ fleet_is_outdated(const struct brood__fleet *fleet,
 	    worker->served >= worker->served_limit);
 }
 
-/* Is its worker in service, but to be replaced? */
+/* Kinds of slots, each of them wanted */
+
+static bool
+fleet_slot_is_wanted(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot)
+{
+	(void)fleet;
+	return slot->is_wanted;
+}
+
+static bool
+fleet_slot_is_usable(const struct brood__fleet_slot *slot)
+{
+	return slot->is_wanted && slot->worker != NULL &&
+	    fleet_is_usable(slot->worker);
+}
+
+/* Does its worker get requests? */
+static bool
+fleet_slot_is_serving(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot)
+{
+	(void)fleet;
+	return fleet_slot_is_usable(slot) &&
+	    slot->worker->state == BROOD__WORKER_READY;
+}
+
+/* Is its worker to be replaced? */
 static bool
 fleet_slot_is_outdated(const struct brood__fleet *fleet,
     const struct brood__fleet_slot *slot)
 {
-	return slot->worker != NULL && fleet_is_in_service(slot->worker) &&
+	return fleet_slot_is_usable(slot) &&
 	    fleet_is_outdated(fleet, slot->worker);
 }
 
-/* Of a wanted slot: is its next process still to come? */
+/* Can its worker take another one's place? */
+static bool
+fleet_slot_is_spare(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot)
+{
+	return fleet_slot_is_usable(slot) &&
+	    slot->worker->state == BROOD__WORKER_SPARE &&
+	    !fleet_is_outdated(fleet, slot->worker);
+}
+
+/* Is its next process still to come? */
 static bool
 fleet_slot_is_starting(const struct brood__fleet_slot *slot)
 {
-	return slot->seen != BROOD__SEEN_GIVEN_UP &&
-	    (slot->worker == NULL || !fleet_is_in_service(slot->worker));
+	return slot->is_wanted && slot->seen != BROOD__SEEN_GIVEN_UP &&
+	    !fleet_slot_is_usable(slot);
 }
+
+/* Counting slots */
 
 /* May a process of a revision older than the floor be there? */
 static bool
@@ -67,10 +107,13 @@ fleet_slot_is_below_floor(const struct brood__fleet *fleet,
 
 struct fleet_count {
 	unsigned n_wanted;
-	unsigned n_present;		/* slots with a process, or about to */
-	unsigned n_outdated;		/* of the wanted ones */
-	unsigned n_starting;		/* of the wanted ones */
-	unsigned n_given_up;		/* of the wanted ones */
+	unsigned n_serving;		/* of the wanted ones; and so on */
+	unsigned n_outdated;
+	unsigned n_spare;
+	unsigned n_starting;
+	unsigned n_given_up;
+	unsigned n_present;		/* with a process, or about to */
+	unsigned n_leaving;		/* of these, not wanted */
 	unsigned n_below_floor;
 };
 
@@ -82,14 +125,17 @@ fleet_count(const struct brood__fleet *fleet)
 	for (unsigned i = 0; i < fleet->n_slots; i++) {
 		const struct brood__fleet_slot *slot = &fleet->slots[i];
 
-		n.n_present += slot->seen == BROOD__SEEN_FILLED;
-		n.n_below_floor += fleet_slot_is_below_floor(fleet, slot);
-		if (!slot->is_wanted)
-			continue;
-		n.n_wanted++;
+		n.n_wanted += slot->is_wanted;
+		n.n_serving += fleet_slot_is_serving(fleet, slot);
 		n.n_outdated += fleet_slot_is_outdated(fleet, slot);
+		n.n_spare += fleet_slot_is_spare(fleet, slot);
 		n.n_starting += fleet_slot_is_starting(slot);
-		n.n_given_up += slot->seen == BROOD__SEEN_GIVEN_UP;
+		n.n_given_up += slot->is_wanted &&
+		    slot->seen == BROOD__SEEN_GIVEN_UP;
+		n.n_present += slot->seen == BROOD__SEEN_FILLED;
+		n.n_leaving += !slot->is_wanted &&
+		    slot->seen == BROOD__SEEN_FILLED;
+		n.n_below_floor += fleet_slot_is_below_floor(fleet, slot);
 	}
 	return n;
 }
@@ -141,26 +187,30 @@ fleet_slot_worth(const struct brood__fleet *fleet,
 
 	if (slot->seen == BROOD__SEEN_GIVEN_UP)
 		return 0;
-	if (worker == NULL || !fleet_is_in_service(worker))
+	if (worker == NULL || !fleet_is_usable(worker))
 		return 1;
-	return 2 + worker->load + (fleet_is_outdated(fleet, worker) ? 0 :
-	    BROOD__IN_FLIGHT_MAX + 1);
+	return 2 + worker->load + (worker->state == BROOD__WORKER_READY) +
+	    (fleet_is_outdated(fleet, worker) ? 0 : BROOD__IN_FLIGHT_MAX + 2);
 }
 
-static struct brood__fleet_slot *
-fleet_least_worth(const struct brood__fleet *fleet)
+/* Stop wanting the slot of this kind that is worth least. */
+static void
+fleet_drop(struct brood__fleet *fleet,
+    bool (*is_kind)(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot))
 {
 	struct brood__fleet_slot *least = NULL;
 
 	for (unsigned i = 0; i < fleet->n_slots; i++) {
 		struct brood__fleet_slot *slot = &fleet->slots[i];
 
-		if (slot->is_wanted && (least == NULL ||
+		if (is_kind(fleet, slot) && (least == NULL ||
 		    fleet_slot_worth(fleet, slot) <
 		    fleet_slot_worth(fleet, least)))
 			least = slot;
 	}
-	return least;
+	if (least != NULL)
+		least->is_wanted = false;
 }
 
 /* A replacement was given up: the worker it was for stays, with new limits. */
@@ -170,11 +220,48 @@ fleet_keep_outdated(struct brood__fleet *fleet)
 	for (unsigned i = 0; i < fleet->n_slots; i++) {
 		struct brood__fleet_slot *slot = &fleet->slots[i];
 
-		if (slot->is_wanted && fleet_slot_is_outdated(fleet, slot)) {
+		if (fleet_slot_is_outdated(fleet, slot)) {
 			brood__fleet_set_limits(fleet, slot->worker);
 			return;
 		}
 	}
+}
+
+/*
+ * Have at most n spares take places: any, or only those that are not outdated.
+ * Gives how many places are left.
+ */
+static unsigned
+fleet_promote(struct brood__fleet *fleet, unsigned n, bool is_any,
+    int64_t now_ms)
+{
+	for (unsigned i = 0; i < fleet->n_slots && n > 0; i++) {
+		struct brood__fleet_slot *slot = &fleet->slots[i];
+
+		if (!fleet_slot_is_usable(slot) ||
+		    slot->worker->state != BROOD__WORKER_SPARE ||
+		    (!is_any && fleet_is_outdated(fleet, slot->worker)))
+			continue;
+		brood__worker_enter(slot->worker, BROOD__WORKER_READY, now_ms);
+		n--;
+	}
+	return n;
+}
+
+/*
+ * There are as many places as `workers` says.  If there are too few for those
+ * that have one, some of these are to end, and the spares stay.
+ */
+static void
+fleet_fill_places(struct brood__fleet *fleet, int64_t now_ms)
+{
+	unsigned n_serving = fleet_count(fleet).n_serving, n_free;
+
+	for (; n_serving > fleet->workers; n_serving--)
+		fleet_drop(fleet, fleet_slot_is_serving);
+	n_free = fleet->workers - n_serving;
+	n_free = fleet_promote(fleet, n_free, false, now_ms);
+	(void)fleet_promote(fleet, n_free, true, now_ms);
 }
 
 /*
@@ -184,32 +271,37 @@ fleet_keep_outdated(struct brood__fleet *fleet)
 static unsigned
 fleet_extra(const struct brood__fleet *fleet, const struct fleet_count *n)
 {
-	return n->n_outdated > 0 && (n->n_wanted > fleet->target ||
-	    n->n_present <= fleet->target);
+	return n->n_outdated > 0 && (n->n_leaving == 0 ||
+	    n->n_wanted > brood__fleet_target(fleet));
 }
 
 /*
- * Choose the wanted slots.  True if a place was freed by the last step: then
- * there may be something more to choose.
+ * Choose the wanted slots.  True if the last step has dropped one: then there
+ * may be something more to choose.
  */
 static bool
-fleet_choose(struct brood__fleet *fleet)
+fleet_choose(struct brood__fleet *fleet, int64_t now_ms)
 {
-	struct fleet_count n = fleet_count(fleet);
-	unsigned goal = fleet->target + fleet_extra(fleet, &n);
+	unsigned target = brood__fleet_target(fleet), goal;
+	struct fleet_count n;
 
+	fleet_fill_places(fleet, now_ms);
+	n = fleet_count(fleet);
+	goal = target + fleet_extra(fleet, &n);
 	if (n.n_wanted < goal)
 		fleet_want(fleet, goal - n.n_wanted);
 	for (; n.n_wanted > goal; n.n_wanted--)
-		fleet_least_worth(fleet)->is_wanted = false;
+		fleet_drop(fleet, fleet_slot_is_wanted);
 
-	/* The replacement is ready, or will never be. */
+	/* The replacement, or a spare, is ready; or it will never be. */
 	n = fleet_count(fleet);
-	if (n.n_wanted != fleet->target + 1 || n.n_starting > 0)
+	if (n.n_wanted != target + 1 || (n.n_spare == 0 && n.n_starting > 0))
 		return false;
-	if (n.n_given_up > 0)
+	if (n.n_spare == 0 && n.n_given_up > 0) {
 		fleet_keep_outdated(fleet);
-	fleet_least_worth(fleet)->is_wanted = false;
+		fleet_drop(fleet, fleet_slot_is_wanted);
+	} else
+		fleet_drop(fleet, fleet_slot_is_outdated);
 	return true;
 }
 
@@ -374,7 +466,7 @@ brood__fleet_reconcile(struct brood__fleet *fleet, int64_t now_ms)
 
 	fleet->is_stale = false;
 	fleet->n_commands = 0;
-	while (fleet_choose(fleet))
+	while (fleet_choose(fleet, now_ms))
 		continue;
 	for (unsigned i = 0; i < fleet->n_slots; i++)
 		fleet_direct(fleet, &fleet->slots[i], now_ms);

@@ -240,6 +240,8 @@ turn_reconcile(struct brood_pool *pool, int64_t now_ms)
 	if (!pool->fleet.is_stale && now_ms < pool->fleet.due_ms)
 		return;
 	news = brood__fleet_reconcile(&pool->fleet, now_ms);
+	brood__lists_place_spares(&pool->lists,
+	    brood__control_sent(pool->control));
 	for (unsigned i = 0; i < pool->fleet.n_commands; i++)
 		turn_obey(pool, &pool->fleet.commands[i]);
 	if (news & BROOD__FLEET_RELOADED)

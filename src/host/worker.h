@@ -3,12 +3,12 @@
 #define BROOD__WORKER_H
 
 /*
- * One worker process as the host knows it, from READY until its end is settled:
- * its channel, and the requests that it has.
+ * One worker process as the host knows it, from the notice READY until its end
+ * is settled: its channel, and the requests that it has.
  *
- *	READY ----> DRAINING ----> STOPPING ----> ENDED
- *	  |             |		^	     ^
- *	  +-------------+---------------+------------+
+ *	SPARE ----> READY ----> DRAINING ----> STOPPING ----> ENDED
+ *	  |           |             |		  ^	         ^
+ *	  +-----------+-------------+-------------+--------------+
  *
  * The state only moves to the right, by brood__worker_enter().  Which list of
  * lists.h the worker is in, and what its socket is polled for, are derived
@@ -30,6 +30,8 @@
 enum { BROOD__IN_FLIGHT_MAX = 64 };	/* requests at one worker */
 
 enum brood__worker_state {
+	BROOD__WORKER_SPARE,		/* gets no requests: all places are
+					   taken, see fleet.h */
 	BROOD__WORKER_READY,		/* gets requests */
 	BROOD__WORKER_DRAINING,		/* unwanted: finishes what it has */
 	BROOD__WORKER_STOPPING,		/* the supervisor was told to stop it */

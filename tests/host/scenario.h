@@ -26,11 +26,17 @@ struct scenario {
 };
 
 static inline void
-begin(struct scenario *s, unsigned target)
+begin_with_spares(struct scenario *s, unsigned workers, unsigned spare)
 {
 	memset(s, 0, sizeof(*s));
-	cr_assert_eq(brood__fleet_init(&s->fleet, target), 0);
+	cr_assert_eq(brood__fleet_init(&s->fleet, workers, spare), 0);
 	s->fleet.is_stale = true;
+}
+
+static inline void
+begin(struct scenario *s, unsigned workers)
+{
+	begin_with_spares(s, workers, 0);
 }
 
 static inline void
@@ -138,14 +144,20 @@ settled(struct scenario *s)
 	cr_assert_str_eq(reconcile(s, 0), "");
 }
 
-/* A pool of n workers that are ready. */
+/* A pool of n workers that are ready, and spares. */
 static inline void
-begin_ready(struct scenario *s, unsigned n)
+begin_all_ready(struct scenario *s, unsigned n, unsigned spare)
 {
-	begin(s, n);
+	begin_with_spares(s, n, spare);
 	(void)reconcile(s, 0);
 	all_ready(s);
 	settled(s);
+}
+
+static inline void
+begin_ready(struct scenario *s, unsigned n)
+{
+	begin_all_ready(s, n, 0);
 }
 
 #endif

@@ -26,8 +26,10 @@ world_begin(struct world *world, unsigned in_flight)
 {
 	memset(world, 0, sizeof(*world));
 	brood__lists_init(&world->lists, in_flight);
-	for (unsigned i = 0; i < N_WORKERS; i++)
+	for (unsigned i = 0; i < N_WORKERS; i++) {
+		world->workers[i].state = BROOD__WORKER_READY;
 		brood__lists_update(&world->lists, &world->workers[i], 0);
+	}
 }
 
 static void
@@ -107,6 +109,24 @@ Test(lists, a_worker_behind_its_gate_is_picked_when_that_is_passed)
 	cr_assert_null(brood__lists_pick(&world.lists, 10));
 }
 
+Test(lists, a_spare_is_picked_when_it_has_a_place)
+{
+	struct world world;
+
+	world_begin(&world, 2);
+	for (unsigned i = 0; i < N_WORKERS; i++) {
+		brood__lists_remove(&world.lists, &world.workers[i]);
+		world.workers[i].state = BROOD__WORKER_SPARE;
+		brood__lists_update(&world.lists, &world.workers[i], 0);
+	}
+	cr_assert_null(brood__lists_pick(&world.lists, 0));
+	world.workers[3].state = BROOD__WORKER_READY;
+	brood__lists_place_spares(&world.lists, 0);
+	cr_assert_eq(brood__lists_pick(&world.lists, 0), &world.workers[3]);
+	world_set_load(&world, 3, 2);
+	cr_assert_null(brood__lists_pick(&world.lists, 0));
+}
+
 /* One step of many: a load, a stop, or a new worker in an old one's place. */
 static void
 world_step(struct world *world)
@@ -121,6 +141,7 @@ world_step(struct world *world)
 	case 1:
 		brood__lists_remove(&world->lists, worker);
 		memset(worker, 0, sizeof(*worker));
+		worker->state = BROOD__WORKER_READY;
 		brood__lists_update(&world->lists, worker, 0);
 		break;
 	default:

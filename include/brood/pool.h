@@ -177,7 +177,25 @@ struct brood_pool_options {
 	 * no memory.  0: 1 MiB.
 	 */
 	uint32_t	 ring_bytes;
-	uint64_t	 reserved[15];
+
+	/*
+	 * How many workers more are kept ready, to take the places of others.
+	 * A spare is a worker like any other, but it gets no requests before it
+	 * has a place: there are as many places as `workers` says.  When a
+	 * worker dies, a spare takes its place at once, and the next worker
+	 * that starts is the new spare.  So no request waits for a start,
+	 * unless more workers die than there are spares.
+	 *
+	 * A worker that is replaced, after max_requests or by
+	 * brood_pool_reload(), gives its place to a spare too.  If
+	 * brood_pool_resize() makes room, spares take it, and are made up
+	 * again.  Spares do not count for the size of the queue.  A spare has
+	 * the same events as any worker, and if it ends by itself, that is a
+	 * failure of its slot: see intensity.  0: none; at most 262144.
+	 */
+	uint32_t	 spare;
+	uint32_t	 reserved_1;
+	uint64_t	 reserved[14];
 };
 
 /* What became of a request. */
@@ -307,6 +325,8 @@ enum brood_worker_state {
 	BROOD_WORKER_LEAVING,
 	/* The slot was given up: no worker is started in it. */
 	BROOD_WORKER_GIVEN_UP,
+	/* Ready, and without a place: see spare of the pool's options. */
+	BROOD_WORKER_SPARE,
 };
 
 /* A slot of the pool, and the worker in it: see brood_pool_worker(). */
@@ -329,7 +349,7 @@ struct brood_worker_info {
 /* Counts of a pool: those of now, then those since the pool was made. */
 struct brood_pool_stats {
 	uint32_t	 workers;	/* wanted: see brood_pool_resize() */
-	uint32_t	 ready;		/* workers in service */
+	uint32_t	 ready;		/* workers in service; no spares */
 	uint32_t	 busy;		/* workers with at least one request */
 	uint32_t	 queued;	/* requests that wait for a worker */
 	uint32_t	 in_flight;	/* requests that workers have */
@@ -346,7 +366,8 @@ struct brood_pool_stats {
 	uint64_t	 started;	/* workers that became ready */
 	uint64_t	 ended;		/* of those, workers that have ended */
 	int32_t		 supervisor;	/* process id of the supervisor */
-	uint32_t	 reserved_1;
+	uint32_t	 spare;		/* spares that are ready, besides the
+					   workers in service */
 	uint64_t	 reserved[8];
 };
 
@@ -358,8 +379,8 @@ struct brood_pool_stats {
  *   -EINVAL	options is NULL; neither or both of handler and argv are set; or
  *		an option has a value, or is combined with another, that makes
  *		no sense: text says which
- *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per worker: raise
- *		the limit, or ask for fewer workers
+ *   -EMFILE	RLIMIT_NOFILE has no room for two descriptors per worker, spares
+ *		included: raise the limit, or ask for fewer workers
  *   -EBADF	a descriptor of keep_fds, or stderr_fd, is not open
  *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */
@@ -508,7 +529,8 @@ int	brood_pool_cancel(struct brood_pool *pool, uint64_t id);
 
 /*
  * Change the number of workers.  If it grows, new workers are started.  If it
- * shrinks, workers finish the requests that they have, and end.
+ * shrinks, workers finish the requests that they have, and end.  The number of
+ * spares stays the same.
  *
  *   -EINVAL	workers is 0, or over 262144
  *   -EMFILE	as for brood_pool_new()

@@ -31,11 +31,14 @@ brood__pool_options_check(const struct brood_pool_options *options, char *text)
 
 	if (options == NULL)
 		return brood__config_refuse(text, "there are no options");
-	if (!BROOD__RESERVED_IS_ZERO(options))
+	if (options->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(options))
 		return brood__config_refuse(text, "a reserved field is not 0: "
 		    "the program needs a newer library");
 	r = brood__config_check_max("workers", options->workers,
 	    BROOD__POOL_WORKERS_MAX, text);
+	if (r == 0)
+		r = brood__config_check_max("spare", options->spare,
+		    BROOD__POOL_WORKERS_MAX, text);
 	if (r == 0)
 		r = brood__config_check_max("in_flight", options->in_flight,
 		    BROOD__IN_FLIGHT_MAX, text);

@@ -18,9 +18,18 @@ stats_worker_state(const struct brood__fleet_slot *slot)
 	if (slot->worker == NULL)
 		return slot->seen == BROOD__SEEN_GIVEN_UP ?
 		    BROOD_WORKER_GIVEN_UP : BROOD_WORKER_STARTING;
-	if (slot->worker->state != BROOD__WORKER_READY)
-		return BROOD_WORKER_LEAVING;
-	return slot->worker->load > 0 ? BROOD_WORKER_BUSY : BROOD_WORKER_IDLE;
+	switch (slot->worker->state) {
+	case BROOD__WORKER_SPARE:
+		return BROOD_WORKER_SPARE;
+	case BROOD__WORKER_READY:
+		return slot->worker->load > 0 ? BROOD_WORKER_BUSY :
+		    BROOD_WORKER_IDLE;
+	case BROOD__WORKER_DRAINING:
+	case BROOD__WORKER_STOPPING:
+	case BROOD__WORKER_ENDED:
+		break;
+	}
+	return BROOD_WORKER_LEAVING;
 }
 
 static void
@@ -92,7 +101,9 @@ brood_pool_stats(const struct brood_pool *pool,
 
 		if (worker == NULL)
 			continue;
-		ret_stats->ready += worker->state < BROOD__WORKER_STOPPING;
+		ret_stats->ready += worker->state == BROOD__WORKER_READY ||
+		    worker->state == BROOD__WORKER_DRAINING;
+		ret_stats->spare += worker->state == BROOD__WORKER_SPARE;
 		ret_stats->busy += worker->load > 0;
 	}
 }

@@ -111,6 +111,12 @@ drain_is_ready(const struct brood_pool_stats *stats, unsigned n)
 }
 
 static bool
+drain_is_spare(const struct brood_pool_stats *stats, unsigned n)
+{
+	return stats->spare == n;
+}
+
+static bool
 drain_is_in_flight(const struct brood_pool_stats *stats, unsigned n)
 {
 	return stats->in_flight >= n;
@@ -126,6 +132,12 @@ bool
 drain_ready(struct brood_pool *pool, unsigned n)
 {
 	return drain_until(pool, drain_is_ready, n);
+}
+
+bool
+drain_spare(struct brood_pool *pool, unsigned n)
+{
+	return drain_until(pool, drain_is_spare, n);
 }
 
 bool

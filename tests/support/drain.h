@@ -56,6 +56,9 @@ bool	drain_workers(struct brood_pool *pool, pid_t *ret_pids, unsigned n);
  */
 bool	drain_ready(struct brood_pool *pool, unsigned n);
 
+/* The same for spares. */
+bool	drain_spare(struct brood_pool *pool, unsigned n);
+
 /* Wait until at least n requests are at workers. */
 bool	drain_in_flight(struct brood_pool *pool, unsigned n);
 

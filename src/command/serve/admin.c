@@ -160,6 +160,8 @@ admin_worker_state(enum brood_worker_state state)
 		return "leaving";
 	case BROOD_WORKER_GIVEN_UP:
 		return "given_up";
+	case BROOD_WORKER_SPARE:
+		return "spare";
 	}
 	return "unknown";
 }

@@ -20,9 +20,10 @@
 /*
  * {"name", "pid", "version", "started" (seconds of the epoch), "uptime" (s),
  *  "socket", "program": [...],
- *  "pool": {"workers", "ready", "busy", "queued", "in_flight", "submitted",
- *	"done", "failed", "crashed", "expired", "canceled", "refused",
- *	"resubmitted", "started", "ended", "queue_limit", "supervisor"},
+ *  "pool": {"workers", "ready", "spare", "busy", "queued", "in_flight",
+ *	"submitted", "done", "failed", "crashed", "expired", "canceled",
+ *	"refused", "resubmitted", "started", "ended", "queue_limit",
+ *	"supervisor"},
  *  "clients": {"connected", "accepted", "dropped"},
  *  "workers": [{"slot", "generation", "state", "pid", "served", "failures",
  *	"request" (0 none), "age" (s), "cpu" (s), "rss" (bytes)}]}

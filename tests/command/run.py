@@ -56,6 +56,23 @@ def test_kill_of_a_worker_costs_the_request_that_it_ran():
         run.stop()
 
 
+def test_spare_takes_the_place_of_a_killed_worker():
+    with Run("-n", "1", "--spare", "1", ready=2) as run, \
+            Client(run.path) as client:
+        until(lambda: run.status()["pool"]["spare"] == 1)
+        pids = {worker["state"]: worker["pid"]
+                for worker in run.status()["workers"]}
+        client.call(1)
+        os.kill(pids["idle"], signal.SIGKILL)
+        run.wait_for("killed by signal 9")
+        until(lambda: run.status()["pool"]["spare"] == 1)
+        after = {worker["state"]: worker["pid"]
+                 for worker in run.status()["workers"]}
+        check(after["idle"] == pids["spare"], pids, after)
+        check(after["spare"] not in pids.values(), pids, after)
+        run.stop()
+
+
 def test_reload_replaces_every_worker():
     with Run("-n", "2", ready=2) as run:
         before = {worker["pid"] for worker in run.status()["workers"]}

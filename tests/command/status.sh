@@ -61,7 +61,7 @@ same()
 cat >"$tmp/status" <<'EOF'
 {"name":"echo","pid":100,"version":"1.2","started":1000,"uptime":60,
  "socket":"/tmp/\u001b[2Js\u007f\u009b","program":["x"],
- "pool":{"workers":2,"ready":2,"busy":1,"queued":3,"in_flight":1,
+ "pool":{"workers":2,"ready":2,"spare":1,"busy":1,"queued":3,"in_flight":1,
   "submitted":20,"done":10,"failed":1,"crashed":2,"expired":3,"canceled":4,
   "refused":5,"resubmitted":6,"started":7,"ended":8,"queue_limit":64,
   "supervisor":101},
@@ -76,7 +76,7 @@ serve "$tmp/status"
 
 cat >"$tmp/want" <<'EOF'
 echo: brood 1.2, pid 100, up 60 s, /tmp/?[2Js???
-pool: workers 2, ready 2, busy 1, in_flight 1, queued 3, queue_limit 64
+pool: workers 2, ready 2, spare 1, busy 1, in_flight 1, queued 3, queue_limit 64
 requests: submitted 20, done 10, failed 1, crashed 2, expired 3, canceled 4, refused 5
 clients: connected 1, accepted 9, dropped 2
 
@@ -99,6 +99,7 @@ grep -vE -e '^# TYPE brood_[a-z_]+ (counter|gauge)$' \
     -e '^brood_[a-z_]+\{pool="echo"(,(slot|fate)="[a-z0-9]+")?\} [0-9.]+$' \
     "$tmp/out" && fail "not the format of Prometheus"
 for line in 'brood_pool_queued{pool="echo"} 3' \
+    'brood_pool_spare{pool="echo"} 1' \
     'brood_requests_total{pool="echo",fate="crashed"} 2' \
     'brood_worker_cpu_seconds_total{pool="echo",slot="1"} 0.5' \
     'brood_worker_resident_bytes{pool="echo",slot="0"} 3145728'; do

@@ -57,8 +57,8 @@ metrics_write_counts(FILE *out, const char *title, const json_t *object,
 static void
 metrics_write_pool(FILE *out, const json_t *status)
 {
-	static const char *const now[] = { "workers", "ready", "busy",
-	    "in_flight", "queued", "queue_limit", NULL };
+	static const char *const now[] = { "workers", "ready", "spare",
+	    "busy", "in_flight", "queued", "queue_limit", NULL };
 	static const char *const past[] = { "submitted", "done", "failed",
 	    "crashed", "expired", "canceled", "refused", NULL };
 	static const char *const clients[] = { "connected", "accepted",
@@ -174,7 +174,8 @@ static void
 metrics_write_gauges(FILE *out, const json_t *pool, const char *label)
 {
 	static const char *const names[] = { "pool_workers", "pool_ready",
-	    "pool_busy", "pool_queued", "pool_in_flight", "pool_queue_limit" };
+	    "pool_spare", "pool_busy", "pool_queued", "pool_in_flight",
+	    "pool_queue_limit" };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		metrics_write_gauge(out, names[i], label,

@@ -127,9 +127,10 @@ admin_pool(const struct server *server)
 	struct brood_pool_stats stats;
 
 	brood_pool_stats(server->pool, &stats);
-	return json_pack("{s:i,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,s:I,"
-	    "s:I,s:I,s:I,s:i,s:i}",
+	return json_pack("{s:i,s:i,s:i,s:i,s:i,s:i,s:I,s:I,s:I,s:I,s:I,s:I,"
+	    "s:I,s:I,s:I,s:I,s:i,s:i}",
 	    "workers", (int)stats.workers, "ready", (int)stats.ready,
+	    "spare", (int)stats.spare,
 	    "busy", (int)stats.busy, "queued", (int)stats.queued,
 	    "in_flight", (int)stats.in_flight,
 	    "submitted", (json_int_t)stats.submitted,

@@ -88,6 +88,10 @@ run_parse(struct run *run, const struct command *command, int argc,
 		{ 'n', "workers", "N", "how many workers; default: one for "
 		    "each processor",
 		    .number = &pool->workers, .min = 1, .max = 1 << 18 },
+		{ .name = "spare", .argument = "N",
+		    .help = "how many workers more are kept ready, to take the "
+		    "places\nof those that end; default: none",
+		    .number = &pool->spare, .max = 1 << 18 },
 		{ 'l', "listen", "SOCKET", "serve on this file; default: the "
 		    "first socket\nof LISTEN_FDS, else ./brood.sock",
 		    .text = &run->path },

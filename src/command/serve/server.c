@@ -51,7 +51,8 @@ server_set_limits(struct server *server)
 	struct brood_pool_stats stats;
 
 	brood_pool_stats(server->pool, &stats);
-	used = SERVER_OWN_FDS + 2 * BROOD_MAX_FDS + 2 * (size_t)stats.workers;
+	used = SERVER_OWN_FDS + 2 * BROOD_MAX_FDS + 2 *
+	    ((size_t)stats.workers + server->pool_options->spare);
 	limit = limit > used + SERVER_MIN_FDS ? limit - used : SERVER_MIN_FDS;
 	server->max_connections = (unsigned)(limit / 2);
 	server->max_fds = limit / 2;

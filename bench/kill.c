@@ -3,8 +3,11 @@
  * kill: how long does it take from a worker's SIGKILL to the first answer of
  * its replacement?
  *
+ *	kill [spare]
+ *
  * The only worker of a pool is killed while it is idle, and a request is made
- * at once.
+ * at once.  With the argument the pool keeps one spare, and the next worker is
+ * killed as soon as the spare was made up.
  */
 
 #include "load.h"
@@ -28,6 +31,23 @@ ask(struct brood_pool *pool)
 	return pid;
 }
 
+static void
+wait_for_spare(struct brood_pool *pool)
+{
+	struct brood_pool_stats stats;
+	struct brood_event event;
+
+	for (;;) {
+		while (brood_pool_next_event(pool, &event) == 1)
+			continue;
+		brood_pool_stats(pool, &stats);
+		if (stats.spare > 0)
+			return;
+		if (brood_pool_wait(pool, -1) < 0)
+			errx(1, "the pool is broken");
+	}
+}
+
 int
 main(int argc, char **argv)
 {
@@ -39,10 +59,13 @@ main(int argc, char **argv)
 	int32_t killed, pid;
 
 	options_parse(&options, argc, argv);
+	pool_options.spare = strcmp(options.question, "spare") == 0;
 	pool = pool_open(&pool_options, &options);
 	times_init(&times);
 	killed = ask(pool);
 	for (int i = 0; i < N_KILLS; i++) {
+		if (pool_options.spare > 0)
+			wait_for_spare(pool);
 		begin = now_ns();
 		if (killed == 0 || kill(killed, SIGKILL) < 0)
 			err(1, "kill");

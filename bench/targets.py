@@ -32,7 +32,6 @@ SPARE = "brood, one spare"
 NOT_BUILT = {
     IN_PLACE: "a request is copied into the ring",
     IN_PLACE + LARGE_RING: "a request is copied into the ring",
-    SPARE: "no spare workers",
 }
 
 

@@ -252,6 +252,16 @@ enum brood_request_flag {
 	 * at most, and progress is dropped.
 	 */
 	BROOD_STREAM = 2,
+	/*
+	 * A long reply that came through shared memory need not be copied: the
+	 * payload of the completion may be where the worker has written it.
+	 * Then it is valid from brood_pool_take(), or brood_pool_call(), to the
+	 * next brood_pool_dispatch(), _wait(), _call() or _free(); the worker
+	 * can change it as long as it lives, so read each byte once; and it is
+	 * not there in a forked copy of the program.  Meanwhile no more is
+	 * received from that worker.
+	 */
+	BROOD_VIEW = 4,
 };
 
 /*

@@ -21,7 +21,7 @@ arrival_may_read(const struct brood_pool *pool,
     const struct brood__worker *worker)
 {
 	return brood__channel_has_more(worker->channel) &&
-	    brood__exchange_may_read(pool, worker);
+	    !worker->is_viewed && brood__exchange_may_read(pool, worker);
 }
 
 static void
@@ -85,7 +85,8 @@ arrival_fall_asleep(struct brood_pool *pool)
 	struct brood__worker *worker, *next;
 
 	TAILQ_FOREACH_SAFE(worker, &pool->lists.awake, in_awake, next) {
-		if (!brood__exchange_may_read(pool, worker))
+		if (worker->is_viewed ||
+		    !brood__exchange_may_read(pool, worker))
 			continue;
 		if (!brood__channel_fall_asleep(worker->channel))
 			return false;

@@ -15,6 +15,7 @@
 #include "base/fd.h"
 #include "host/answer.h"
 #include "host/reply.h"
+#include "host/view.h"
 #include "wire/channel.h"
 
 #include <errno.h>
@@ -266,7 +267,8 @@ exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
 		exchange_part(pool, worker, pending, msg);
 		break;
 	case BROOD__REPLY_DONE:
-		if (pending->state == BROOD__PENDING_SENT)
+		if (pending->state == BROOD__PENDING_SENT &&
+		    !brood__view_answer(pool, worker, pending, msg))
 			brood__answer_done(&pool->queue, pending,
 			    worker->channel, msg, worker->pid);
 		break;
@@ -297,7 +299,7 @@ exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
 	struct brood_message msg;
 	int n_left = EXCHANGE_FRAMES, r = 0;
 
-	while (worker->fault != BROOD__FAULT_BROKEN &&
+	while (worker->fault != BROOD__FAULT_BROKEN && !worker->is_viewed &&
 	    (r = brood__channel_next(worker->channel, &msg)) == 1) {
 		exchange_handle(pool, worker, &msg);
 		if (brood__channel_is_reading_ring(worker->channel) &&
@@ -315,7 +317,7 @@ exchange_receive(struct brood_pool *pool, struct brood__worker *worker)
 	int r = 0, n_reads = 0;
 
 	while (n_reads++ < EXCHANGE_READS &&
-	    !brood__worker_is_finished(worker) &&
+	    !brood__worker_is_finished(worker) && !worker->is_viewed &&
 	    brood__exchange_may_read(pool, worker)) {
 		r = brood__channel_fill(worker->channel);
 		if (r <= 0)

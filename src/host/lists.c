@@ -24,6 +24,7 @@ brood__lists_init(struct brood__lists *lists, unsigned in_flight)
 	TAILQ_INIT(&lists->touched);
 	TAILQ_INIT(&lists->ringed);
 	TAILQ_INIT(&lists->awake);
+	TAILQ_INIT(&lists->viewed);
 }
 
 static void

@@ -29,6 +29,7 @@ struct brood__lists {
 	struct brood__workers awake;	/* ... and were not asked to wake this
 					   process by it */
 	unsigned n_ringed;
+	struct brood__workers viewed;	/* see view.h */
 };
 
 void	brood__lists_init(struct brood__lists *lists, unsigned in_flight);

@@ -235,6 +235,7 @@ brood__result_new(struct brood__result **ret_result,
 		result = brood__blocks_take(blocks, size);
 	if (result == NULL)
 		return -ENOMEM;
+	result->viewer = NULL;
 	result->done = *done;
 	result->done.memory = result;
 	at = (uint8_t *)(result + 1);

@@ -140,6 +140,8 @@ void	brood__pending_forget_parts(struct brood__pending *pending);
 /* A completion or a part, waiting to be taken. */
 struct brood__result {
 	STAILQ_ENTRY(brood__result) next;
+	struct brood__result **viewer;	/* of a view: whose it is remembers it
+					   here until it is taken; or NULL */
 	struct brood_completion done;
 };
 

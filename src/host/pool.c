@@ -20,6 +20,7 @@
 #include "host/request.h"
 #include "host/settle.h"
 #include "host/turn.h"
+#include "host/view.h"
 #include "supervisor/setup.h"
 
 #include <errno.h>
@@ -239,6 +240,7 @@ brood_pool_free(struct brood_pool *pool)
 	pool->control = brood__control_free(pool->control, &is_orderly);
 	if (!is_orderly)
 		pool_wait_gone(pool);
+	brood__views_forget(pool);
 	for (unsigned i = 0; i < pool->fleet.n_slots; i++)
 		if (pool->fleet.slots[i].worker != NULL)
 			(void)brood__worker_free(pool->fleet.slots[i].worker);
@@ -403,7 +405,7 @@ pool_submit(struct brood_pool *pool, const struct brood_message *msg,
 	if (options == NULL)
 		options = &defaults;
 	r = brood__request_check_options(options,
-	    BROOD_IDEMPOTENT | BROOD_STREAM);
+	    BROOD_IDEMPOTENT | BROOD_STREAM | BROOD_VIEW);
 	if (r == 0)
 		r = pool_check_msg(pool, msg);
 	if (r < 0)
@@ -472,6 +474,11 @@ pool_take(struct brood_pool *pool, struct brood__result *result,
 	int r;
 
 	r = brood__queue_take(&pool->queue, result, ret_done);
+	/* A turn lets workers go on of which there is a view. */
+	if (!TAILQ_EMPTY(&pool->lists.viewed)) {
+		brood__pool_turn_in(pool, 0);
+		(void)brood__ready_alarm_by(pool->ready, 0);
+	}
 	if (was_paused && !pool->queue.is_paused) {
 		brood__turn_resume(pool);
 		(void)brood__pool_set_now(pool);

@@ -134,7 +134,7 @@ queue_put(struct brood__queue *queue, struct brood__result *result)
  * There is no memory for the reply.  Its request brought the memory for a
  * result that says so, so that a completion is never lost.
  */
-static void
+static struct brood__result *
 queue_put_spare(struct brood__queue *queue, struct brood__pending *pending,
     struct brood_completion *done, const int *fds, size_t n_fds)
 {
@@ -145,9 +145,11 @@ queue_put_spare(struct brood__queue *queue, struct brood__pending *pending,
 		(void)brood__fd_close(fds[i]);
 	done->fate = BROOD_FAILED;
 	done->text = queue_no_memory;
+	result->viewer = NULL;
 	result->done = *done;
 	result->done.memory = result;
 	queue_put(queue, result);
+	return result;
 }
 
 static int32_t
@@ -175,7 +177,7 @@ queue_describe(const struct brood__queue *queue,
 		done->text = "";
 }
 
-void
+struct brood__result *
 brood__queue_complete(struct brood__queue *queue,
     struct brood__pending *pending, struct brood_completion *done,
     const struct brood_message *reply, const int *fds, size_t n_fds)
@@ -191,8 +193,26 @@ brood__queue_complete(struct brood__queue *queue,
 	    fds, n_fds) == 0)
 		queue_put(queue, result);
 	else
-		queue_put_spare(queue, pending, done, fds, n_fds);
+		result = queue_put_spare(queue, pending, done, fds, n_fds);
 	queue->n_by_fate[done->fate]++;
+	return result;
+}
+
+int
+brood__queue_copy_view(struct brood__queue *queue, struct brood__result *view)
+{
+	struct brood__result *copy;
+	int r;
+
+	r = brood__result_new(&copy, queue->blocks, NULL, &view->done, NULL, 0,
+	    &view->done.reply, NULL, 0);
+	if (r < 0)
+		return r;
+	STAILQ_INSERT_AFTER(&queue->results, view, copy, next);
+	STAILQ_REMOVE(&queue->results, view, brood__result, next);
+	*view->viewer = NULL;
+	brood__blocks_put(view);
+	return 0;
 }
 
 int
@@ -237,6 +257,8 @@ brood__queue_take(struct brood__queue *queue, struct brood__result *result,
 		return 0;
 	STAILQ_REMOVE(&queue->results, result, brood__result, next);
 	queue->n_untaken--;
+	if (result->viewer != NULL)
+		*result->viewer = NULL;
 	*ret_done = result->done;
 	if (queue_is_part(ret_done)) {
 		queue->streamed_size -= ret_done->reply.len + QUEUE_PART_COST;

@@ -120,11 +120,16 @@ void	brood__queue_restore(struct brood__queue *queue,
  * The request stays the caller's: free it by brood__queue_forget(), or, while a
  * worker has it, keep it as COMPLETED; its limits still hold for the worker.
  *
- * Takes fds.
+ * Takes fds.  Gives the result.
  */
-void	brood__queue_complete(struct brood__queue *queue,
+struct brood__result *
+	brood__queue_complete(struct brood__queue *queue,
 	    struct brood__pending *pending, struct brood_completion *done,
 	    const struct brood_message *reply, const int *fds, size_t n_fds);
+
+/* Make a view a result with a payload of its own: 0 or -ENOMEM. */
+int	brood__queue_copy_view(struct brood__queue *queue,
+	    struct brood__result *view);
 
 /* Remove a completed request from the tree and free it. */
 void	brood__queue_forget(struct brood__queue *queue,

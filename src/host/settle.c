@@ -225,6 +225,10 @@ settle_worker(struct brood_pool *pool, struct brood__worker *worker)
 	bool is_lost = brood__control_is_lost(pool->control);
 
 	brood__exchange_read(pool, worker);
+	if (worker->is_viewed) {
+		brood__pool_turn_in(pool, 0);
+		return;
+	}
 	if (!brood__worker_is_finished(worker)) {
 		/* Else brood_pool_take() wakes the pool when it may go on. */
 		if (brood__exchange_may_read(pool, worker))

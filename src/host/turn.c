@@ -16,6 +16,7 @@
 #include "host/exchange.h"
 #include "host/lifecycle.h"
 #include "host/settle.h"
+#include "host/view.h"
 #include "wire/channel.h"
 #include "wire/frame.h"
 
@@ -364,6 +365,7 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 	int64_t now_ms;
 	int n;
 
+	brood__views_end(pool);
 	n = brood__arrival_wait(pool, timeout_ms, events, TURN_EVENTS);
 	if (n < 0)
 		return n;

@@ -50,6 +50,7 @@ struct brood__worker {
 	TAILQ_ENTRY(brood__worker) in_touched;
 	TAILQ_ENTRY(brood__worker) in_ringed;
 	TAILQ_ENTRY(brood__worker) in_awake;
+	TAILQ_ENTRY(brood__worker) in_viewed;
 	struct brood__workers *list;	/* the one in_list belongs to, or NULL */
 	bool is_touched;		/* in the list of touched ones */
 
@@ -83,6 +84,9 @@ struct brood__worker {
 	bool takes_rings;		/* its HELLO said so */
 	bool is_ringed;			/* in the lists of these names */
 	bool is_awake;
+	bool is_viewed;
+	struct brood__result *view;	/* is_viewed: the result, if it was not
+					   taken */
 };
 
 TAILQ_HEAD(brood__workers, brood__worker);

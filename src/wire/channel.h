@@ -216,6 +216,13 @@ void	brood__channel_offer_rings(struct brood_channel *channel,
 	    size_t ring_bytes);
 
 /*
+ * Is the message that was given last in the ring?  Then it stays there as it
+ * is, also while others are received, until it is released.
+ */
+bool	brood__channel_keep_frame(struct brood_channel *channel);
+void	brood__channel_release_frame(struct brood_channel *channel);
+
+/*
  * Do messages come by the ring?  Then poll(2) tells of them only if the owner
  * has fallen asleep: it looks with _has_more(), and before it waits for
  * readiness, or its program may, it calls _fall_asleep().  False: there is

@@ -384,6 +384,27 @@ brood__channel_next_frame(struct brood_channel *ch,
 }
 
 bool
+brood__channel_keep_frame(struct brood_channel *ch)
+{
+	if (!ch->rings.is_reading || ch->in.state == BROOD__INBOX_GIVEN)
+		return false;
+	brood__ring_hold(ch->rings.ring);
+	return true;
+}
+
+/* What is wrong with the ring is found when it is read. */
+void
+brood__channel_release_frame(struct brood_channel *ch)
+{
+	uint8_t header[BROOD__FRAME_SIZE];
+	const uint8_t *payload;
+
+	brood__ring_unhold(ch->rings.ring);
+	/* The peer may wait for this room. */
+	(void)rings_peek(ch, header, &payload);
+}
+
+bool
 brood__channel_is_reading_ring(const struct brood_channel *ch)
 {
 	return ch->rings.is_reading;

@@ -10,6 +10,8 @@
  * process that shares the socket.  Each call says for itself how long it may
  * wait.  The memory of a channel is bounded: it holds one incoming message, and
  * outgoing messages of up to max_queued bytes together (or one longer message).
+ * With brood_channel_read_ahead() it also holds what fits behind that incoming
+ * message, in memory of less than twice its length, or of 16 KiB.
  *
  * When the stream has ended, or the peer has broken the protocol, receiving
  * fails with one of the following errors.  From then on every call that sends
@@ -148,7 +150,8 @@ int	brood_channel_send(struct brood_channel *channel,
  * of it has come in that time, the part is kept for the next call.
  *
  * Nothing behind the message is read from the socket.  So poll(2) reports
- * POLLIN as long as a message is there.
+ * POLLIN as long as a message is there, unless brood_channel_read_ahead() was
+ * called.
  *
  * The data and the descriptors of ret_msg belong to the channel until the next
  * receive, or until it is freed.  Keep a descriptor with
@@ -158,6 +161,21 @@ int	brood_channel_send(struct brood_channel *channel,
  */
 int	brood_channel_recv(struct brood_channel *channel, int timeout_ms,
 	    struct brood_message *ret_msg);
+
+/*
+ * From now on let one recvmsg(2) bring several messages: for a channel on which
+ * many come, such as that of a server to its client.  It cannot be undone.
+ *
+ * poll(2) does not tell of the messages that have come so and were not received
+ * yet.  Receive with a timeout of 0 until there is none, before you poll.  If
+ * you stop before that, go on without waiting.
+ *
+ * brood_worker_run() refuses such a channel: what a worker has not begun has to
+ * stay in the socket.
+ *
+ *   -ECHILD	this process is a forked copy of the one that made the channel
+ */
+int	brood_channel_read_ahead(struct brood_channel *channel);
 
 /*
  * Send a request and wait up to timeout_ms for its answer: a REPLY, or an

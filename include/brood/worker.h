@@ -205,7 +205,7 @@ int	brood_worker_main(brood_handler_fn handler, void *arg,
  *
  * The errors are those of brood_channel_recv() except -EPIPE, and:
  *
- *   -EINVAL	handler is NULL
+ *   -EINVAL	handler is NULL, or brood_channel_read_ahead() was called
  *   -EPROTO	the host sent a kind of message that a worker does not accept
  */
 int	brood_worker_run(struct brood_channel *channel,

@@ -161,6 +161,12 @@ brood__channel_set_greedy(struct brood_channel *ch)
 	ch->in.mode = BROOD__INBOX_GREEDY;
 }
 
+bool
+brood__channel_is_greedy(const struct brood_channel *ch)
+{
+	return ch->in.mode == BROOD__INBOX_GREEDY;
+}
+
 void
 brood__channel_set_lossy(struct brood_channel *ch)
 {
@@ -283,6 +289,15 @@ brood__channel_fill(struct brood_channel *ch)
 	}
 	r = brood__channel_recv_some(ch, MSG_DONTWAIT);
 	return r == -EAGAIN ? 0 : r;
+}
+
+BROOD_PUBLIC int
+brood_channel_read_ahead(struct brood_channel *ch)
+{
+	if (brood__channel_check(ch) == -ECHILD)
+		return -ECHILD;
+	brood__channel_set_greedy(ch);
+	return 0;
 }
 
 uint64_t

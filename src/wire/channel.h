@@ -15,13 +15,9 @@
 
 struct brood__inbox;
 
-/*
- * From now on let one recv(2) bring further frames too.  Only for a channel
- * that accepts no descriptors.  poll(2) does not tell of frames that were
- * received already: the owner calls brood__channel_next() until it gives 0,
- * before it waits.
- */
+/* As brood_channel_read_ahead(); and was it called? */
 void	brood__channel_set_greedy(struct brood_channel *channel);
+bool	brood__channel_is_greedy(const struct brood_channel *channel);
 
 /*
  * From now on deliver a frame whose descriptors were lost, without any, instead

@@ -38,14 +38,23 @@ brood__inbox_fini(struct brood__inbox *inbox)
 	brood__inbox_unhold(inbox);
 	brood__inbox_close_fds(inbox);
 	free(inbox->fds);
+	free(inbox->ahead.fds);
 	brood__buffer_fini(&inbox->bytes);
+}
+
+static void
+inbox_close_current(struct brood__inbox *inbox)
+{
+	brood__fd_close_all(inbox->fds, inbox->n_fds);
+	inbox->n_fds = 0;
 }
 
 void
 brood__inbox_close_fds(struct brood__inbox *inbox)
 {
-	brood__fd_close_all(inbox->fds, inbox->n_fds);
-	inbox->n_fds = 0;
+	inbox_close_current(inbox);
+	brood__fd_close_all(inbox->ahead.fds, inbox->ahead.n_fds);
+	inbox->ahead.n_fds = 0;
 }
 
 /* How many bytes the buffer holds when the current header or frame is whole. */
@@ -110,7 +119,7 @@ inbox_forget_given(struct brood__inbox *inbox)
 		return 0;
 	if (inbox->is_holding && inbox->held.bytes.bytes == NULL)
 		return inbox_set_aside(inbox);
-	brood__inbox_close_fds(inbox);
+	inbox_close_current(inbox);
 	brood__buffer_consume(&inbox->bytes, inbox_want(inbox));
 	inbox->state = BROOD__INBOX_HEADER;
 	return 0;
@@ -128,6 +137,92 @@ brood__inbox_unget(struct brood__inbox *inbox)
 	assert(inbox->state == BROOD__INBOX_GIVEN);
 	inbox->state = BROOD__INBOX_PAYLOAD;
 }
+
+/* Descriptors that came ahead */
+
+/* Position in the stream of the first byte of the frame in the buffer. */
+static uint64_t
+inbox_position(const struct brood__inbox *inbox)
+{
+	return inbox->n_received - brood__buffer_len(&inbox->bytes);
+}
+
+/* They are of the frame in the buffer, which has none yet. */
+static void
+inbox_claim_ahead(struct brood__inbox *inbox)
+{
+	int *fds = inbox->fds;
+
+	inbox->fds = inbox->ahead.fds;
+	inbox->n_fds = inbox->ahead.n_fds;
+	inbox->ahead.fds = fds;
+	inbox->ahead.n_fds = 0;
+}
+
+/*
+ * The header of the frame in the buffer is known.  If it ends where the bytes
+ * end that have come, the descriptors that are left are of no frame.
+ */
+static int
+inbox_judge_ahead(const struct brood__inbox *inbox)
+{
+	return inbox->ahead.n_fds > 0 &&
+	    inbox_want(inbox) >= brood__buffer_len(&inbox->bytes) ?
+	    -EBADMSG : 0;
+}
+
+/*
+ * Before the next receive: if the last one has brought descriptors of which no
+ * header has told, the only one that can is that which has not come whole.
+ */
+static int
+inbox_make_ahead(struct brood__inbox *inbox)
+{
+	if (inbox->ahead.n_fds > 0) {
+		assert(inbox->state == BROOD__INBOX_HEADER);
+		if (inbox_position(inbox) < inbox->ahead.from)
+			return -EBADMSG;
+		inbox_claim_ahead(inbox);
+	}
+	if (inbox->max_fds == 0 || inbox->ahead.fds != NULL)
+		return 0;
+	inbox->ahead.fds = reallocarray(NULL, BROOD_MAX_FDS, sizeof(int));
+	return inbox->ahead.fds == NULL ? -ENOMEM : 0;
+}
+
+/* The header was decoded. */
+static int
+inbox_look_for_ahead(struct brood__inbox *inbox)
+{
+	if (inbox->ahead.n_fds > 0 && inbox->n_fds == 0 &&
+	    inbox->frame.nfds > 0 &&
+	    inbox_position(inbox) >= inbox->ahead.from)
+		inbox_claim_ahead(inbox);
+	return inbox_judge_ahead(inbox);
+}
+
+/* As inbox_recv_bytes(), of an inbox that is GREEDY. */
+static ssize_t
+inbox_recv_ahead(struct brood__inbox *inbox, int socket, size_t room, int flags)
+{
+	struct brood__inbox_ahead *ahead = &inbox->ahead;
+	bool is_lost;
+	ssize_t n;
+
+	n = brood__fdpass_recv(socket, inbox->bytes.bytes + inbox->bytes.end,
+	    room, ahead->fds, inbox->max_fds, &ahead->n_fds, &is_lost, flags);
+	if (n <= 0)
+		return n == 0 || n == -ECONNRESET ? -EPIPE : n;
+	ahead->from = inbox->n_received;
+	inbox->bytes.end += (size_t)n;
+	inbox->n_received += (uint64_t)n;
+	if (is_lost || (inbox->state == BROOD__INBOX_PAYLOAD &&
+	    inbox_judge_ahead(inbox) < 0))
+		return -EBADMSG;
+	return n;
+}
+
+/* Receiving */
 
 /*
  * Receive into the room behind the bytes that are there.  Descriptors are
@@ -173,10 +268,16 @@ brood__inbox_recv(struct brood__inbox *inbox, int socket, int flags)
 	r = brood__buffer_reserve(&inbox->bytes, missing);
 	if (r < 0)
 		return r;
-	assert(inbox->mode != BROOD__INBOX_GREEDY || inbox->max_fds == 0);
-	room = inbox->mode == BROOD__INBOX_GREEDY ?
-	    brood__buffer_room(&inbox->bytes) : missing;
-	n = inbox_recv_bytes(inbox, socket, room, flags);
+	if (inbox->mode == BROOD__INBOX_GREEDY) {
+		r = inbox_make_ahead(inbox);
+		if (r < 0)
+			return r;
+		room = brood__buffer_room(&inbox->bytes);
+		n = inbox_recv_ahead(inbox, socket, room, flags);
+	} else {
+		room = missing;
+		n = inbox_recv_bytes(inbox, socket, room, flags);
+	}
 	if (n < 0)
 		return (int)n;
 	inbox->spare = room - (size_t)n;
@@ -191,7 +292,7 @@ inbox_judge_fds(struct brood__inbox *inbox)
 		return 0;
 	if (inbox->mode != BROOD__INBOX_LOSSY)
 		return -EBADMSG;
-	brood__inbox_close_fds(inbox);
+	inbox_close_current(inbox);
 	return 0;
 }
 
@@ -205,7 +306,8 @@ inbox_decode(struct brood__inbox *inbox)
 	if (r < 0)
 		return r;
 	inbox->state = BROOD__INBOX_PAYLOAD;
-	return inbox_judge_fds(inbox);
+	r = inbox_look_for_ahead(inbox);
+	return r < 0 ? r : inbox_judge_fds(inbox);
 }
 
 static void

@@ -24,7 +24,11 @@ enum brood__inbox_mode {
 	 */
 	BROOD__INBOX_EXACT,
 
-	/* Receive as much as there is room for.  No descriptors. */
+	/*
+	 * Receive as much as there is room for.  The kernel ends a receive with
+	 * the bytes that brought descriptors; so these are of the one frame
+	 * that begins among the bytes received and says that it has some.
+	 */
 	BROOD__INBOX_GREEDY,
 
 	/*
@@ -49,6 +53,17 @@ struct brood__inbox_held {
 	size_t n_fds;
 };
 
+/*
+ * GREEDY: descriptors that came with the last receive, until the header is
+ * decoded of the frame whose they are.
+ */
+struct brood__inbox_ahead {
+	int *fds;			/* NULL: no memory was needed yet */
+	size_t n_fds;
+	uint64_t from;			/* position of the first byte of that
+					   receive */
+};
+
 struct brood__inbox {
 	enum brood__inbox_mode mode;
 	enum brood__inbox_state state;
@@ -58,6 +73,7 @@ struct brood__inbox {
 	unsigned max_fds;
 	int *fds;			/* of the current frame; -1: taken */
 	size_t n_fds;
+	struct brood__inbox_ahead ahead;
 	size_t spare;			/* room that the last receive left */
 	uint64_t n_received;		/* bytes, since init */
 	bool is_holding;		/* between hold and unhold */
@@ -125,7 +141,7 @@ int	brood__inbox_look_ahead(const struct brood__inbox *inbox, int socket,
 /* Keep descriptor i of the frame that was given last: gives it, or -EBADF. */
 int	brood__inbox_take_fd(struct brood__inbox *inbox, size_t i);
 
-/* Close the descriptors of the current frame that were not taken. */
+/* Close the descriptors that came and were not taken. */
 void	brood__inbox_close_fds(struct brood__inbox *inbox);
 
 #endif

@@ -287,7 +287,7 @@ brood_worker_run(struct brood_channel *channel, brood_handler_fn handler,
 	struct brood_message msg;
 	int r;
 
-	if (handler == NULL)
+	if (handler == NULL || brood__channel_is_greedy(channel))
 		return -EINVAL;
 	r = brood__channel_check(channel);
 	if (r < 0)

@@ -306,6 +306,25 @@ Test(channel, poll_announces_each_of_several_frames_in_one_write)
 	wire_half_free(&half);
 }
 
+Test(channel, reading_ahead_takes_all_that_has_come_at_once)
+{
+	struct ends ends = ends_new(NULL);
+	struct pollfd p = { .fd = brood_channel_fd(ends.b), .events = POLLIN };
+	struct brood_message msg = { .data = "data", .len = 4 }, got;
+
+	for (msg.id = 1; msg.id <= 100; msg.id++)
+		cr_assert_eq(brood_channel_queue(ends.a, &msg), 0);
+	cr_assert_eq(brood_channel_flush(ends.a, -1), 0);
+	cr_assert_eq(brood_channel_read_ahead(ends.b), 0);
+	for (uint64_t id = 1; id <= 100; id++) {
+		cr_assert_eq(brood_channel_recv(ends.b, 0, &got), 1);
+		cr_assert_eq(got.id, id);
+		cr_assert_eq(poll(&p, 1, 0), 0, "a frame is in the socket");
+	}
+	cr_assert_eq(brood_channel_recv(ends.b, 0, &got), 0);
+	ends_free(&ends);
+}
+
 Test(channel, received_data_stays_until_the_next_receive)
 {
 	struct ends ends = ends_new(NULL);

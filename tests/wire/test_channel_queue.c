@@ -365,6 +365,8 @@ use_a_copy(void *arg)
 		return 3;
 	if (brood_channel_recv(channel, 0, &msg) != -ECHILD)
 		return 4;
+	if (brood_channel_read_ahead(channel) != -ECHILD)
+		return 8;
 	if (brood_channel_take_fd(channel, 0) != -ECHILD)
 		return 5;
 	if (brood_channel_hello(channel, NULL, 0) != -ECHILD)

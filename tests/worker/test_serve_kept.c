@@ -107,6 +107,18 @@ Test(serve_kept, request_that_came_before_a_link_is_handled)
 	wire_half_free(&half);
 }
 
+Test(serve_kept, channel_that_reads_ahead_is_refused)
+{
+	struct wire_half half = new_half();
+	struct seen seen = { .channel = half.channel };
+
+	put(&half, BROOD_KIND_REQUEST, 1, "one");
+	cr_assert_eq(brood_channel_read_ahead(half.channel), 0);
+	cr_assert_eq(brood_worker_run(half.channel, handle, &seen), -EINVAL);
+	cr_assert_str_eq(seen.text, "");
+	wire_half_free(&half);
+}
+
 Test(serve_kept, goodbye_that_ended_a_wait_ends_the_loop)
 {
 	struct wire_half half = new_half();

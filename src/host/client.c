@@ -72,10 +72,6 @@ client_explain(char *text, int r)
 		(void)strlcpy(text, brood__error_words(-r), BROOD_TEXT_SIZE);
 }
 
-/*
- * A channel that accepts descriptors has to read frame by frame, so that it
- * knows whose they are; others may read ahead.
- */
 static int
 client_connect(struct brood_client *client, const char *path,
     const struct brood_client_options *options, char *text)
@@ -95,8 +91,7 @@ client_connect(struct brood_client *client, const char *path,
 	r = brood__dial(&client->channel, path, &dial, text);
 	if (r < 0)
 		return r;
-	if (!options->fds_from_server)
-		brood__channel_set_greedy(client->channel);
+	brood__channel_set_greedy(client->channel);
 	r = brood__ready_new(&client->ready);
 	if (r == 0)
 		r = brood__ready_add(client->ready,

@@ -8,6 +8,9 @@
  * descriptors than one frame may carry, and it takes its answers.  Workers may
  * still answer what was requested before: such answers wait in the channel, up
  * to its max_queued bytes; a client that lets more wait is dropped.
+ *
+ * One recvmsg(2) brings as many frames as there is room for.  Those that may not
+ * be handled yet stay in the channel, whose memory is bounded.
  */
 
 #include "command/serve/connection.h"
@@ -35,6 +38,7 @@ connection_new(struct connection **ret_connection, struct server *server,
 
 	if (connection == NULL)
 		return -ENOMEM;
+	(void)brood_channel_read_ahead(channel);
 	connection->server = server;
 	connection->channel = channel;
 	connection->who = *who;
@@ -178,6 +182,13 @@ connection_events(const struct connection *connection)
 	return events;
 }
 
+bool
+connection_is_due(const struct connection *connection)
+{
+	return connection->state == CONNECTION_HELLO ||
+	    (connection->has_come && connection_is_read(connection));
+}
+
 int64_t
 connection_due_ms(const struct connection *connection)
 {
@@ -185,6 +196,8 @@ connection_due_ms(const struct connection *connection)
 
 	if (connection->state == CONNECTION_HELLO)
 		due_ms = connection->hello_ms;
+	else if (connection_is_due(connection))
+		due_ms = 0;
 	if (connection->retry_ms != 0)
 		due_ms = MIN(due_ms, connection->retry_ms);
 	return due_ms;
@@ -196,6 +209,7 @@ connection_hello(struct connection *connection)
 	int r = brood_channel_hello(connection->channel,
 	    connection->server->pool_options->name, 0);
 
+	connection->has_come = r == 0;
 	if (r == 0)
 		connection->state = CONNECTION_OPEN;
 	else if (r != -ETIMEDOUT)
@@ -214,6 +228,7 @@ connection_recv(struct connection *connection, struct brood_message *ret_msg)
 	if (!connection_is_read(connection))
 		return 0;
 	r = brood_channel_recv(connection->channel, 0, ret_msg);
+	connection->has_come = r == 1;
 	if (r >= 0)
 		return r;
 	connection->state = CONNECTION_GONE;

@@ -27,6 +27,9 @@ struct connection {
 	enum connection_state state;
 	int64_t hello_ms;	/* HELLO: drop it then */
 	int64_t retry_ms;	/* send nothing before; 0: send at once */
+	bool has_come;		/* the last receive gave a message: others may
+				   have come with it, of which poll(2) does not
+				   tell.  Set and cleared by receiving */
 
 	/* For job.c alone: the unanswered requests, and their descriptors. */
 	struct jobs jobs;
@@ -45,6 +48,9 @@ void	connection_free(struct connection *connection);
 /* What to poll for; and the instant at which something is due without that. */
 short	connection_events(const struct connection *connection);
 int64_t	connection_due_ms(const struct connection *connection);
+
+/* Is it to be read whatever poll(2) says? */
+bool	connection_is_due(const struct connection *connection);
 
 /*
  * The next message, if there is one and the client may have it handled now: 1,

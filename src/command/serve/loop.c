@@ -21,7 +21,7 @@
 #include <poll.h>
 
 enum {
-	LOOP_READS = 16,
+	LOOP_READS = 64,
 	LOOP_ACCEPTS = 16,
 	LOOP_ACCEPT_MS = 100,		/* until the next try, without fds */
 	LOOP_FLUSH_MS = 2000,		/* for the last answers */
@@ -108,6 +108,8 @@ loop_read(struct connection *connection, short revents)
 {
 	struct brood_message msg;
 
+	/* What it takes now does not keep it from being read. */
+	connection_flush(connection);
 	for (int i = 0; i < LOOP_READS &&
 	    connection_recv(connection, &msg) == 1; i++) {
 		loop_message(connection, &msg);
@@ -233,7 +235,6 @@ loop_wait_ms(const struct server *server, int timeout_ms)
 	return brood__time_left(due_ms, now_ms);
 }
 
-/* A connection that waits for HELLO is looked at in each turn, for its time. */
 static void
 loop_serve(struct server *server, size_t n)
 {
@@ -241,12 +242,26 @@ loop_serve(struct server *server, size_t n)
 
 	for (size_t i = LOOP_CONNECTIONS; i < n; i++) {
 		if (server->pfds[i].revents != 0 ||
-		    connection->state == CONNECTION_HELLO)
+		    connection_is_due(connection))
 			loop_read(connection, server->pfds[i].revents);
 		connection = TAILQ_NEXT(connection, next);
 	}
 	if (server->pfds[LOOP_LISTENER].revents != 0)
 		loop_accept(server);
+}
+
+/* A pool without a descriptor is asked in each turn. */
+static int
+loop_dispatch(struct server *server)
+{
+	const struct pollfd *pfd = &server->pfds[LOOP_POOL];
+	int r = 0;
+
+	if (pfd->fd < 0 || pfd->revents != 0)
+		r = brood_pool_dispatch(server->pool);
+	if (r == 0)
+		loop_take(server);
+	return r;
 }
 
 int
@@ -259,13 +274,12 @@ loop_turn(struct server *server, int wake_fd, int timeout_ms)
 	r = poll(server->pfds, n, loop_wait_ms(server, timeout_ms));
 	if (r < 0)
 		return errno == EINTR ? 0 : -errno;
-	r = brood_pool_dispatch(server->pool);
+	r = loop_dispatch(server);
 	if (r < 0)
 		return r;
-	loop_take(server);
 	loop_serve(server, n);
 	loop_finish(server);
-	return 0;
+	return server->pfds[LOOP_WAKE].revents != 0;
 }
 
 void

@@ -11,7 +11,7 @@
 /*
  * Wait up to timeout_ms for wake_fd to be readable, or for something to do, and
  * do that.  Takes the pool's completions.  Its events are left to the caller,
- * who passes each to loop_event().
+ * who passes each to loop_event().  Gives 1 if wake_fd is readable, else 0.
  */
 int	loop_turn(struct server *server, int wake_fd, int timeout_ms);
 void	loop_event(struct server *server, const struct brood_event *event);

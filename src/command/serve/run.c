@@ -269,6 +269,18 @@ run_signal(struct run *run, int sig)
 	return true;
 }
 
+/* False: as run_signal(). */
+static bool
+run_signals(struct run *run)
+{
+	int sig;
+
+	while ((sig = brood__self_pipe_next(run->signals_fd)) != 0)
+		if (!run_signal(run, sig))
+			return false;
+	return true;
+}
+
 /* What the log and the service manager are told */
 
 static void
@@ -353,7 +365,7 @@ static void
 run_loop(struct run *run)
 {
 	struct brood_event event;
-	int r, sig;
+	int r;
 
 	while (!loop_is_over(run->server)) {
 		run_watchdog(run);
@@ -361,11 +373,11 @@ run_loop(struct run *run)
 		    brood__time_left(run->watchdog_ms, brood__now_ms()));
 		if (r < 0)
 			command_warn(-r, "clients");
-		while ((sig = brood__self_pipe_next(run->signals_fd)) != 0)
-			if (!run_signal(run, sig)) {
-				run->status = COMMAND_FAILED;
-				return;
-			}
+		/* After an error nobody knows whether there is one. */
+		if (r != 0 && !run_signals(run)) {
+			run->status = COMMAND_FAILED;
+			return;
+		}
 		run_tell_state(run);
 		while (brood_pool_next_event(run->pool, &event) == 1)
 			run_event(run, &event);

@@ -62,17 +62,48 @@ def test_batch_of_all_sizes_and_with_descriptors_is_answered_in_order():
                 os.close(file)
         client.socket.sendall(batch)
 
-    with tempfile.NamedTemporaryFile() as file, \
-            Run("-n", "1") as run, Client(run.path) as client:
-        file.write(text)
-        file.flush()
-        with Sender(lambda: send(client, file.name)):
-            for id in range(1, 400):
-                got = client.recv()
-                check((got.kind, got.id) == (REPLY, id), id, got)
-                check(got.payload == (payload(id) if id % 9 else
-                                      text * (1 + id % 2)), id, got)
+    for options in (), ("--in-flight", "16"):
+        with tempfile.NamedTemporaryFile() as file, \
+                Run("-n", "1", *options) as run, Client(run.path) as client:
+            file.write(text)
+            file.flush()
+            with Sender(lambda: send(client, file.name)):
+                for id in range(1, 400):
+                    got = client.recv()
+                    check((got.kind, got.id) == (REPLY, id), id, got)
+                    check(got.payload == (payload(id) if id % 9 else
+                                          text * (1 + id % 2)), id, got)
+            run.stop()
+
+
+def test_worker_has_as_many_requests_as_asked_for():
+    for options, n in ((), 1), (("--in-flight", "5"), 5):
+        with Run("-n", "1", *options) as run, Client(run.path) as client:
+            client.socket.sendall(requests(range(1, 11), AWAIT_CANCEL))
+            until(lambda: run.status()["pool"]["in_flight"] == n)
+            check(run.status()["pool"]["queued"] == 10 - n)
+            run.kill(9)
+
+
+def test_crash_costs_one_request_of_those_that_a_worker_has():
+    with Run("-n", "1", "--in-flight", "8") as run, \
+            Client(run.path) as client:
+        client.socket.sendall(requests([1], ABORT, b"0000") +
+                              requests(range(2, 9)))
+        got = sorted((client.recv() for _ in range(8)), key=lambda f: f.id)
+        check(got[0].code == CRASHED, got[0])
+        check([(f.kind, f.id) for f in got[1:]] ==
+              [(REPLY, id) for id in range(2, 9)], got)
         run.stop()
+
+
+def test_share_of_a_client_is_twice_what_the_workers_have():
+    with Run("-n", "2", "--in-flight", "12", ready=2) as run, \
+            Client(run.path) as client:
+        client.socket.sendall(requests(range(1, 101), AWAIT_CANCEL))
+        until(lambda: run.status()["pool"]["submitted"] == 48)
+        until(lambda: run.status()["pool"]["in_flight"] == 24)
+        run.kill(9)
 
 
 def test_batch_is_read_at_once_whatever_may_run_of_it():

@@ -28,7 +28,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RUN_MIN_QUEUE = 64 };
+enum {
+	RUN_MIN_QUEUE = 64,
+	RUN_MAX_IN_FLIGHT = 64,		/* what a pool accepts */
+};
 
 struct run {
 	const char *path;		/* NULL: not named, or inherited */
@@ -118,6 +121,12 @@ run_parse(struct run *run, const struct command *command, int argc,
 		    .help = "how many requests may wait for a worker; default: "
 		    "twice\nthe workers, at least 64",
 		    .number = &pool->queue, .min = 1, .max = 1 << 20 },
+		{ .name = "in-flight", .argument = "N",
+		    .help = "how many requests one worker has at a time; more "
+		    "is\nfaster if all are short, but a long one holds up "
+		    "those\nbehind it; default: 1",
+		    .number = &pool->in_flight, .min = 1,
+		    .max = RUN_MAX_IN_FLIGHT },
 		{ .name = "env", .argument = "NAME=VALUE",
 		    .help = "set this in the workers' environment; may be "
 		    "repeated", .set = run_set_env },
@@ -183,7 +192,9 @@ run_start_pool(struct run *run)
 
 	if (brood_pool_new(&run->pool, options, text) < 0)
 		run_die(run, 0, text);
-	/* As the pool itself has it, for brood status. */
+	/* As the pool itself has them. */
+	if (options->in_flight == 0)
+		options->in_flight = 1;
 	brood_pool_stats(run->pool, &stats);
 	if (options->queue == 0)
 		options->queue = MAX(2 * stats.workers, RUN_MIN_QUEUE);

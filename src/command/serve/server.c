@@ -56,7 +56,8 @@ server_set_limits(struct server *server)
 	limit = limit > used + SERVER_MIN_FDS ? limit - used : SERVER_MIN_FDS;
 	server->max_connections = (unsigned)(limit / 2);
 	server->max_fds = limit / 2;
-	server->max_jobs = MAX(2 * stats.workers, SERVER_MIN_JOBS);
+	server->max_jobs = MAX(SERVER_MIN_JOBS,
+	    2 * stats.workers * server->pool_options->in_flight);
 }
 
 int

@@ -2,10 +2,10 @@
 /*
  * served: how many calls in a second does one client of brood run get?
  *
- *	served -b BROOD -w WORKER
+ *	served -b BROOD -w WORKER [OPTION...]
  *
- * Starts "brood run" with two workers, and asks it, with one call open and with
- * 64.  64 bytes there and back.
+ * Starts "brood run" with two workers and these options, and asks it, with one
+ * call open and with 64.  64 bytes there and back.
  */
 
 #include "measure.h"
@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 
 #define MAX_DEPTH	64
+#define MAX_ARGS	16
 
 struct served {
 	struct brood_client *client;
@@ -23,17 +24,25 @@ struct served {
 	uint64_t	 n_done;
 };
 
+/* argv: options for the server. */
 static pid_t
-server_start(const struct options *options, const char *path)
+server_start(const struct options *options, const char *path, char **argv)
 {
+	const char *args[MAX_ARGS + 8] = {
+		options->brood, "run", "-n", "2", "-l", path,
+	};
+	size_t n = 6;
 	pid_t pid = fork();
 
 	if (pid < 0)
 		err(1, "fork");
 	if (pid > 0)
 		return pid;
-	execl(options->brood, options->brood, "run", "-n", "2", "-l", path,
-	    "--", options->worker, (char *)NULL);
+	for (size_t i = 0; i < MAX_ARGS && argv[i] != NULL; i++)
+		args[n++] = argv[i];
+	args[n++] = "--";
+	args[n++] = options->worker;
+	execv(options->brood, (char **)args);
 	warn("%s", options->brood);
 	_exit(127);
 }
@@ -88,11 +97,14 @@ served_take(struct served *served)
 }
 
 static void
-measure(struct served *served, unsigned depth, uint64_t run_ns)
+measure(struct served *served, unsigned depth, const struct options *options)
 {
 	uint64_t begin = now_ns(), first = served->n_done;
 
-	while (now_ns() - begin < run_ns) {
+	if (options->depth != 0 && options->depth != depth)
+		return;
+	while (options->count != 0 ? served->n_sent - first < options->count :
+	    now_ns() - begin < options->run_ns) {
 		while (served->n_sent - served->n_done < depth)
 			served_submit(served);
 		served_take(served);
@@ -117,16 +129,16 @@ main(int argc, char **argv)
 
 	options_parse(&options, argc, argv);
 	if (options.brood == NULL || options.worker == NULL)
-		errx(2, "usage: served -b BROOD -w WORKER");
+		errx(2, "usage: served -b BROOD -w WORKER [OPTION...]");
 	if (mkdtemp(dir) == NULL)
 		err(1, "%s", dir);
 	snprintf(path, sizeof(path), "%s/socket", dir);
-	pid = server_start(&options, path);
+	pid = server_start(&options, path, argv + optind);
 	if (brood_client_new(&served.client, path, &client_options, text) < 0)
 		warnx("%s", text);
 	else {
-		measure(&served, 1, options.run_ns);
-		measure(&served, MAX_DEPTH, options.run_ns);
+		measure(&served, 1, &options);
+		measure(&served, MAX_DEPTH, &options);
 	}
 	brood_client_free(served.client);
 	server_stop(pid);

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""brood run's socket: what clients get that send many requests at once, and what
-they cannot do to others."""
+"""brood run's socket: what clients get that send many requests at once, and
+what they cannot do to others."""
 
 import fcntl
 import tempfile
@@ -113,6 +113,16 @@ def test_batch_is_read_at_once_whatever_may_run_of_it():
         until(lambda: run.status()["pool"]["submitted"] == SHARE)
         until(lambda: n_unread(client) == 0)
         check(run.status()["pool"]["queued"] == SHARE - 1)
+        run.kill(9)
+
+
+def test_server_sleeps_while_a_client_may_not_be_read():
+    with Run("-n", "1") as run, Client(run.path) as client:
+        # More than is read ahead, so that the socket stays readable.
+        client.socket.sendall(requests(range(1, 2000), AWAIT_CANCEL))
+        until(lambda: run.status()["pool"]["submitted"] == SHARE)
+        check(n_unread(client) > 0)
+        check(sleeps(run.process.pid))
         run.kill(9)
 
 

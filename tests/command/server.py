@@ -246,4 +246,25 @@ def test_clients_beyond_the_descriptors_wait():
         run.stop()
 
 
+def test_socket_of_a_server_that_stops_belongs_to_who_made_it():
+    with tempfile.TemporaryDirectory() as dir, \
+            socket.socket(socket.AF_UNIX) as listener:
+        path = os.path.join(dir, "s")
+        listener.bind(path)
+        listener.listen()
+        script = 'LISTEN_PID=$$ LISTEN_FDS=1 exec "$@" 3<&0 </dev/null'
+        server = subprocess.Popen(
+            ["sh", "-c", script, "sh", BROOD, "run", "-n", "1", "--", WORKER],
+            stdin=listener, stderr=subprocess.DEVNULL)
+        with Client(path) as client:
+            client.request(1, AWAIT_CANCEL)
+            client.request(2, STOP)
+            # The next server gets this one.
+            with Client(path, hello=False):
+                check(sleeps(server.pid))
+            client.send(CANCEL, 1)
+            check(client.ends())
+        check(server.wait(PATIENCE) == 0)
+
+
 main(globals())

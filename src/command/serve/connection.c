@@ -9,8 +9,8 @@
  * still answer what was requested before: such answers wait in the channel, up
  * to its max_queued bytes; a client that lets more wait is dropped.
  *
- * One recvmsg(2) brings as many frames as there is room for.  Those that may not
- * be handled yet stay in the channel, whose memory is bounded.
+ * One recvmsg(2) brings as many frames as there is room for.  Those that may
+ * not be handled yet stay in the channel, whose memory is bounded.
  */
 
 #include "command/serve/connection.h"
@@ -30,20 +30,102 @@ enum {
 	CONNECTION_RETRY_MS = 10,	/* after -ETOOMANYREFS */
 };
 
+/* What is waited for */
+
+static int
+connection_reserve(struct server *server, size_t n)
+{
+	struct connection **by_fd;
+
+	if (n <= server->n_by_fd)
+		return 0;
+	n *= 2;
+	by_fd = reallocarray(server->by_fd, n, sizeof(struct connection *));
+	if (by_fd == NULL)
+		return -ENOMEM;
+	for (size_t i = server->n_by_fd; i < n; i++)
+		by_fd[i] = NULL;
+	server->by_fd = by_fd;
+	server->n_by_fd = n;
+	return 0;
+}
+
+static int
+connection_watch(struct connection *connection)
+{
+	struct server *server = connection->server;
+	int fd = brood_channel_fd(connection->channel), r;
+
+	r = connection_reserve(server, (size_t)fd + 1);
+	if (r < 0)
+		return r;
+	connection->token = (server->n_accepted + 1) << 32 | (unsigned)fd;
+	connection->watched = POLLIN;
+	r = brood__ready_add(server->ready, fd, POLLIN, connection->token);
+	if (r == 0)
+		server->by_fd[fd] = connection;
+	return r;
+}
+
+static void
+connection_unwatch(struct connection *connection)
+{
+	int fd = brood_channel_fd(connection->channel);
+
+	brood__ready_remove(connection->server->ready, fd);
+	connection->server->by_fd[fd] = NULL;
+}
+
+struct connection *
+connection_find(const struct server *server, uint64_t token)
+{
+	size_t fd = token & UINT32_MAX;
+	struct connection *connection = fd < server->n_by_fd ?
+	    server->by_fd[fd] : NULL;
+
+	return connection != NULL && connection->token == token ? connection :
+	    NULL;
+}
+
+void
+connection_touch(struct connection *connection)
+{
+	if (!connection->is_touched)
+		TAILQ_INSERT_TAIL(&connection->server->touched, connection,
+		    in_touched);
+	connection->is_touched = true;
+}
+
+static void
+connection_untouch(struct connection *connection)
+{
+	if (connection->is_touched)
+		TAILQ_REMOVE(&connection->server->touched, connection,
+		    in_touched);
+	connection->is_touched = false;
+}
+
 int
 connection_new(struct connection **ret_connection, struct server *server,
     struct brood_channel *channel, const struct brood_credentials *who)
 {
 	struct connection *connection = calloc(1, sizeof(*connection));
+	int r;
 
 	if (connection == NULL)
 		return -ENOMEM;
-	(void)brood_channel_read_ahead(channel);
 	connection->server = server;
 	connection->channel = channel;
 	connection->who = *who;
 	connection->hello_ms = brood__now_ms() + CONNECTION_HELLO_MS;
 	TAILQ_INIT(&connection->jobs);
+	r = connection_watch(connection);
+	if (r < 0) {
+		free(connection);
+		return r;
+	}
+	(void)brood_channel_read_ahead(channel);
+	connection_touch(connection);
 	TAILQ_INSERT_TAIL(&server->connections, connection, next);
 	server->n_connections++;
 	server->n_accepted++;
@@ -56,6 +138,8 @@ connection_free(struct connection *connection)
 {
 	struct server *server = connection->server;
 
+	connection_untouch(connection);
+	connection_unwatch(connection);
 	TAILQ_REMOVE(&server->connections, connection, next);
 	server->n_connections--;
 	(void)brood_channel_free(connection->channel);
@@ -97,8 +181,10 @@ connection_flush(struct connection *connection)
 	    brood__now_ms() < connection->retry_ms)
 		return;
 	connection->retry_ms = 0;
-	if (connection_has_queued(connection))
+	if (connection_has_queued(connection)) {
+		connection->revents &= ~POLLOUT;
 		r = brood_channel_flush(connection->channel, 0);
+	}
 	if (r == -ETOOMANYREFS)
 		connection->retry_ms = brood__now_ms() + CONNECTION_RETRY_MS;
 	else if (r < 0 && r != -EAGAIN)
@@ -116,6 +202,7 @@ connection_answer(struct connection *connection,
 
 	if (connection->state == CONNECTION_GONE)
 		return 0;
+	connection_touch(connection);
 	r = brood_channel_queue(connection->channel, msg);
 	if (r == -EAGAIN) {
 		connection_flush(connection);
@@ -169,7 +256,7 @@ connection_is_read(const struct connection *connection)
 	    !connection_has_queued(connection);
 }
 
-short
+static short
 connection_events(const struct connection *connection)
 {
 	short events = 0;
@@ -185,8 +272,9 @@ connection_events(const struct connection *connection)
 bool
 connection_is_due(const struct connection *connection)
 {
-	return connection->state == CONNECTION_HELLO ||
-	    (connection->has_come && connection_is_read(connection));
+	return connection->state == CONNECTION_HELLO ?
+	    brood__now_ms() >= connection->hello_ms :
+	    connection->has_come && connection_is_read(connection);
 }
 
 int64_t
@@ -203,12 +291,42 @@ connection_due_ms(const struct connection *connection)
 	return due_ms;
 }
 
+/*
+ * What is wanted now is added at once.  What is not is taken out only when it
+ * has come in vain: most clients send no more before they are read again.
+ */
+static void
+connection_rewatch(struct connection *connection)
+{
+	short wanted = connection_events(connection);
+	short events = (connection->watched & ~connection->revents) | wanted;
+
+	if (events == connection->watched)
+		return;
+	if (brood__ready_change(connection->server->ready,
+	    brood_channel_fd(connection->channel), events,
+	    connection->token) < 0)
+		connection->state = CONNECTION_GONE;
+	connection->watched = events;
+}
+
+void
+connection_settle(struct connection *connection)
+{
+	connection_rewatch(connection);
+	connection->revents = 0;
+	if (connection->state != CONNECTION_GONE &&
+	    connection_due_ms(connection) == BROOD__NEVER)
+		connection_untouch(connection);
+}
+
 static void
 connection_hello(struct connection *connection)
 {
 	int r = brood_channel_hello(connection->channel,
 	    connection->server->pool_options->name, 0);
 
+	connection->revents &= ~POLLIN;
 	connection->has_come = r == 0;
 	if (r == 0)
 		connection->state = CONNECTION_OPEN;
@@ -227,6 +345,7 @@ connection_recv(struct connection *connection, struct brood_message *ret_msg)
 		connection_hello(connection);
 	if (!connection_is_read(connection))
 		return 0;
+	connection->revents &= ~POLLIN;
 	r = brood_channel_recv(connection->channel, 0, ret_msg);
 	connection->has_come = r == 1;
 	if (r >= 0)
@@ -246,9 +365,10 @@ connection_close_fds(struct connection *connection, size_t n_fds)
 
 /* Where frames are read, reading finds out. */
 void
-connection_hung_up(struct connection *connection)
+connection_check_peer(struct connection *connection)
 {
-	if (connection->state != CONNECTION_HELLO &&
+	if ((connection->revents & (POLLHUP | POLLERR)) != 0 &&
+	    connection->state != CONNECTION_HELLO &&
 	    !connection_is_read(connection))
 		connection->state = CONNECTION_GONE;
 }

@@ -21,12 +21,18 @@ enum connection_state {
 
 struct connection {
 	TAILQ_ENTRY(connection) next;
+	TAILQ_ENTRY(connection) in_touched;
+	bool is_touched;	/* it is in the server's list of those */
 	struct server *server;
 	struct brood_channel *channel;
 	struct brood_credentials who;
 	enum connection_state state;
 	int64_t hello_ms;	/* HELLO: drop it then */
 	int64_t retry_ms;	/* send nothing before; 0: send at once */
+	uint64_t token;		/* in the readiness set */
+	short watched;		/* what the set tells of */
+	short revents;		/* what it has told in this turn, and nothing
+				   was done about */
 	bool has_come;		/* the last receive gave a message: others may
 				   have come with it, of which poll(2) does not
 				   tell.  Set and cleared by receiving */
@@ -37,7 +43,10 @@ struct connection {
 	size_t n_fds;
 };
 
-/* Adds it to the server's list.  Takes the channel, on success only. */
+/*
+ * Adds it to the server's list, and what it has to say to the readiness set.
+ * Takes the channel, on success only.
+ */
 int	connection_new(struct connection **ret_connection,
 	    struct server *server, struct brood_channel *channel,
 	    const struct brood_credentials *who);
@@ -45,11 +54,23 @@ int	connection_new(struct connection **ret_connection,
 /* The connection must have no jobs. */
 void	connection_free(struct connection *connection);
 
-/* What to poll for; and the instant at which something is due without that. */
-short	connection_events(const struct connection *connection);
+/* The connection of this token, or NULL. */
+struct connection *
+	connection_find(const struct server *server, uint64_t token);
+
+/*
+ * Something has happened to it: it is looked at before the server waits.  An
+ * answer is such a thing, and so the end of a job, which is always an answer.
+ *
+ * connection_settle() is the end of that: it derives what the readiness set is
+ * to tell of.  The connection stays touched while something is due whatever the
+ * set tells, and connection_due_ms() says when.
+ */
+void	connection_touch(struct connection *connection);
+void	connection_settle(struct connection *connection);
 int64_t	connection_due_ms(const struct connection *connection);
 
-/* Is it to be read whatever poll(2) says? */
+/* Is it to be read, whatever the set says? */
 bool	connection_is_due(const struct connection *connection);
 
 /*
@@ -65,8 +86,8 @@ int	connection_recv(struct connection *connection,
  */
 void	connection_close_fds(struct connection *connection, size_t n_fds);
 
-/* poll(2) gave POLLHUP or POLLERR, and what could be read was read. */
-void	connection_hung_up(struct connection *connection);
+/* What could be read was read.  If the peer has gone, that is the end. */
+void	connection_check_peer(struct connection *connection);
 
 /*
  * Queue an answer; connection_flush() sends it.  A client that does not read,

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * One poll(2) for everything, then a bounded amount of each: the pool's
+ * One wait for everything, then a bounded amount of each: the pool's
  * completions, LOOP_READS frames of each connection, LOOP_ACCEPTS new
- * connections.  Nothing waits but that poll.  The answers to one client leave
- * together, at the end of the turn.
+ * connections.  Nothing else waits.  The answers to one client leave together,
+ * before it is read and at the end of the turn.
+ *
+ * Connections to which nothing happens cost nothing: a turn looks at those that
+ * were touched.
  *
  * Knows nothing of signals, of the service manager, or of how an event reads.
  */
@@ -17,21 +20,18 @@
 
 #include <sys/param.h>
 
-#include <errno.h>
 #include <poll.h>
 
 enum {
 	LOOP_READS = 64,
 	LOOP_ACCEPTS = 16,
+	LOOP_EVENTS = 64,
 	LOOP_ACCEPT_MS = 100,		/* until the next try, without fds */
 	LOOP_FLUSH_MS = 2000,		/* for the last answers */
 	LOOP_POLL_MS = 10,		/* if the pool has no descriptor */
 	LOOP_QUEUED = 32 << 20,		/* of one connection: two answers of
 					   the largest kind */
 };
-
-/* What pfds holds, in this order. */
-enum { LOOP_WAKE, LOOP_POOL, LOOP_LISTENER, LOOP_CONNECTIONS };
 
 /* Messages */
 
@@ -104,7 +104,7 @@ loop_message(struct connection *connection, const struct brood_message *msg)
 /* Connections */
 
 static void
-loop_read(struct connection *connection, short revents)
+loop_read(struct connection *connection)
 {
 	struct brood_message msg;
 
@@ -115,8 +115,7 @@ loop_read(struct connection *connection, short revents)
 		loop_message(connection, &msg);
 		connection_close_fds(connection, msg.n_fds);
 	}
-	if ((revents & (POLLHUP | POLLERR)) != 0)
-		connection_hung_up(connection);
+	connection_check_peer(connection);
 }
 
 static void
@@ -143,7 +142,7 @@ loop_accept(struct server *server)
 		if (connection_new(&connection, server, channel, &who) < 0)
 			(void)brood_channel_free(channel);
 		else
-			loop_read(connection, 0);
+			loop_read(connection);
 	}
 }
 
@@ -165,8 +164,9 @@ loop_finish(struct server *server)
 {
 	struct connection *connection, *next;
 
-	TAILQ_FOREACH_SAFE(connection, &server->connections, next, next) {
+	TAILQ_FOREACH_SAFE(connection, &server->touched, in_touched, next) {
 		connection_flush(connection);
+		connection_settle(connection);
 		if (connection->state == CONNECTION_GONE)
 			loop_close(connection);
 	}
@@ -185,37 +185,12 @@ loop_take(struct server *server)
 
 /* The turn */
 
-static int
-loop_listener_fd(const struct server *server)
+static bool
+loop_may_accept(const struct server *server)
 {
-	if (server->listener == NULL ||
-	    server->n_connections >= server->max_connections ||
-	    brood__now_ms() < server->accept_ms)
-		return -1;
-	return brood_listener_fd(server->listener);
-}
-
-/* Gives how many there are. */
-static size_t
-loop_list_fds(struct server *server, int wake_fd)
-{
-	struct pollfd *pfds = server->pfds;
-	struct connection *connection;
-	size_t n = LOOP_CONNECTIONS;
-
-	pfds[LOOP_WAKE] = (struct pollfd) { wake_fd, POLLIN, 0 };
-	pfds[LOOP_POOL] = (struct pollfd) {
-		brood_pool_fd(server->pool), POLLIN, 0
-	};
-	pfds[LOOP_LISTENER] = (struct pollfd) {
-		loop_listener_fd(server), POLLIN, 0
-	};
-	TAILQ_FOREACH(connection, &server->connections, next)
-		pfds[n++] = (struct pollfd) {
-			brood_channel_fd(connection->channel),
-			connection_events(connection), 0
-		};
-	return n;
+	return server->listener != NULL &&
+	    server->n_connections < server->max_connections &&
+	    brood__now_ms() >= server->accept_ms;
 }
 
 static int
@@ -230,56 +205,73 @@ loop_wait_ms(const struct server *server, int timeout_ms)
 		due_ms = MIN(due_ms, server->accept_ms);
 	if (brood_pool_fd(server->pool) < 0)
 		due_ms = MIN(due_ms, now_ms + LOOP_POLL_MS);
-	TAILQ_FOREACH(connection, &server->connections, next)
+	TAILQ_FOREACH(connection, &server->touched, in_touched)
 		due_ms = MIN(due_ms, connection_due_ms(connection));
 	return brood__time_left(due_ms, now_ms);
 }
 
 static void
-loop_serve(struct server *server, size_t n)
+loop_serve(struct server *server)
 {
-	struct connection *connection = TAILQ_FIRST(&server->connections);
+	struct connection *connection;
 
-	for (size_t i = LOOP_CONNECTIONS; i < n; i++) {
-		if (server->pfds[i].revents != 0 ||
-		    connection_is_due(connection))
-			loop_read(connection, server->pfds[i].revents);
-		connection = TAILQ_NEXT(connection, next);
-	}
-	if (server->pfds[LOOP_LISTENER].revents != 0)
-		loop_accept(server);
+	TAILQ_FOREACH(connection, &server->touched, in_touched)
+		if (connection->revents != 0 || connection_is_due(connection))
+			loop_read(connection);
 }
 
-/* A pool without a descriptor is asked in each turn. */
 static int
 loop_dispatch(struct server *server)
 {
-	const struct pollfd *pfd = &server->pfds[LOOP_POOL];
-	int r = 0;
+	int r = brood_pool_dispatch(server->pool);
 
-	if (pfd->fd < 0 || pfd->revents != 0)
-		r = brood_pool_dispatch(server->pool);
 	if (r == 0)
 		loop_take(server);
 	return r;
 }
 
-int
-loop_turn(struct server *server, int wake_fd, int timeout_ms)
+/* What an event says of a connection is noted: it is served in its turn. */
+static void
+loop_note(struct server *server, const struct brood__ready_event *event)
 {
-	size_t n;
-	int r;
+	struct connection *connection = connection_find(server, event->token);
 
-	n = loop_list_fds(server, wake_fd);
-	r = poll(server->pfds, n, loop_wait_ms(server, timeout_ms));
-	if (r < 0)
-		return errno == EINTR ? 0 : -errno;
-	r = loop_dispatch(server);
-	if (r < 0)
-		return r;
-	loop_serve(server, n);
+	if (connection == NULL)
+		return;
+	connection->revents = event->events;
+	connection_touch(connection);
+}
+
+int
+loop_turn(struct server *server, int timeout_ms)
+{
+	bool is_woken = false, has_callers = false;
+	bool has_answers = brood_pool_fd(server->pool) < 0;
+	struct brood__ready_event events[LOOP_EVENTS];
+	int n, r = 0;
+
+	if (server_set_accepting(server, loop_may_accept(server)) < 0)
+		server->accept_ms = brood__now_ms() + LOOP_ACCEPT_MS;
+	n = brood__ready_wait(server->ready, loop_wait_ms(server, timeout_ms),
+	    events, LOOP_EVENTS);
+	for (int i = 0; i < n; i++)
+		if (events[i].token == SERVER_WAKE)
+			is_woken = true;
+		else if (events[i].token == SERVER_POOL)
+			has_answers = true;
+		else if (events[i].token == SERVER_LISTENER)
+			has_callers = true;
+		else
+			loop_note(server, &events[i]);
+	if (n >= 0 && has_answers)
+		r = loop_dispatch(server);
+	if (n < 0 || r < 0)
+		return n < 0 ? n : r;
+	loop_serve(server);
+	if (has_callers)
+		loop_accept(server);
 	loop_finish(server);
-	return server->pfds[LOOP_WAKE].revents != 0;
+	return is_woken;
 }
 
 void

@@ -9,11 +9,12 @@
 #include "command/serve/server.h"
 
 /*
- * Wait up to timeout_ms for wake_fd to be readable, or for something to do, and
- * do that.  Takes the pool's completions.  Its events are left to the caller,
- * who passes each to loop_event().  Gives 1 if wake_fd is readable, else 0.
+ * Wait up to timeout_ms for the server's wake_fd to be readable, or for
+ * something to do, and do that.  Takes the pool's completions.  Its events are
+ * left to the caller, who passes each to loop_event().  Gives 1 if wake_fd is
+ * readable, else 0.
  */
-int	loop_turn(struct server *server, int wake_fd, int timeout_ms);
+int	loop_turn(struct server *server, int timeout_ms);
 void	loop_event(struct server *server, const struct brood_event *event);
 
 /* The pool has stopped, and the clients have the answers that were theirs. */

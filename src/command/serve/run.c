@@ -217,7 +217,8 @@ run_start(struct run *run)
 		run_die(run, -run->signals_fd, "signals");
 	run_start_pool(run);
 	r = server_new(&run->server, run->pool, &run->pool_options,
-	    run->listener, run->path != NULL ? run->path : "");
+	    run->listener, run->path != NULL ? run->path : "",
+	    run->signals_fd);
 	if (r < 0)
 		run_die(run, -r, "clients");
 	run->watchdog_ms = run->notify.watchdog_ms > 0 ? 0 : BROOD__NEVER;
@@ -380,8 +381,8 @@ run_loop(struct run *run)
 
 	while (!loop_is_over(run->server)) {
 		run_watchdog(run);
-		r = loop_turn(run->server, run->signals_fd,
-		    brood__time_left(run->watchdog_ms, brood__now_ms()));
+		r = loop_turn(run->server, brood__time_left(run->watchdog_ms,
+		    brood__now_ms()));
 		if (r < 0)
 			command_warn(-r, "clients");
 		/* After an error nobody knows whether there is one. */

@@ -60,12 +60,29 @@ server_set_limits(struct server *server)
 	    2 * stats.workers * server->pool_options->in_flight);
 }
 
+/* A pool without a descriptor is asked in each turn. */
+static int
+server_watch(struct server *server, int wake_fd)
+{
+	int pool_fd = brood_pool_fd(server->pool), r;
+
+	r = brood__ready_new(&server->ready);
+	if (r == 0)
+		r = brood__ready_add(server->ready, wake_fd, POLLIN,
+		    SERVER_WAKE);
+	if (r == 0 && pool_fd >= 0)
+		r = brood__ready_add(server->ready, pool_fd, POLLIN,
+		    SERVER_POOL);
+	return r;
+}
+
 int
 server_new(struct server **ret_server, struct brood_pool *pool,
     const struct brood_pool_options *pool_options,
-    struct brood_listener *listener, const char *path)
+    struct brood_listener *listener, const char *path, int wake_fd)
 {
 	struct server *server = calloc(1, sizeof(*server));
+	int r;
 
 	if (server == NULL)
 		return -ENOMEM;
@@ -77,12 +94,13 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->started_ms = brood__now_ms();
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
+	TAILQ_INIT(&server->touched);
 	server_set_limits(server);
-	/* Room for all: the kernel gives pages only when they are used. */
-	server->pfds = calloc(SERVER_MAX_LIMIT, sizeof(*server->pfds));
-	if (server->pfds == NULL) {
+	r = server_watch(server, wake_fd);
+	if (r < 0) {
+		(void)brood__ready_free(server->ready);
 		free(server);
-		return -ENOMEM;
+		return r;
 	}
 	*ret_server = server;
 	return 0;
@@ -91,10 +109,29 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 struct server *
 server_free(struct server *server)
 {
+	(void)brood__ready_free(server->ready);
 	(void)brood_listener_free(server->listener);
-	free(server->pfds);
+	free(server->by_fd);
 	free(server);
 	return NULL;
+}
+
+int
+server_set_accepting(struct server *server, bool is_accepting)
+{
+	int fd, r = 0;
+
+	if (is_accepting == server->is_accepting)
+		return 0;
+	fd = brood_listener_fd(server->listener);
+	if (is_accepting)
+		r = brood__ready_add(server->ready, fd, POLLIN,
+		    SERVER_LISTENER);
+	else
+		brood__ready_remove(server->ready, fd);
+	if (r == 0)
+		server->is_accepting = is_accepting;
+	return r;
 }
 
 void
@@ -102,6 +139,7 @@ server_stop(struct server *server, int timeout_ms)
 {
 	if (server->state < SERVER_STOPPING)
 		server->state = SERVER_STOPPING;
+	(void)server_set_accepting(server, false);
 	/* A new server may take the path while this one finishes. */
 	server->listener = brood_listener_free(server->listener);
 	(void)brood_pool_stop(server->pool, timeout_ms);

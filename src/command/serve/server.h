@@ -11,11 +11,14 @@
  *	run -> loop -> admin -> job -> connection -> server
  */
 
+#include "base/ready.h"
+
 #include <brood.h>
 #include <brood/socket.h>
 
 #include <sys/queue.h>
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <time.h>
 
@@ -42,6 +45,12 @@ enum server_state {
 	SERVER_STOPPED,		/* the pool has no process left */
 };
 
+/*
+ * The tokens in the readiness set.  That of a connection is its descriptor, and
+ * in the upper half its number since the start, which is not 0.
+ */
+enum { SERVER_WAKE, SERVER_POOL, SERVER_LISTENER };
+
 struct server {
 	struct brood_pool *pool;
 	const struct brood_pool_options *pool_options;
@@ -49,6 +58,8 @@ struct server {
 	const char *path;		/* of the listener; "" if inherited */
 	enum server_state state;
 	struct connections connections;
+	struct connections touched;	/* to be looked at: something happened,
+					   or will be due */
 
 	/* Limits: server_set_limits() sets them. */
 	unsigned max_connections;
@@ -64,26 +75,36 @@ struct server {
 	time_t started;			/* seconds of the epoch */
 	int64_t started_ms;
 
+	/* What is waited for. */
+	struct brood__ready *ready;
+	struct connection **by_fd;	/* connection.c: the descriptor is the
+					   index */
+	size_t n_by_fd;
+	bool is_accepting;		/* the listener is in the set */
+
 	/* For loop.c alone. */
-	struct pollfd *pfds;		/* room for all that may be polled */
 	int64_t accept_ms;		/* accept nothing before this instant */
 	int64_t end_ms;			/* STOPPED: when to end, sent or not */
 };
 
 /*
  * Make a server of the pool that was made with these options; both stay the
- * caller's, and so does path.  Takes the listener, on success only.
+ * caller's, and so do path and wake_fd, which is to be waited for too.  Takes
+ * the listener, on success only.
  *
  * Raises the soft limit of descriptors of this process; the pool's processes
  * are not touched by that.
  */
 int	server_new(struct server **ret_server, struct brood_pool *pool,
 	    const struct brood_pool_options *pool_options,
-	    struct brood_listener *listener, const char *path);
+	    struct brood_listener *listener, const char *path, int wake_fd);
 
 /* The connections and jobs must be gone: loop_free() sees to that. */
 struct server *
 	server_free(struct server *server);
+
+/* Have the listener in the readiness set or not.  0 or a negative errno. */
+int	server_set_accepting(struct server *server, bool is_accepting);
 
 /*
  * Begin to stop, or shorten a stop under way; replace the workers; change

@@ -39,6 +39,7 @@ struct connection {
 
 	/* For job.c alone: the unanswered requests, and their descriptors. */
 	struct jobs jobs;
+	uint64_t greatest_id;	/* of all requests so far */
 	unsigned n_jobs;
 	size_t n_fds;
 };

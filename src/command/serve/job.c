@@ -15,19 +15,37 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { JOB_SPARE = 64 };	/* that are kept */
+
+static struct job *
+job_alloc(struct server *server)
+{
+	struct job *job = TAILQ_FIRST(&server->spare_jobs);
+
+	if (job == NULL)
+		return malloc(sizeof(*job));
+	TAILQ_REMOVE(&server->spare_jobs, job, next);
+	server->n_spare_jobs--;
+	return job;
+}
+
 int
 job_new(struct job **ret_job, struct connection *connection,
     const struct brood_message *request, enum job_kind kind)
 {
-	struct job *job = calloc(1, sizeof(*job));
+	struct job *job = job_alloc(connection->server);
 
 	if (job == NULL)
 		return -ENOMEM;
-	job->server = connection->server;
-	job->connection = connection;
-	job->kind = kind;
-	job->id = request->id;
-	job->n_fds = kind == JOB_POOL ? request->n_fds : 0;
+	*job = (struct job) {
+		.server = connection->server,
+		.connection = connection,
+		.kind = kind,
+		.id = request->id,
+		.n_fds = kind == JOB_POOL ? request->n_fds : 0,
+	};
+	if (connection->greatest_id < job->id)
+		connection->greatest_id = job->id;
 	connection->n_jobs++;
 	connection->n_fds += job->n_fds;
 	connection->server->n_fds += job->n_fds;
@@ -51,11 +69,30 @@ job_detach(struct job *job)
 struct job *
 job_free(struct job *job)
 {
+	struct server *server = job->server;
+
 	if (job->connection != NULL)
 		job_detach(job);
-	job->server->n_fds -= job->n_fds;
-	free(job);
+	server->n_fds -= job->n_fds;
+	if (server->n_spare_jobs == JOB_SPARE) {
+		free(job);
+		return NULL;
+	}
+	TAILQ_INSERT_HEAD(&server->spare_jobs, job, next);
+	server->n_spare_jobs++;
 	return NULL;
+}
+
+void
+job_free_spare(struct server *server)
+{
+	struct job *job;
+
+	while ((job = TAILQ_FIRST(&server->spare_jobs)) != NULL) {
+		TAILQ_REMOVE(&server->spare_jobs, job, next);
+		free(job);
+	}
+	server->n_spare_jobs = 0;
 }
 
 struct job *
@@ -63,6 +100,9 @@ job_find(const struct connection *connection, uint64_t id)
 {
 	struct job *job;
 
+	/* Most clients count upwards. */
+	if (id > connection->greatest_id)
+		return NULL;
 	TAILQ_FOREACH(job, &connection->jobs, next)
 		if (job->id == id)
 			return job;

@@ -95,6 +95,7 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
 	TAILQ_INIT(&server->touched);
+	TAILQ_INIT(&server->spare_jobs);
 	server_set_limits(server);
 	r = server_watch(server, wake_fd);
 	if (r < 0) {

@@ -66,6 +66,10 @@ struct server {
 	unsigned max_jobs;		/* of one connection */
 	size_t max_fds;			/* of all unanswered requests */
 
+	/* For job.c alone. */
+	struct jobs spare_jobs;		/* memory to be used again */
+	unsigned n_spare_jobs;
+
 	/* connection.c counts connections, job.c descriptors. */
 	unsigned n_connections;
 	uint64_t n_accepted;		/* connections, since the start */

@@ -33,6 +33,7 @@ struct options {
 	const char	*transport;	/* -t: how the host and a worker talk */
 	const char	*brood;		/* -b: the command to be measured */
 	const char	*worker;	/* -w: a program that echoes */
+	const char	*in_flight;	/* -i: at each worker of a server */
 	const char	*question;	/* the first argument, or "" */
 	unsigned	 depth;		/* -d: only this depth; 0: all */
 	unsigned	 ring_bytes;	/* -r: of a ring; 0: as usual */
@@ -50,7 +51,7 @@ options_parse(struct options *options, int argc, char **argv)
 	*options = (struct options){
 		.transport = "socket", .question = "", .run_ns = 500000000,
 	};
-	while ((c = getopt(argc, argv, "b:d:gn:qr:t:w:")) != -1) {
+	while ((c = getopt(argc, argv, "b:d:gi:n:qr:t:w:")) != -1) {
 		switch (c) {
 		case 'b':
 			options->brood = optarg;
@@ -60,6 +61,9 @@ options_parse(struct options *options, int argc, char **argv)
 			break;
 		case 'g':
 			options->is_given = true;
+			break;
+		case 'i':
+			options->in_flight = optarg;
 			break;
 		case 'n':
 			options->count = strtoull(optarg, NULL, 10);

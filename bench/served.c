@@ -2,10 +2,11 @@
 /*
  * served: how many calls in a second does one client of brood run get?
  *
- *	served -b BROOD -w WORKER [OPTION...]
+ *	served -b BROOD -w WORKER [-i N]
  *
- * Starts "brood run" with two workers and these options, and asks it, with one
- * call open and with 64.  64 bytes there and back.
+ * Starts "brood run" with two workers, and asks it, with one call open and with
+ * 64.  64 bytes there and back.  With -i, N requests are in flight at each
+ * worker.
  */
 
 #include "measure.h"
@@ -15,7 +16,6 @@
 #include <sys/wait.h>
 
 #define MAX_DEPTH	64
-#define MAX_ARGS	16
 
 struct served {
 	struct brood_client *client;
@@ -24,11 +24,10 @@ struct served {
 	uint64_t	 n_done;
 };
 
-/* argv: options for the server. */
 static pid_t
-server_start(const struct options *options, const char *path, char **argv)
+server_start(const struct options *options, const char *path)
 {
-	const char *args[MAX_ARGS + 8] = {
+	const char *args[12] = {
 		options->brood, "run", "-n", "2", "-l", path,
 	};
 	size_t n = 6;
@@ -38,8 +37,10 @@ server_start(const struct options *options, const char *path, char **argv)
 		err(1, "fork");
 	if (pid > 0)
 		return pid;
-	for (size_t i = 0; i < MAX_ARGS && argv[i] != NULL; i++)
-		args[n++] = argv[i];
+	if (options->in_flight != NULL) {
+		args[n++] = "--in-flight";
+		args[n++] = options->in_flight;
+	}
 	args[n++] = "--";
 	args[n++] = options->worker;
 	execv(options->brood, (char **)args);
@@ -129,11 +130,11 @@ main(int argc, char **argv)
 
 	options_parse(&options, argc, argv);
 	if (options.brood == NULL || options.worker == NULL)
-		errx(2, "usage: served -b BROOD -w WORKER [OPTION...]");
+		errx(2, "usage: served -b BROOD -w WORKER [-i N]");
 	if (mkdtemp(dir) == NULL)
 		err(1, "%s", dir);
 	snprintf(path, sizeof(path), "%s/socket", dir);
-	pid = server_start(&options, path, argv + optind);
+	pid = server_start(&options, path);
 	if (brood_client_new(&served.client, path, &client_options, text) < 0)
 		warnx("%s", text);
 	else {

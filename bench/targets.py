@@ -26,6 +26,7 @@ class Row:
 
 DEFAULT = None
 GIVEN_AWAY = "brood, request_alloc"
+AHEAD = "brood, 16 in flight"
 LARGE_RING = ", ring_bytes 8 MiB"
 SPARE = "brood, one spare"
 
@@ -89,6 +90,8 @@ ROWS = [
     Row("all ready, 1,024 : 128 workers", DEFAULT, "ready.1024",
         (DEFAULT, "ready.128"), 9),
     Row("brood run, one client, depth 64", DEFAULT, "served.64",
+        ("before", "served.64"), 5, less=False),
+    Row("brood run --in-flight 16, the same", AHEAD, "served.64",
         ("before", "served.64"), 5, less=False),
     Row("PSS of a worker, never used", DEFAULT, "memory.unused",
         ("before", "memory.unused"), 1),

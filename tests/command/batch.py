@@ -97,6 +97,16 @@ def test_crash_costs_one_request_of_those_that_a_worker_has():
         run.stop()
 
 
+def test_client_that_is_alone_is_not_refused():
+    with Run("-n", "2", "--in-flight", "64", ready=2) as run, \
+            Client(run.path) as client:
+        client.socket.sendall(requests(range(1, 1001), AWAIT_CANCEL))
+        until(lambda: run.status()["pool"]["submitted"] >= 256)
+        check(run.status()["pool"]["submitted"] == 256)
+        check(not select.select([client.socket], [], [], 0)[0])
+        run.kill(9)
+
+
 def test_share_of_a_client_is_twice_what_the_workers_have():
     with Run("-n", "2", "--in-flight", "12", ready=2) as run, \
             Client(run.path) as client:

@@ -19,6 +19,7 @@
 #include "command/serve/report.h"
 
 #include "base/clock.h"
+#include "base/cpus.h"
 
 #include <sys/param.h>
 
@@ -119,7 +120,7 @@ run_parse(struct run *run, const struct command *command, int argc,
 		    .number = &pool->max_requests, .min = 1, .max = INT_MAX },
 		{ .name = "queue", .argument = "N",
 		    .help = "how many requests may wait for a worker; default: "
-		    "twice\nthe workers, at least 64",
+		    "twice\nwhat workers have at a time, at least 64",
 		    .number = &pool->queue, .min = 1, .max = 1 << 20 },
 		{ .name = "in-flight", .argument = "N",
 		    .help = "how many requests one worker has at a time; more "
@@ -183,21 +184,25 @@ run_die(struct run *run, int error, const char *what)
 	command_die(COMMAND_UNUSABLE, error, "%s", what);
 }
 
+/*
+ * The queue has room for the share of one client, so that none is refused as
+ * long as it is alone: server_set_limits().
+ */
 static void
 run_start_pool(struct run *run)
 {
 	struct brood_pool_options *options = &run->pool_options;
-	struct brood_pool_stats stats;
 	char text[BROOD_TEXT_SIZE];
 
-	if (brood_pool_new(&run->pool, options, text) < 0)
-		run_die(run, 0, text);
-	/* As the pool itself has them. */
+	if (options->workers == 0)
+		options->workers = brood__cpus();
 	if (options->in_flight == 0)
 		options->in_flight = 1;
-	brood_pool_stats(run->pool, &stats);
 	if (options->queue == 0)
-		options->queue = MAX(2 * stats.workers, RUN_MIN_QUEUE);
+		options->queue = MAX(2 * options->workers * options->in_flight,
+		    RUN_MIN_QUEUE);
+	if (brood_pool_new(&run->pool, options, text) < 0)
+		run_die(run, 0, text);
 }
 
 static void

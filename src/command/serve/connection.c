@@ -262,7 +262,7 @@ connection_events(const struct connection *connection)
 	short events = 0;
 
 	if (connection->state == CONNECTION_HELLO ||
-	    connection_is_read(connection))
+	    (connection_is_read(connection) && !connection->has_come))
 		events |= POLLIN;
 	if (connection_has_queued(connection) && connection->retry_ms == 0)
 		events |= POLLOUT;
@@ -272,9 +272,10 @@ connection_events(const struct connection *connection)
 bool
 connection_is_due(const struct connection *connection)
 {
-	return connection->state == CONNECTION_HELLO ?
-	    brood__now_ms() >= connection->hello_ms :
-	    connection->has_come && connection_is_read(connection);
+	if (connection->state == CONNECTION_HELLO)
+		return brood__now_ms() >= connection->hello_ms;
+	return connection_is_read(connection) && (connection->has_come ||
+	    (connection->watched & POLLIN) == 0);
 }
 
 int64_t
@@ -293,7 +294,9 @@ connection_due_ms(const struct connection *connection)
 
 /*
  * What is wanted now is added at once.  What is not is taken out only when it
- * has come in vain: most clients send no more before they are read again.
+ * has come in vain: most clients send no more before they are read again.  One
+ * that does is then read without having been told of, as soon as it may be, and
+ * POLLIN is added when it has nothing more to say.
  */
 static void
 connection_rewatch(struct connection *connection)

@@ -276,10 +276,9 @@ brood_client_submit(struct brood_client *client,
 		return r;
 	brood__pending_set_options(pending, options, &client->usual,
 	    brood__client_set_now(client));
-	brood__queue_add(&client->queue, pending);
+	brood__client_add(client, pending);
 	if (ret_id != NULL)
 		*ret_id = client->queue.last_id;
-	(void)brood__client_act(client);
 	return 0;
 }
 

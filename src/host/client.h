@@ -53,6 +53,10 @@ struct brood_client {
 	struct brood__queue queue;
 	struct brood__pendings sent;	/* no last answer yet; oldest first */
 	unsigned n_sent;		/* their number */
+	unsigned n_submitted;		/* requests since the last turn */
+	unsigned n_gathered;		/* of those in the queue: were submitted
+					   while the server was busy, and wait
+					   for the next turn to leave together */
 	int64_t wake_ms;		/* a turn is due then, whatever is
 					   readable; 0: at once */
 };
@@ -68,6 +72,13 @@ brood__client_set_now(struct brood_client *client)
 
 /* Take a turn, waiting up to timeout_ms for something to do. */
 int	brood__client_turn(struct brood_client *client, int timeout_ms);
+
+/*
+ * Put a request into the queue.  It is sent at once, or if the server has enough
+ * to do, with others: a turn is due, and sends them before it waits.
+ */
+void	brood__client_add(struct brood_client *client,
+	    struct brood__pending *pending);
 
 /*
  * Steps 4 to 6, after a function of the interface has changed something, at the

@@ -29,6 +29,12 @@ enum {
 					   requests wait in the queue, where
 					   they can be expired and canceled
 					   without having been sent */
+	CLIENT_BUSY = 16,		/* unanswered requests from which on
+					   further ones are gathered */
+	CLIENT_IN_A_ROW = 4,		/* requests that leave one by one even
+					   then: to gather costs something */
+	CLIENT_GATHER = 32,		/* requests that leave together */
+	CLIENT_GATHER_LEN = 1 << 10,	/* the longest that is gathered */
 	CLIENT_RETRY_MS = 10,		/* after a shortage that passes */
 };
 
@@ -403,12 +409,51 @@ client_events(const struct brood_client *client)
 static int
 client_act(struct brood_client *client)
 {
+	client->n_gathered = 0;
 	if (client->state != BROOD__CLIENT_LOST) {
 		client_flush(client);
 		client_watch(client, client_events(client));
 	}
 	return brood__ready_alarm_by(client->ready, brood__earlier(
 	    client->wake_ms, brood__queue_next_due(&client->queue)));
+}
+
+/*
+ * Before a turn waits.  The alarm, which was to make the turn due, is set to
+ * what is due besides.
+ */
+static int
+client_send_gathered(struct brood_client *client)
+{
+	client_expire(client, brood__client_set_now(client));
+	if (client->queue.n_untaken > 0)
+		client_wake(client, 0);
+	(void)client_act(client);
+	return brood__ready_alarm(client->ready, brood__earlier(
+	    client->wake_ms, brood__queue_next_due(&client->queue)));
+}
+
+static bool
+client_may_gather(const struct brood_client *client,
+    const struct brood__pending *pending)
+{
+	return client->state == BROOD__CLIENT_OPEN &&
+	    client->n_sent >= CLIENT_BUSY &&
+	    client->n_submitted > CLIENT_IN_A_ROW &&
+	    client->n_gathered < CLIENT_GATHER &&
+	    pending->len <= CLIENT_GATHER_LEN;
+}
+
+void
+brood__client_add(struct brood_client *client, struct brood__pending *pending)
+{
+	brood__queue_add(&client->queue, pending);
+	client->n_submitted++;
+	if (client_may_gather(client, pending) &&
+	    brood__ready_alarm_by(client->ready, 0) == 0)
+		client->n_gathered++;
+	else
+		(void)brood__client_act(client);
 }
 
 int
@@ -418,6 +463,10 @@ brood__client_turn(struct brood_client *client, int timeout_ms)
 	int64_t now_ms;
 	int n;
 
+	n = client->n_gathered > 0 ? client_send_gathered(client) : 0;
+	if (n < 0)
+		return n;
+	client->n_submitted = 0;
 	n = brood__ready_wait(client->ready, timeout_ms, &event, 1);
 	if (n < 0)
 		return n;

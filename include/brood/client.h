@@ -130,11 +130,11 @@ struct brood_client *
  * Send one request, or queue it if it cannot be sent yet.  What remains to be
  * done shows at brood_client_fd(), so the program may submit and then poll(2).
  *
- * If more than four are submitted in a row, while the server has 16 or more that
- * it has not answered, those of up to 1 KiB are queued, at most 32, and then sent
- * together: when the program waits, or calls brood_client_dispatch(), as the
- * descriptor tells it at once.  A program that goes on with something long calls
- * that first.
+ * If more than four are submitted in a row, while the server has 16 or more
+ * that it has not answered, those of up to 1 KiB are queued, at most 32, and
+ * then sent together: when the program waits, or calls
+ * brood_client_dispatch(), as the descriptor tells it at once.  A program that
+ * goes on with something long calls that first.
  *
  * Borrows msg: the payload is copied, and the descriptors are duplicated.  Only
  * data, len, fds, n_fds and code (the method) of msg may be set.  Borrows

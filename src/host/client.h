@@ -74,8 +74,8 @@ brood__client_set_now(struct brood_client *client)
 int	brood__client_turn(struct brood_client *client, int timeout_ms);
 
 /*
- * Put a request into the queue.  It is sent at once, or if the server has enough
- * to do, with others: a turn is due, and sends them before it waits.
+ * Put a request into the queue.  It is sent at once, or if the server has
+ * enough to do, with others: a turn is due, and sends them before it waits.
  */
 void	brood__client_add(struct brood_client *client,
 	    struct brood__pending *pending);

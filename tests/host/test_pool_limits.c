@@ -282,7 +282,7 @@ Test(pool_limits, times_that_make_no_sense_are_einval)
 {
 	static const struct brood_request_options bad[] = {
 		{ .expire_ms = -2 }, { .run_ms = -2 }, { .cancel_ms = -2 },
-		{ .flags = 4 }, { .reserved = { 0, 1 } },
+		{ .flags = 8 }, { .reserved = { 0, 1 } },
 	};
 	struct brood_message msg = { .code = METHOD_ECHO };
 	struct brood_completion done;

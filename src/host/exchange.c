@@ -291,7 +291,9 @@ exchange_handle(struct brood_pool *pool, struct brood__worker *worker,
 
 /*
  * Nothing that was read from a socket stays unhandled, for poll(2) would not
- * tell of it.  What is in a ring can be left there: a turn looks.
+ * tell of it.  What is in a ring can be left there: a turn looks.  But if
+ * nothing is left, look once more: only that gives back the room of the last
+ * frame, and the worker may be waiting for it.
  */
 static int
 exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
@@ -304,7 +306,9 @@ exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
 		exchange_handle(pool, worker, &msg);
 		if (brood__channel_is_reading_ring(worker->channel) &&
 		    worker->state != BROOD__WORKER_ENDED &&
-		    (--n_left == 0 || !brood__exchange_may_read(pool, worker)))
+		    (--n_left <= 0 ||
+		    !brood__exchange_may_read(pool, worker)) &&
+		    brood__channel_has_more(worker->channel))
 			break;
 	}
 	return r < 0 ? r : 0;

@@ -60,9 +60,7 @@
  * A release store, of `tail' and `head', arrives behind all that were made
  * before it.  A relaxed one, of `asleep' and `full', may pass other words.  A
  * fence waits until the own buffer is empty (is_flushed).  So does a send on
- * the socket, since what is received from it must not be older than what the
- * sender had stored; that is weaker than it may seem, as no load of the sender
- * is hidden by it.
+ * the socket: who has received a message sees what its sender stored before.
  *
  * The bytes of a frame are not in the buffer: they are written at once.  With
  * the release of `tail' nobody can see when they are written before it; and as
@@ -70,8 +68,9 @@
  * Neither is `begun': it is read when the worker is dead, and what a dead
  * process has stored arrives.
  *
- * Loads happen in the order of the program.  That a payload is loaded before
- * `tail', if the acquire is missing, is a mutant that does so.
+ * Loads are done in the order of the program, and no store is done before a
+ * load in front of it.  What happens if an acquire is missing is in mutants,
+ * FRAME_FIRST and TAKE_ROOM_EARLY, that swap the two.
  *
  * Epochs are only compared with the last one for which the peer was woken.  So
  * the model has 1 for an epoch that is another than that, and 0 for all else:
@@ -86,7 +85,9 @@
  *   assertions stand where the code gives -EPROTO.
  * - Every request is answered if the worker lives: else init waits for is_over
  *   for ever, which Spin reports as an invalid end state.  Both sides asleep
- *   with something left to do is found that way.
+ *   with something left to do is found that way.  That a side never does the
+ *   same for ever is not looked at by ring.sh, as it takes long; spin -a, then
+ *   cc -DNP pan.c and PLAN=1 ./a.out -l find no cycle at all, in any plan.
  * - If the worker dies, judge(): every reply that it had published is
  *   delivered; a request that is said not to have run has not, and never will;
  *   and at most one that did not run is said to be in doubt, the one that was
@@ -100,13 +101,23 @@
  * worker's death, for which brood__ring_freeze() reads the tail only once; and
  * more than one worker.
  *
- * A frame here can be two thirds of the ring, where the code allows a quarter.
- * Therefore the host must not stop reading at the very last frame, of which the
- * room is not given back yet: see STOP_AT_LAST.
+ * TWO NOTES ON THE CODE
+ *
+ * A side that stops reading, and may sleep then, must have looked once more
+ * behind the last frame that it took: only a look gives back the room of that
+ * frame, and one that finds nothing looks at `full' behind a fence.  A pad and
+ * that frame can be all of the ring.  So the host of the model stops only in
+ * front of a frame that it knows of (TAKE).  STOP_AT_LAST is what happens
+ * otherwise.
+ *
+ * rings_wake() sends no WAKE in the midst of a frame on the socket.  No plan
+ * needs that: by then the other side waits for nothing, because a host sends
+ * such a frame to an idle worker only (SOCKET_TO_BUSY), and a worker sends all
+ * of one before it does anything else.
  */
 
-#define HOT	1		/* of them are hot, as RING_HOT says */
 #define SIZE	3		/* slots of a ring */
+#define HOT	1		/* slots of it that are hot, see RING_HOT */
 #define PLACES	2		/* messages that a socket holds */
 #define BUFFER	3		/* stores of one side that are under way */
 #define N	4		/* requests at most */
@@ -175,11 +186,16 @@
 #define SOCKET_LOST	26	/* H7: the dead one's socket is not read */
 #define STOP_AT_LAST	27	/* H1: stop reading, and do not look again */
 
+/*
+ * The environment says which: MUTANT is a number or 0, SIDE is 0 for the host
+ * and 1 for the worker, PLAN is a number or 0 for all.  They are not part of a
+ * state, as they never change.
+ */
 hidden byte mutant, mutated, only;
 
 #define is_mutant(name)	(mutant == name && mutated == s)
 
-/* What both sides share */
+/* What both sides share; s is the one that writes it */
 
 byte words[8];
 byte slots[2 * SIZE];
@@ -190,7 +206,7 @@ byte begun, begun_too;
 bool is_hung_up, is_dead, is_over;
 bool was_asleep, was_full;	/* once, for ONE_ASLEEP and ONE_FULL */
 
-/* The plan of this run. */
+/* The plan of this run: see init. */
 short requests, replies;	/* 3 bits for each */
 byte n_all;
 
@@ -210,7 +226,7 @@ byte n_visible;			/* of these, those that the host can get */
 byte n_done;			/* requests that are complete */
 byte not_run_from = NEVER;	/* it is reported that this was not run */
 
-/* Stores that are under way */
+/* Stores that are under way: pending(s, 0) is the oldest */
 
 #define pending(s, i)	stores[BUFFER * (s) + (i)]
 #define kind_of(store)	((store) / 32)
@@ -219,6 +235,7 @@ byte not_run_from = NEVER;	/* it is reported that this was not run */
 	    (i < 2 || kind_of(pending(s, i)) != kind_of(pending(s, 1))))
 #define is_flushed(s)	(n_stores[s] == 0)
 
+/* The other side can see it from now on. */
 inline arrive(s, i)
 {
 	d_step {
@@ -253,7 +270,10 @@ inline store(kind, value)
 	n_stores[s]++
 }
 
-/* The steps of one side */
+/*
+ * What the steps do.  pc is the next step.  The functions without a step of
+ * their own are private: they end by setting pc.
+ */
 
 mtype = {
 	LOOK, LOOK_FULL, SLEEP, ASK, PUT, PUBLISH, WAKE_UP, SEND, RECEIVE,
@@ -264,6 +284,7 @@ mtype = {
 #define is_hot(at)	((at) % SIZE < HOT)
 #define fits(skip, n)	(tail + (skip) + (n) - room <= SIZE)
 
+/* ring_give_back(), up to the fence.  The same head again changes nothing. */
 inline give_back()
 {
 	if
@@ -273,6 +294,7 @@ inline give_back()
 	pc = LOOK_FULL
 }
 
+/* brood__ring_peek() */
 inline look()
 {
 	if
@@ -292,6 +314,7 @@ inline read_entry()
 	fi
 }
 
+/* ring_read_entry(), called by brood__ring_peek(): entry, 0 if there is none */
 inline look_at_entry()
 {
 	if
@@ -312,6 +335,7 @@ inline look_at_entry()
 	fi
 }
 
+/* rings_next() and rings_give_by_socket(), which looks again */
 inline next()
 {
 	look_at_entry();
@@ -336,6 +360,7 @@ inline next()
 	x = 0
 }
 
+/* brood__ring_take() and rings_took() */
 inline take()
 {
 	head = head + x;
@@ -351,6 +376,7 @@ inline take()
 	fi
 }
 
+/* brood__channel_next() has given 0. */
 inline nothing()
 {
 	if
@@ -361,12 +387,14 @@ inline nothing()
 	fi
 }
 
+/* brood__ring_fall_asleep(), up to the fence */
 inline fall_asleep()
 {
 	store(ASLEEP, 1);
 	pc = SLEEP
 }
 
+/* Is the frame still what it was when its header was read? */
 inline check_payload()
 {
 	assert(entry == MARK || slot(1 - s, head - entry / HEADER) == entry);
@@ -375,6 +403,7 @@ inline check_payload()
 	entry = 0
 }
 
+/* brood__channel_recv_some(); and brood__inbox_next() drops WAKE */
 inline receive()
 {
 	socket[1 - s]?x;
@@ -390,6 +419,7 @@ inline receive()
 	x = 0
 }
 
+/* The bytes of an entry, into the ring. */
 inline write(at, first)
 {
 	slot(s, at) = first;
@@ -400,6 +430,7 @@ inline write(at, first)
 	fi
 }
 
+/* ring_pad() */
 inline pad()
 {
 	if
@@ -412,6 +443,7 @@ inline pad()
 #define fits_padded(n)	fits((is_mutant(PAD_FREE) -> 0 : rest(tail)), \
 	    (is_mutant(PAD_ALONE) -> 0 : n))
 
+/* brood__ring_put() of n slots; n = 0 if there was room */
 inline put(first)
 {
 	if
@@ -448,6 +480,7 @@ inline put(first)
 	fi
 }
 
+/* rings_send_frame(), up to brood__channel_publish() */
 inline put_kind(kind, number)
 {
 	n = (kind == SOCKET -> 1 : kind);
@@ -461,6 +494,7 @@ inline put_kind(kind, number)
 	fi
 }
 
+/* brood__ring_publish(), up to the fence */
 inline publish()
 {
 	if
@@ -478,6 +512,7 @@ inline publish()
 	fi
 }
 
+/* Ask for room, or send what was marked, or go on. */
 inline after_publish()
 {
 	if
@@ -499,6 +534,7 @@ inline after_wake()
 	fi
 }
 
+/* brood__channel_flush() of the host */
 inline flush()
 {
 	if
@@ -514,6 +550,7 @@ inline queue(kind)
 	n_queued++
 }
 
+/* brood__turn(), from turn_act() on; the end of reading, if the worker died */
 inline turn()
 {
 	if
@@ -534,6 +571,7 @@ inline turn()
 	fi
 }
 
+/* settle_all() */
 inline judge()
 {
 	assert(n_done == n_visible);

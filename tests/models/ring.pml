@@ -185,6 +185,7 @@
 #define JUDGE_FIRST	25	/* H6: judge, then read what is in the ring */
 #define SOCKET_LOST	26	/* H7: the dead one's socket is not read */
 #define STOP_AT_LAST	27	/* H1: stop reading, and do not look again */
+#define AWAKE_TOO_OFTEN	28	/* H1 W1: it says that it is awake, and sleeps */
 
 /*
  * The environment says which: MUTANT is a number or 0, SIDE is 0 for the host
@@ -394,6 +395,12 @@ inline fall_asleep()
 	pc = SLEEP
 }
 
+/* brood__ring_stay_awake(), also when brood__ring_fall_asleep() was in vain */
+inline stay_awake()
+{
+	store(ASLEEP, 0)
+}
+
 /* Is the frame still what it was when its header was read? */
 inline check_payload()
 {
@@ -407,6 +414,10 @@ inline check_payload()
 inline receive()
 {
 	socket[1 - s]?x;
+	if
+	:: is_asleep && !is_mutant(STILL_ASLEEP) -> stay_awake()
+	:: else
+	fi;
 	is_asleep = is_asleep && is_mutant(STILL_ASLEEP);
 	is_at_mark = false;
 	if
@@ -641,8 +652,12 @@ end:
 		is_asleep = word(1 - s, TAIL) == head ||
 		    is_mutant(NO_SLEEP_LOOK);
 		if
-		:: is_asleep -> pc = (s == W -> RECEIVE : POLL)
-		:: else -> look()
+		:: is_asleep && is_mutant(AWAKE_TOO_OFTEN) ->
+			stay_awake();
+			pc = (s == W -> RECEIVE : POLL)
+		:: is_asleep && !is_mutant(AWAKE_TOO_OFTEN) ->
+			pc = (s == W -> RECEIVE : POLL)
+		:: else -> stay_awake(); look()
 		fi }
 	:: STEP(ASK) && (is_flushed(s) || is_mutant(NO_ASK_FENCE)) ->
 		is_asking = word(1 - s, HEAD) == room ||

@@ -1,16 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: ISC
 #
-# Check the model of rings, ring.pml, with Spin: the model itself has no fault,
-# in any order of events, and each of its mutants has one that Spin finds.
+# Check the models of rings, ring.pml and switch.pml, with Spin: they have no
+# fault, in any order of events, and each of their mutants has one that Spin
+# finds.
 #
 # With the arguments MUTANT SIDE, for instance NO_ASK_FENCE W: show the steps
-# that lead to the fault of that mutant.
+# that lead to the fault of that mutant of ring.pml.
 set -u
 
 : "${srcdir:?must name the directory of the sources}"
 : "${CC:?must name the C compiler}"
-model=$srcdir/tests/models/ring.pml
 
 if ! command -v spin >/dev/null
 then
@@ -50,10 +50,12 @@ say()
 	' "$tmp/$1"
 }
 
-# steps VARIABLE=VALUE...: print the steps to the fault that was found last
+# steps MODEL VARIABLE=VALUE...: print the steps to the fault that was found
 steps()
 {
-	(cd "$tmp" && env "$@" ./pan -r ring.pml.trail) | awk '
+	trail=$1.pml.trail
+	shift
+	(cd "$tmp" && env "$@" ./pan -r "$trail") | awk -v trail="$trail" '
 	BEGIN {
 		who[1] = "memory of the host"
 		who[2] = "memory of the worker"
@@ -62,6 +64,7 @@ steps()
 		who[5] = "killer"
 	}
 	$2 != "proc" { next }
+	trail !~ /^ring/ { print; next }
 	match($0, /pc==[A-Z_]+/) {
 		print who[$3], substr($0, RSTART + 4, RLENGTH - 4)
 	}
@@ -71,7 +74,7 @@ steps()
 	}'
 }
 
-# mutants: print name, number, side and plan of each in the table of the model
+# mutants FILE: print name, number, side and plan of each in its table
 mutants()
 {
 	awk '
@@ -81,7 +84,7 @@ mutants()
 			if ($i ~ /:$/)
 				break
 		}
-	}' "$model"
+	}' "$1"
 }
 
 # settings NUMBER SIDE PLAN: print the variables by which the model knows them
@@ -94,40 +97,61 @@ settings()
 	echo "MUTANT=$1 SIDE=$side PLAN=$3"
 }
 
-cp "$model" "$tmp"/ring.pml || exit 1
-if ! (cd "$tmp" && spin -a ring.pml) >"$tmp"/spin.log 2>&1
-then
-	cat "$tmp"/spin.log >&2
-	fail "Spin does not understand the model"
-fi
-# Without the flags of the build: sanitizers would only make it slow.
-# shellcheck disable=SC2086  # CC may be a list of words
-$CC -O2 -w -DSAFETY -DNOFAIR -DVECTORSZ=256 -DMEMLIM=2000 \
-    -o "$tmp"/pan "$tmp"/pan.c || fail "the checker cannot be compiled"
+# check_mutants MODEL [NAME SIDE]: check all of them, or show the steps of one
+check_mutants()
+{
+	mutants "$tmp/$1.pml" >"$tmp"/mutants
+	only=${2-}
+	n_caught=0
+	while read -r name number side plan
+	do
+		test -z "$only" || test "$name $side" = "$only" || continue
+		set_to=$(settings "$number" "$side" "$plan")
+		# shellcheck disable=SC2086  # one word for each variable
+		if check "$name" $set_to
+		then
+			fail "$name $side: Spin finds no fault in this mutant"
+		fi
+		echo "$name $side: $(say "$name")"
+		n_caught=$((n_caught + 1))
+		# shellcheck disable=SC2086
+		test -z "$only" || steps "$1" $set_to
+	done <"$tmp"/mutants
+	test "$n_caught" -gt 0 || fail "there is no such mutant"
+}
 
-mutants >"$tmp"/mutants
-n_caught=0
-while read -r name number side plan
-do
-	test $# -eq 0 || test "$name $side" = "$*" || continue
-	set_to=$(settings "$number" "$side" "$plan")
-	# shellcheck disable=SC2086
-	if check "$name" $set_to
+# make_checker MODEL: of tests/models/MODEL.pml
+make_checker()
+{
+	cp "$srcdir/tests/models/$1.pml" "$tmp" || exit 1
+	if ! (cd "$tmp" && spin -a "$1.pml") >"$tmp"/spin.log 2>&1
 	then
-		fail "$name $side: Spin finds no fault in this mutant"
+		cat "$tmp"/spin.log >&2
+		fail "Spin does not understand $1.pml"
 	fi
-	echo "$name $side: $(say "$name")"
-	n_caught=$((n_caught + 1))
-	# shellcheck disable=SC2086
-	test $# -eq 0 || steps $set_to
-done <"$tmp"/mutants
-test "$n_caught" -gt 0 || fail "there is no such mutant"
-test $# -eq 0 || exit 0
+	# Without the flags of the build: sanitizers would only make it slow.
+	# shellcheck disable=SC2086  # CC may be a list of words
+	$CC -O2 -w -DSAFETY -DNOFAIR -DVECTORSZ=256 -DMEMLIM=2000 \
+	    -o "$tmp"/pan "$tmp"/pan.c || fail "the checker cannot be compiled"
+}
 
-if ! check model MUTANT=0
+if test $# -gt 0
 then
-	steps MUTANT=0 >&2
-	fail "$(say model)"
+	make_checker ring
+	check_mutants ring "$*"
+	exit 0
 fi
-awk '/states, stored/ { print $1, "states without a fault" }' "$tmp"/model
-echo "$n_caught mutants caught"
+for model in switch ring
+do
+	make_checker "$model"
+	check_mutants "$model"
+	if ! check "$model" MUTANT=0
+	then
+		steps "$model" MUTANT=0 >&2
+		fail "$model.pml: $(say "$model")"
+	fi
+	awk -v model="$model" -v n_caught="$n_caught" '/states, stored/ {
+		print model ".pml: " $1 " states without a fault, " n_caught \
+		    " mutants caught"
+	}' "$tmp/$model"
+done

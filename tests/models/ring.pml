@@ -98,8 +98,8 @@
  * OFFER and SWITCH, see switch.pml; what a hostile peer writes; errors of
  * send(2) other than a full socket; holding a frame (brood__ring_hold), CANCEL,
  * parts of replies; pads of less than 24 bytes; spinning; a grandchild that
- * writes after the worker's death, for which brood__ring_freeze() reads the tail
- * only once; and more than one worker.
+ * writes after the worker's death, for which brood__ring_freeze() reads the
+ * tail only once; and more than one worker.
  *
  * TWO NOTES ON THE CODE
  *

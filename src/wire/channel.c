@@ -331,11 +331,28 @@ channel_has_come(struct brood_channel *ch)
 	    (brood__rings_spin(&ch->rings) || !brood__channel_fall_asleep(ch));
 }
 
+/*
+ * As brood__await().  If the system was short of something for a WAKE that is
+ * owed, gives 1 in a while, too, for another attempt.
+ */
+static int
+channel_await_input(const struct brood_channel *ch, int64_t deadline,
+    bool is_owing)
+{
+	int64_t soon = is_owing ? brood__deadline(brood__now_ms(),
+	    BROOD__CHANNEL_NAP_MS) : BROOD__NEVER;
+	int r;
+
+	r = brood__await(ch->fd, POLLIN, brood__earlier(deadline, soon));
+	return r == 0 && soon < deadline ? 1 : r;
+}
+
 int
 brood__channel_recv(struct brood_channel *ch, int timeout_ms,
     struct brood_message *ret_msg)
 {
 	int64_t deadline = brood__channel_deadline(timeout_ms);
+	bool is_owing;
 	int r;
 
 	for (;;) {
@@ -344,11 +361,14 @@ brood__channel_recv(struct brood_channel *ch, int timeout_ms,
 			return r;
 		if (timeout_ms != 0 && channel_has_come(ch))
 			continue;
-		r = brood__channel_recv_some(ch, timeout_ms < 0 ? 0 : MSG_DONTWAIT);
+		r = brood__channel_publish(ch);
+		is_owing = r < 0 && r != -EPIPE;
+		r = brood__channel_recv_some(ch,
+		    timeout_ms < 0 && !is_owing ? 0 : MSG_DONTWAIT);
 		if (r == -EAGAIN && timeout_ms == 0)
 			return 0;
 		if (r == -EAGAIN)
-			r = brood__await(ch->fd, POLLIN, deadline);
+			r = channel_await_input(ch, deadline, is_owing);
 		if (r <= 0)
 			return r;
 	}

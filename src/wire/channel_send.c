@@ -17,7 +17,6 @@
 #include <poll.h>
 
 enum {
-	CHANNEL_NAP_MS = 1,
 	CHANNEL_LENT_MIN = 32 << 10,	/* a shorter payload is copied: that
 					   costs less than to keep it apart */
 };
@@ -161,7 +160,7 @@ brood__channel_try(struct brood_channel *ch, const struct brood_message *msg)
 static int
 channel_nap(struct brood_channel *ch, int64_t deadline)
 {
-	int64_t soon = brood__deadline(brood__now_ms(), CHANNEL_NAP_MS);
+	int64_t soon = brood__deadline(brood__now_ms(), BROOD__CHANNEL_NAP_MS);
 	int r;
 
 	r = brood__await(ch->fd, 0, brood__earlier(deadline, soon));
@@ -238,6 +237,9 @@ brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
 	if (r < 0)
 		return r;
 	r = brood__channel_flush(ch, -1);
+	/* It was sent if only WAKE is missing, which is sent before a wait. */
+	if (r < 0 && r != -EPIPE && brood__channel_owes_wake(ch))
+		return 0;
 	/* What could not be sent is sent later, without the caller's memory. */
 	if (r < 0 && brood__outbox_keep(&ch->out) < 0)
 		brood__channel_stop_sending(ch);

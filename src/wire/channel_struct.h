@@ -37,6 +37,9 @@ brood__channel_deadline(int timeout_ms)
 	    timeout_ms < 0 ? BROOD__NEVER : 0;
 }
 
+/* Between two looks for what no event tells of. */
+enum { BROOD__CHANNEL_NAP_MS = 1 };
+
 /* channel.c: receiving from the socket */
 
 /* Receive once.  As brood__inbox_recv(). */
@@ -52,6 +55,13 @@ static inline bool
 brood__channel_is_writing_ring(const struct brood_channel *ch)
 {
 	return ch->out.n_sent >= ch->rings.out_from;
+}
+
+/* All was sent but a WAKE, because the system was short of something. */
+static inline bool
+brood__channel_owes_wake(const struct brood_channel *ch)
+{
+	return ch->rings.owes_wake && brood__outbox_len(&ch->out) == 0;
 }
 
 /*

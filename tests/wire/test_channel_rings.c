@@ -43,6 +43,21 @@ __wrap_reallocarray(void *memory, size_t n, size_t size)
 	return has_memory ? __real_reallocarray(memory, n, size) : NULL;
 }
 
+static unsigned n_refused;	/* sends that fail, the next ones */
+
+ssize_t	__real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t	__wrap_send(int fd, const void *bytes, size_t len, int flags);
+
+ssize_t
+__wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+	if (n_refused == 0)
+		return __real_send(fd, bytes, len, flags);
+	n_refused--;
+	errno = ENOBUFS;
+	return -1;
+}
+
 /* A host and a worker with a socket between them, which have said nothing. */
 static void
 start_by_socket(void)
@@ -582,5 +597,43 @@ Test(channel_rings, a_payload_that_is_lent_goes_by_either_way)
 		cr_assert_eq(pass_nothing(worker, host), 0);
 	}
 	cr_assert(brood__channel_is_reading_ring(worker));
+	end();
+}
+
+/* The reply is there, though the host cannot be told at once. */
+Test(channel_rings, a_wake_that_fails_is_sent_before_the_worker_waits)
+{
+	struct brood_message reply = { .kind = BROOD_KIND_REPLY, .id = 1,
+	    .data = big, .len = 100 }, msg;
+
+	start();
+	reply.data = big;
+	cr_assert(brood__channel_fall_asleep(host));
+	n_refused = 3;
+	cr_assert_eq(brood__channel_send(worker, &reply), 0);
+	cr_assert_eq(n_in_socket(host), 0);
+	cr_assert_eq(brood__channel_recv(worker, 50, &msg), 0);
+	cr_assert_eq(n_refused, 0);
+	cr_assert_eq(n_in_socket(host), BROOD__FRAME_SIZE);
+	expect(worker, host, 1, 100, 0);
+	end();
+}
+
+/* The same, if the host waits for room and the worker has nothing to send. */
+Test(channel_rings, a_wake_for_room_that_fails_is_sent_later)
+{
+	struct brood_message msg;
+	uint64_t n;
+
+	start();
+	n = fill_ring(1000);
+	n_refused = 1;
+	for (uint64_t id = 1; id < n; id++) {
+		cr_assert_eq(brood__channel_recv(worker, 0, &msg), 1);
+		cr_assert_eq(msg.id, id);
+	}
+	cr_assert_eq(brood__channel_recv(worker, 50, &msg), 0);
+	cr_assert_eq(n_refused, 0);
+	cr_assert_eq(n_in_socket(host), BROOD__FRAME_SIZE);
 	end();
 }

@@ -51,7 +51,7 @@ pool_open(struct brood_pool_options *pool_options,
 		pool_options->transport = BROOD_SOCKET;
 	else if (strcmp(options->transport, "rings") == 0)
 		pool_options->transport = BROOD_RINGS;
-	else {
+	else if (strcmp(options->transport, "default") != 0) {
 		printf("# this brood has no transport '%s'\n",
 		    options->transport);
 		exit(77);

@@ -9,6 +9,7 @@
 
 #include <limits.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -102,6 +103,8 @@ cpus_quota(void)
 
 #endif
 
+static atomic_uint cpus_last;		/* 0: they were never counted */
+
 unsigned
 brood__cpus(void)
 {
@@ -112,5 +115,16 @@ brood__cpus(void)
 		online = sysconf(_SC_NPROCESSORS_ONLN);
 		n = online > 0 ? (unsigned)online : 1;
 	}
-	return n < quota ? n : quota;
+	if (n > quota)
+		n = quota;
+	atomic_store_explicit(&cpus_last, n, memory_order_relaxed);
+	return n;
+}
+
+unsigned
+brood__cpus_known(void)
+{
+	unsigned n = atomic_load_explicit(&cpus_last, memory_order_relaxed);
+
+	return n != 0 ? n : brood__cpus();
 }

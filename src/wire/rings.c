@@ -68,7 +68,7 @@ brood__rings_join(struct brood__rings *rings, uint64_t ring_bytes,
 		r = brood__region_map_writable(fds[1], rings->region_size,
 		    &rings->own);
 	/* The host spins for all its workers, arrival.c; so only here. */
-	rings->n_cpus = brood__cpus();
+	rings->n_cpus = brood__cpus_known();
 	return rings_begin(rings, (size_t)ring_bytes, r);
 }
 

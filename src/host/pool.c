@@ -278,6 +278,14 @@ brood_pool_fd(struct brood_pool *pool)
 	return fd < 0 ? fd : pool_leave(pool, fd);
 }
 
+/* Is there something that the program does not know of? */
+static bool
+pool_has_untold(const struct brood_pool *pool)
+{
+	return !STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new ||
+	    pool->is_woken;
+}
+
 /*
  * Act on what was changed, and if there is something to take now make the
  * pool's descriptor readable: the program may poll(2) next.
@@ -285,8 +293,7 @@ brood_pool_fd(struct brood_pool *pool)
 static int
 pool_act(struct brood_pool *pool)
 {
-	if (!STAILQ_EMPTY(&pool->queue.results) || pool->events.is_new ||
-	    pool->is_woken)
+	if (pool_has_untold(pool))
 		brood__pool_turn_in(pool, 0);
 	(void)brood__pool_set_now(pool);
 	return pool_leave(pool, brood__turn_act(pool));
@@ -518,8 +525,12 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 	if (r < 0)
 		return pool_leave(pool, r);
 	(void)pool_take(pool, result, ret_done);
-	/* What else came during the call, nobody was told of. */
-	(void)pool_act(pool);
+	/* What else came during the call is told now. */
+	if (pool_has_untold(pool)) {
+		brood__pool_turn_in(pool, 0);
+		(void)brood__ready_alarm_by(pool->ready, 0);
+	}
+	(void)pool_leave(pool, 0);
 	return 0;
 }
 

@@ -68,8 +68,10 @@ def test_spare_takes_the_place_of_a_killed_worker():
         until(lambda: run.status()["pool"]["spare"] == 1)
         after = {worker["state"]: worker["pid"]
                  for worker in run.status()["workers"]}
-        check(after["idle"] == pids["spare"], pids, after)
-        check(after["spare"] not in pids.values(), pids, after)
+        # On a busy machine the next one may be ready as soon as the server
+        # looks, and then either has the place.
+        check(pids["spare"] in after.values(), pids, after)
+        check(pids["idle"] not in after.values(), pids, after)
         run.stop()
 
 

@@ -378,6 +378,22 @@ Test(children_link, call_goes_on_when_a_linked_child_has_died)
 	cr_assert_null(brood_supervisor_free(sup));
 }
 
+/*
+ * Kill a child, and wait until nothing can be sent to it.  That can be a moment
+ * after its process has ended.
+ */
+static void
+kill_child(struct brood_supervisor *sup, const char *name, pid_t pid)
+{
+	struct pollfd pfd = { .fd = brood_channel_fd(
+	    brood_supervisor_channel(sup, name)) };
+
+	cr_assert_eq(kill(pid, SIGKILL), 0);
+	cr_assert(support_wait_gone(pid));
+	cr_assert_eq(poll(&pfd, 1, 10000), 1);
+	cr_assert(pfd.revents & POLLHUP);
+}
+
 /* What was never sent to the dead is sent to the next; no event is read. */
 Test(children_link, call_waits_for_the_next_process_of_a_dead_child)
 {
@@ -386,8 +402,7 @@ Test(children_link, call_waits_for_the_next_process_of_a_dead_child)
 
 	expect_doubled(sup);
 	for (int i = 0; i < 3; i++) {
-		cr_assert_eq(kill(front, SIGKILL), 0);
-		cr_assert(support_wait_gone(front));
+		kill_child(sup, "front", front);
 		expect_doubled(sup);
 		front = pid_of(sup, "front");
 	}

@@ -259,7 +259,8 @@ enum brood_request_flag {
 	 * next brood_pool_dispatch(), _wait(), _call() or _free(); the worker
 	 * can change it as long as it lives, so read each byte once; and it is
 	 * not there in a forked copy of the program.  Meanwhile no more is
-	 * received from that worker.
+	 * received from that worker.  A reply of more than a quarter of
+	 * ring_bytes does not come through shared memory, and is copied.
 	 */
 	BROOD_VIEW = 4,
 };
@@ -437,9 +438,10 @@ int	brood_pool_submit(struct brood_pool *pool,
 /*
  * Get memory for the payload of a request, of len bytes.  Write the payload
  * there, and submit or call with msg.data the memory and msg.len at most len:
- * nothing is copied then, and on success the memory is the pool's.  After an
- * error it is still the program's.  It pays for payloads of some 100 KiB and
- * more.
+ * submitting copies nothing then, and on success the memory is the pool's.
+ * After an error it is still the program's.  A payload that goes through shared
+ * memory (see ring_bytes) is copied there once, when a worker is free for it.
+ * It pays for payloads of some 100 KiB and more.
  *
  * What is never submitted goes back by brood_request_free(), or with the pool.
  * What is in the memory at first is unknown.

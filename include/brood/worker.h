@@ -95,7 +95,8 @@ bool	brood_request_is_canceled(struct brood_request *request);
  * there, and give it to brood_request_reply(), or to another function that
  * sends, with at most len bytes: where answers go through shared memory, it is
  * where the host reads it, and nothing is copied.  It pays for answers of some
- * 10 KiB and more.
+ * 10 KiB and more, up to a quarter of the pool's ring_bytes: longer ones go by
+ * the socket.
  *
  * The memory is the library's.  It is there until something is sent, until
  * memory is asked for again, and until the handler returns.  What is in it at

@@ -15,25 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOB_SPARE = 64 };	/* that are kept */
-
-static struct job *
-job_alloc(struct server *server)
-{
-	struct job *job = TAILQ_FIRST(&server->spare_jobs);
-
-	if (job == NULL)
-		return malloc(sizeof(*job));
-	TAILQ_REMOVE(&server->spare_jobs, job, next);
-	server->n_spare_jobs--;
-	return job;
-}
-
 int
 job_new(struct job **ret_job, struct connection *connection,
     const struct brood_message *request, enum job_kind kind)
 {
-	struct job *job = job_alloc(connection->server);
+	struct job *job = brood__blocks_take(connection->server->blocks,
+	    sizeof(*job));
 
 	if (job == NULL)
 		return -ENOMEM;
@@ -69,30 +56,11 @@ job_detach(struct job *job)
 struct job *
 job_free(struct job *job)
 {
-	struct server *server = job->server;
-
 	if (job->connection != NULL)
 		job_detach(job);
-	server->n_fds -= job->n_fds;
-	if (server->n_spare_jobs == JOB_SPARE) {
-		free(job);
-		return NULL;
-	}
-	TAILQ_INSERT_HEAD(&server->spare_jobs, job, next);
-	server->n_spare_jobs++;
+	job->server->n_fds -= job->n_fds;
+	brood__blocks_put(job);
 	return NULL;
-}
-
-void
-job_free_spare(struct server *server)
-{
-	struct job *job;
-
-	while ((job = TAILQ_FIRST(&server->spare_jobs)) != NULL) {
-		TAILQ_REMOVE(&server->spare_jobs, job, next);
-		free(job);
-	}
-	server->n_spare_jobs = 0;
 }
 
 struct job *

@@ -32,9 +32,6 @@ int	job_new(struct job **ret_job, struct connection *connection,
 struct job *
 	job_free(struct job *job);
 
-/* Free the memory that is kept for further jobs. */
-void	job_free_spare(struct server *server);
-
 /* The connection's job of that id, or NULL. */
 struct job *
 	job_find(const struct connection *connection, uint64_t id);

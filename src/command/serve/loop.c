@@ -317,6 +317,5 @@ loop_free(struct server *server)
 		loop_close(connection);
 	/* All jobs that are left were canceled: this frees them. */
 	loop_take(server);
-	job_free_spare(server);
 	return server_free(server);
 }

@@ -95,11 +95,12 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
 	TAILQ_INIT(&server->touched);
-	TAILQ_INIT(&server->spare_jobs);
+	server->blocks = brood__blocks_new();
 	server_set_limits(server);
 	r = server_watch(server, wake_fd);
 	if (r < 0) {
 		(void)brood__ready_free(server->ready);
+		brood__blocks_close(server->blocks);
 		free(server);
 		return r;
 	}
@@ -113,6 +114,7 @@ server_free(struct server *server)
 	(void)brood__ready_free(server->ready);
 	(void)brood_listener_free(server->listener);
 	free(server->by_fd);
+	brood__blocks_close(server->blocks);
 	free(server);
 	return NULL;
 }

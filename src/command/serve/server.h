@@ -11,6 +11,7 @@
  *	run -> loop -> admin -> job -> connection -> server
  */
 
+#include "base/blocks.h"
 #include "base/ready.h"
 
 #include <brood.h>
@@ -66,9 +67,7 @@ struct server {
 	unsigned max_jobs;		/* of one connection */
 	size_t max_fds;			/* of all unanswered requests */
 
-	/* For job.c alone. */
-	struct jobs spare_jobs;		/* memory to be used again */
-	unsigned n_spare_jobs;
+	struct brood__blocks *blocks;	/* memory of jobs */
 
 	/* connection.c counts connections, job.c descriptors. */
 	unsigned n_connections;

@@ -139,8 +139,8 @@ int	brood__channel_queue_first(struct brood_channel *channel,
 	    const struct brood_message *msg, uint64_t after, uint64_t *ret_at);
 
 /*
- * As brood__channel_queue(), but a long payload may be sent from where it is: it
- * must stay as it is until brood__channel_sent() is behind the message, or
+ * As brood__channel_queue(), but a long payload may be sent from where it is:
+ * that must stay as it is until brood__channel_sent() is behind the message, or
  * brood__channel_stop_sending().
  */
 int	brood__channel_queue_lent(struct brood_channel *channel,
@@ -158,10 +158,6 @@ int	brood__channel_alloc(struct brood_channel *channel, size_t len,
 
 /* The memory apart is not needed any more. */
 void	brood__channel_free_memory(struct brood_channel *channel);
-
-/* False of a payload in a place of the ring that was given up. */
-bool	brood__channel_may_send(const struct brood_channel *channel,
-	    const void *payload, size_t len);
 
 /* Nothing is sent any more, of what is queued either: -EPIPE from now on. */
 void	brood__channel_stop_sending(struct brood_channel *channel);

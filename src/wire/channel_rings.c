@@ -147,15 +147,6 @@ brood__channel_reserve_place(struct brood_channel *ch, size_t len,
 }
 
 bool
-brood__channel_may_send(const struct brood_channel *ch, const void *payload,
-    size_t len)
-{
-	return ch->rings.ring == NULL ||
-	    !brood__ring_is_own(ch->rings.ring, payload) ||
-	    brood__ring_is_reserved(ch->rings.ring, payload, len);
-}
-
-bool
 brood__channel_lacks_room(const struct brood_channel *ch)
 {
 	return brood__channel_is_writing_ring(ch) &&

@@ -35,7 +35,8 @@ channel_check_msg(const struct brood_channel *ch,
 	    msg->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(msg) ||
 	    msg->n_fds > BROOD_MAX_FDS ||
 	    (msg->len > 0 && msg->data == NULL) ||
-	    (msg->n_fds > 0 && msg->fds == NULL))
+	    (msg->n_fds > 0 && msg->fds == NULL) ||
+	    !brood__channel_may_send(ch, msg->data, msg->len))
 		return -EINVAL;
 	return msg->len > ch->max_send ? -EMSGSIZE : 0;
 }
@@ -179,7 +180,7 @@ channel_await_room(struct brood_channel *ch, int64_t deadline)
 		return brood__await(ch->fd, POLLOUT, deadline);
 	if (!ch->rings.is_reading)
 		return channel_nap(ch, deadline);
-	/* The peer says WAKE on the socket; it has nothing else to say there. */
+	/* The peer says WAKE on the socket, and has nothing else to say. */
 	r = brood__channel_drop_wakes(ch);
 	if (r != 0)
 		return r < 0 ? r : -EPROTO;
@@ -237,7 +238,10 @@ brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
 	if (r < 0)
 		return r;
 	r = brood__channel_flush(ch, -1);
-	/* It was sent if only WAKE is missing, which is sent before a wait. */
+	/*
+	 * The message was sent, if only WAKE is missing.  brood__channel_recv()
+	 * sends that before it waits.
+	 */
 	if (r < 0 && r != -EPIPE && brood__channel_owes_wake(ch))
 		return 0;
 	/* What could not be sent is sent later, without the caller's memory. */

@@ -75,6 +75,15 @@ bool	brood__channel_put(struct brood_channel *channel,
 bool	brood__channel_reserve_place(struct brood_channel *channel, size_t len,
 	    void **ret_payload);
 
+/* False of a payload in a place of the ring that was given up. */
+static inline bool
+brood__channel_may_send(const struct brood_channel *ch, const void *payload,
+    size_t len)
+{
+	return ch->rings.ring == NULL ||
+	    brood__ring_may_put(ch->rings.ring, payload, len);
+}
+
 /*
  * Send the first frame that is queued, or a part of it, by the way that is its.
  * Gives the count of bytes, -EAGAIN, or an errno of sendmsg(2).

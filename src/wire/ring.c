@@ -63,8 +63,9 @@
  * x86 neither; only a sequentially consistent fence does.
  *
  * The value of `asleep' is the number of this sleep, so the waker wakes once
- * for each; who is awake again says 0.  `full' works the same way with room in the place of frames: the
- * sleeper looks at head, and the waker has stored head.
+ * for each; who is awake again says 0.  `full' works the same way with room in
+ * the place of frames: the sleeper looks at head, and the waker has stored
+ * head.
  *
  * TRUST
  *
@@ -124,8 +125,8 @@ struct brood__ring {
 	uint64_t tail;
 	uint64_t published;		/* tail, as the peer knows it */
 	uint64_t room_from;		/* the peer's head, when last judged */
-	uint8_t *reserved;		/* where the owner writes a payload; NULL:
-					   nowhere */
+	uint8_t *reserved;		/* where the owner writes a payload, or
+					   NULL */
 	size_t reserved_len;
 	uint64_t reserved_pad;		/* the pad in front of it */
 
@@ -287,18 +288,12 @@ brood__ring_reserve(struct brood__ring *ring, size_t len, void **ret_payload)
 }
 
 bool
-brood__ring_is_own(const struct brood__ring *ring, const void *payload)
-{
-	uintptr_t at = (uintptr_t)payload, begin = (uintptr_t)ring->out;
-
-	return at >= begin && at - begin < ring->size;
-}
-
-bool
-brood__ring_is_reserved(const struct brood__ring *ring, const void *payload,
+brood__ring_may_put(const struct brood__ring *ring, const void *payload,
     size_t len)
 {
-	return payload == ring->reserved && len <= ring->reserved_len;
+	/* Below the ring the difference is huge. */
+	return (uintptr_t)payload - (uintptr_t)ring->out >= ring->size ||
+	    (payload == ring->reserved && len <= ring->reserved_len);
 }
 
 int

@@ -53,7 +53,7 @@ int	brood__ring_put(struct brood__ring *ring,
 	    size_t len);
 
 /*
- * Find the place of the next frame, with a payload of len bytes, which the owner
+ * Find the place of the next frame, with a payload of len bytes that the owner
  * writes there; then brood__ring_put() with that payload, of at most len bytes,
  * copies nothing.  To put something else gives the place up.  The errors are
  * those of brood__ring_put().
@@ -61,11 +61,12 @@ int	brood__ring_put(struct brood__ring *ring,
 int	brood__ring_reserve(struct brood__ring *ring, size_t len,
 	    void **ret_payload);
 
-/* Is this such a place, and for so much?  Is it memory of the ring at all? */
-bool	brood__ring_is_reserved(const struct brood__ring *ring,
+/*
+ * May a payload be put, or sent another way?  Not if it is in the ring, but for
+ * the place that was found last, and for so much.
+ */
+bool	brood__ring_may_put(const struct brood__ring *ring,
 	    const void *payload, size_t len);
-bool	brood__ring_is_own(const struct brood__ring *ring,
-	    const void *payload);
 
 /* Write the mark of a frame that comes in another way. */
 int	brood__ring_put_mark(struct brood__ring *ring);

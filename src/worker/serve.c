@@ -102,8 +102,6 @@ request_send(struct brood_request *req, struct brood_message *msg)
 		return r;
 	if (req->is_answered)
 		return -EALREADY;
-	if (!brood__channel_may_send(req->channel, msg->data, msg->len))
-		return -EINVAL;
 	msg->id = req->msg.id;
 	r = brood__channel_send(req->channel, msg);
 	if (r == 0 && msg->kind != BROOD_KIND_PROGRESS && !msg->more)

@@ -637,3 +637,25 @@ Test(channel_rings, a_wake_for_room_that_fails_is_sent_later)
 	cr_assert_eq(n_in_socket(host), BROOD__FRAME_SIZE);
 	end();
 }
+
+/* Whoever sends it, and by whichever function. */
+Test(channel_rings, a_place_that_was_given_up_is_einval)
+{
+	struct brood_message msg = { .kind = BROOD_KIND_REPLY, .len = 100 };
+	void *place;
+
+	start();
+	cr_assert_eq(brood__channel_alloc(worker, 100, &place), 0);
+	memcpy(place, big, 100);
+	msg.data = place;
+	msg.len = 101;
+	cr_assert_eq(brood__channel_send(worker, &msg), -EINVAL);
+	msg.len = 100;
+	msg.id = 1;
+	cr_assert_eq(brood__channel_send(worker, &msg), 0);
+	cr_assert_eq(brood__channel_send(worker, &msg), -EINVAL);
+	cr_assert_eq(brood__channel_queue(worker, &msg), -EINVAL);
+	expect(worker, host, 1, 100, 0);
+	cr_assert_eq(pass_nothing(worker, host), 0);
+	end();
+}

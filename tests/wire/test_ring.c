@@ -337,13 +337,15 @@ Test(ring, frame_is_written_where_its_place_was)
 	for (uint64_t id = 0; id < N; id++)
 		(void)take(&pair, id, LEN);
 	cr_assert_eq(look(&pair), BROOD__RING_NOTHING);
-	cr_assert(brood__ring_is_reserved(pair.writer, place, LEN));
+	cr_assert(brood__ring_may_put(pair.writer, place, LEN));
 	send_place(&pair, N, place, LEN / 2);
-	cr_assert_not(brood__ring_is_reserved(pair.writer, place, 0));
-	cr_assert(brood__ring_is_own(pair.writer, place));
+	cr_assert_not(brood__ring_may_put(pair.writer, place, 0));
+	cr_assert(brood__ring_may_put(pair.writer, pair.from_writer, 1));
+	cr_assert(brood__ring_may_put(pair.writer, pair.from_writer + RING +
+	    SIZE, 1));
 	(void)take(&pair, N, LEN / 2);
 
-	/* This one is behind a pad, and what is put in its place is not. */
+	/* The next place is behind a pad. */
 	cr_assert_eq(look(&pair), BROOD__RING_NOTHING);
 	cr_assert_eq(brood__ring_reserve(pair.writer, LEN, &place), 0);
 	cr_assert_eq((uint8_t *)place, pair.from_writer + RING +
@@ -362,9 +364,9 @@ Test(ring, place_is_given_up_for_another_frame)
 	void *place;
 
 	cr_assert_eq(brood__ring_reserve(pair.writer, 100, &place), 0);
-	cr_assert_not(brood__ring_is_reserved(pair.writer, place, 101));
+	cr_assert_not(brood__ring_may_put(pair.writer, place, 101));
 	send_one(&pair, 1, 50);
-	cr_assert_not(brood__ring_is_reserved(pair.writer, place, 100));
+	cr_assert_not(brood__ring_may_put(pair.writer, place, 100));
 	(void)take(&pair, 1, 50);
 	pair_free(&pair);
 }

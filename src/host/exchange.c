@@ -67,16 +67,17 @@ exchange_use(struct brood_pool *pool, struct brood__worker *worker)
 		.slot = worker->slot,
 		.generation = worker->generation,
 	};
+	uint64_t sent;
 
 	if (worker->gate == 0) {
 		if (brood__control_send(pool->control, &command) < 0)
 			return false;
 		worker->gate = brood__control_queued(pool->control);
 	}
-	if (worker->gate <= brood__control_sent(pool->control))
+	sent = brood__control_sent(pool->control);
+	if (worker->gate <= sent)
 		return true;
-	brood__lists_update(&pool->lists, worker,
-	    brood__control_sent(pool->control));
+	brood__lists_update(&pool->lists, worker, sent);
 	return false;
 }
 

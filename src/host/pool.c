@@ -482,10 +482,8 @@ pool_take(struct brood_pool *pool, struct brood__result *result,
 
 	r = brood__queue_take(&pool->queue, result, ret_done);
 	/* A turn lets workers go on of which there is a view. */
-	if (!TAILQ_EMPTY(&pool->lists.viewed)) {
-		brood__pool_turn_in(pool, 0);
-		(void)brood__ready_alarm_by(pool->ready, 0);
-	}
+	if (!TAILQ_EMPTY(&pool->lists.viewed))
+		(void)brood__turn_now(pool);
 	if (was_paused && !pool->queue.is_paused) {
 		brood__turn_resume(pool);
 		(void)brood__pool_set_now(pool);
@@ -526,10 +524,8 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 		return pool_leave(pool, r);
 	(void)pool_take(pool, result, ret_done);
 	/* What else came during the call is told now. */
-	if (pool_has_untold(pool)) {
-		brood__pool_turn_in(pool, 0);
-		(void)brood__ready_alarm_by(pool->ready, 0);
-	}
+	if (pool_has_untold(pool))
+		(void)brood__turn_now(pool);
 	(void)pool_leave(pool, 0);
 	return 0;
 }

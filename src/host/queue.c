@@ -90,28 +90,33 @@ brood__queue_unprepare(struct brood__queue *queue, const void *data)
 	return 0;
 }
 
+static int
+queue_use_prepared(struct brood__queue *queue, struct brood__pending *pending,
+    const struct brood_message *msg)
+{
+	int r = msg->len > pending->len ? -EINVAL :
+	    brood__pending_set(pending, msg);
+
+	if (r == 0)
+		TAILQ_REMOVE(&queue->prepared, pending, next);
+	return r;
+}
+
 int
 brood__queue_make(struct brood__queue *queue, const struct brood_message *msg,
     struct brood__pending **ret_pending)
 {
-	struct brood__pending *prepared, *pending;
 	int r;
 
-	prepared = pending = queue_find_prepared(queue, msg->data);
-	if (prepared != NULL && msg->len > prepared->len)
-		return -EINVAL;
-	if (prepared == NULL) {
-		r = brood__pending_new(&pending, queue->blocks, msg->len);
-		if (r < 0)
-			return r;
-	}
-	r = brood__pending_set(pending, msg);
-	if (r == 0 && prepared != NULL)
-		TAILQ_REMOVE(&queue->prepared, prepared, next);
-	if (r < 0 && prepared == NULL)
-		(void)brood__pending_free(pending);
-	if (r == 0)
-		*ret_pending = pending;
+	*ret_pending = queue_find_prepared(queue, msg->data);
+	if (*ret_pending != NULL)
+		return queue_use_prepared(queue, *ret_pending, msg);
+	r = brood__pending_new(ret_pending, queue->blocks, msg->len);
+	if (r < 0)
+		return r;
+	r = brood__pending_set(*ret_pending, msg);
+	if (r < 0)
+		(void)brood__pending_free(*ret_pending);
 	return r;
 }
 

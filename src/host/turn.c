@@ -386,6 +386,13 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 }
 
 int
+brood__turn_now(struct brood_pool *pool)
+{
+	brood__pool_turn_in(pool, 0);
+	return brood__ready_alarm_by(pool->ready, 0);
+}
+
+int
 brood__turn_act(struct brood_pool *pool)
 {
 	unsigned n = pool->queue.n_untaken + pool->events.n_events;
@@ -394,8 +401,7 @@ brood__turn_act(struct brood_pool *pool)
 	r = turn_act(pool);
 	if (r < 0 || pool->queue.n_untaken + pool->events.n_events <= n)
 		return r;
-	brood__pool_turn_in(pool, 0);
-	return brood__ready_alarm_by(pool->ready, 0);
+	return brood__turn_now(pool);
 }
 
 void

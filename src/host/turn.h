@@ -28,6 +28,9 @@ int	brood__turn(struct brood_pool *pool, int timeout_ms);
  */
 int	brood__turn_act(struct brood_pool *pool);
 
+/* Another turn is due at once, and the pool's descriptor says so. */
+int	brood__turn_now(struct brood_pool *pool);
+
 /* Parts were taken: read those workers again that had to wait for that. */
 void	brood__turn_resume(struct brood_pool *pool);
 

@@ -180,9 +180,8 @@ brood__outbox_keep(struct brood__outbox *outbox)
 	return 0;
 }
 
-/* Forget the first n bytes. */
-static void
-outbox_consume(struct brood__outbox *outbox, size_t n)
+void
+brood__outbox_consume(struct brood__outbox *outbox, size_t n)
 {
 	size_t n_before = (size_t)(outbox->lent_at - outbox->n_sent), n_lent;
 
@@ -216,7 +215,7 @@ outbox_sent(struct brood__outbox *outbox, size_t n)
 		    outbox_offset(outbox, at), UINT32_MAX, &frame) == 0)
 			at += BROOD__FRAME_SIZE + frame.length;
 	outbox->begun_end = at;
-	outbox_consume(outbox, n);
+	brood__outbox_consume(outbox, n);
 }
 
 int
@@ -342,10 +341,4 @@ brood__outbox_send(struct brood__outbox *outbox, int socket, int flags,
 		outbox_drop_mark(outbox);
 	outbox_sent(outbox, (size_t)n);
 	return n;
-}
-
-void
-brood__outbox_consume(struct brood__outbox *outbox, size_t n)
-{
-	outbox_consume(outbox, n);
 }

@@ -49,8 +49,8 @@ int	brood__outbox_append(struct brood__outbox *outbox,
 	    const struct brood_message *msg);
 
 /*
- * The same, but the payload is not copied, if no other one is lent: it must stay
- * as it is until n_sent is behind the frame, or brood__outbox_drop().
+ * The same, but if no other payload is lent this one is not copied: it must
+ * stay as it is until n_sent is behind the frame, or brood__outbox_drop().
  */
 int	brood__outbox_append_lent(struct brood__outbox *outbox,
 	    const struct brood_message *msg);
@@ -93,10 +93,7 @@ int	brood__outbox_insert(struct brood__outbox *outbox,
 ssize_t	brood__outbox_send(struct brood__outbox *outbox, int socket,
 	    int flags, uint64_t to);
 
-/*
- * The first n bytes, of frames that have no descriptors and are not lent, have
- * left another way.
- */
+/* The first n bytes, of frames without descriptors, have left another way. */
 void	brood__outbox_consume(struct brood__outbox *outbox, size_t n);
 
 /* Encode the header of a message that has been checked. */

@@ -413,10 +413,10 @@ struct brood_pool *
  * Queue one request.  It is sent at once if a worker is free.  What remains to
  * be done shows at brood_pool_fd(), so the program may submit and then poll(2).
  *
- * Borrows msg: the payload is copied, unless it is of brood_request_alloc(), and
- * the descriptors are duplicated.  Only data, len, fds, n_fds and code (the
- * method) of msg may be set.  Borrows options, which may be NULL.  The id of the
- * request is stored in ret_id, which may be NULL.
+ * Borrows msg: the payload is copied, unless it is of brood_request_alloc(),
+ * and the descriptors are duplicated.  Only data, len, fds, n_fds and code (the
+ * method) of msg may be set.  Borrows options, which may be NULL.  The id of
+ * the request is stored in ret_id, which may be NULL.
  *
  * A pool that is broken accepts the request and completes it, REFUSED.
  *

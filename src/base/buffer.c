@@ -32,8 +32,10 @@ brood__buffer_reserve(struct brood__buffer *buf, size_t n)
 	if (size - len >= n)
 		return 0;
 
-	/* Twice as much each time; or for a long message once, with some room
-	   for what follows. */
+	/*
+	 * Twice as much each time; or for a long message once, with some room
+	 * for what follows.
+	 */
 	size = size < BUFFER_FIRST ? BUFFER_FIRST : 2 * size;
 	if (size - len < n)
 		size = len + n + BUFFER_FIRST;

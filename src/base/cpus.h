@@ -12,8 +12,9 @@
 unsigned brood__cpus(void);
 
 /*
- * The number that was counted last, by this process or by one that it was forked
- * from: so a worker need not read files for it.  If it never was, it is now.
+ * The number that was counted last, by this process or by one that it was
+ * forked from: so a worker need not read files for it.  If it never was, it is
+ * now.
  */
 unsigned brood__cpus_known(void);
 

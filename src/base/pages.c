@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Offering pages to the kernel; see pages.h.  With MADV_FREE of madvise(2), which
- * Linux and the BSDs have.
+ * Offering pages to the kernel; see pages.h.  With MADV_FREE of madvise(2),
+ * which Linux and the BSDs have.
  */
 
 #include "base/pages.h"

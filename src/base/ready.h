@@ -37,9 +37,8 @@ struct brood__ready *
  * The single descriptor, which is readable when brood__ready_wait() would not
  * block; -ENOSYS if there is none.
  *
- * Ask for it only on behalf of someone who polls it.  As long as nobody has, the
- * alarm needs no timer in the kernel, which a wait of this process can do
- * without.
+ * Ask for it only on behalf of someone who polls it.  Until then the alarm
+ * needs no timer in the kernel: brood__ready_wait() does without one.
  */
 int	brood__ready_fd(struct brood__ready *ready);
 

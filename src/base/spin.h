@@ -11,9 +11,9 @@
  * three times, and so on; one success, and it is tried each time.
  *
  * A side that sleeps is awake again only after some time, and then answers at
- * once.  If both sides gave up before that, each would find the other asleep for
- * ever: they would never meet.  So the one that has woken the other looks for
- * longer than that takes.
+ * once.  If both sides gave up before that, each would find the other asleep,
+ * for ever.  So the one that has woken the other looks for longer than that
+ * takes.
  */
 
 #include <stdbool.h>
@@ -22,8 +22,9 @@
 
 enum {
 	BROOD__SPIN_NS = 10000,		/* more costs more than it saves */
-	BROOD__SPIN_WAKING_NS = 100000,	/* if the other side is waking up: that
-					   takes 5 us, on a virtual machine 50 */
+	BROOD__SPIN_WAKING_NS = 100000,	/* if the other side is waking up, which
+					   takes 5 us, or 50 on a virtual
+					   machine */
 	BROOD__SPIN_LOOKS = 16,		/* between two looks at the clock */
 	BROOD__SPIN_MISSES_MAX = 8,	/* then one sleep in 256 is tried */
 };

@@ -54,9 +54,9 @@ struct brood_client {
 	struct brood__pendings sent;	/* no last answer yet; oldest first */
 	unsigned n_sent;		/* their number */
 	unsigned n_submitted;		/* requests since the last turn */
-	unsigned n_gathered;		/* of those in the queue: were submitted
-					   while the server was busy, and wait
-					   for the next turn to leave together */
+	unsigned n_gathered;		/* of those in the queue: submitted
+					   while the server was busy, to leave
+					   together in the next turn */
 	int64_t wake_ms;		/* a turn is due then, whatever is
 					   readable; 0: at once */
 };

@@ -235,7 +235,7 @@ settle_worker(struct brood_pool *pool, struct brood__worker *worker)
 			brood__pool_turn_in(pool, 0);
 		return;
 	}
-	/* It may be sending from the memory of a request that ends here. */
+	/* The channel may be sending from the memory of a request. */
 	brood__channel_stop_sending(worker->channel);
 	settle_all(pool, worker, is_lost ?
 	    brood__channel_sent(worker->channel) :

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Messages and descriptors over one stream socket: making a channel, and what it
- * receives.  channel_send.c is the other half, and channel_rings.c what goes
+ * Messages and descriptors over one stream socket: making a channel, and what
+ * it receives.  channel_send.c is the other half, and channel_rings.c what goes
  * through shared memory in place of the socket.
  *
  * Owns the socket, an inbox and an outbox, and what has gone wrong with either

@@ -147,7 +147,7 @@ inbox_position(const struct brood__inbox *inbox)
 	return inbox->n_received - brood__buffer_len(&inbox->bytes);
 }
 
-/* They are of the frame in the buffer, which has none yet. */
+/* The descriptors are of the frame in the buffer, which has none yet. */
 static void
 inbox_claim_ahead(struct brood__inbox *inbox)
 {

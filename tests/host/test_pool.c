@@ -122,7 +122,7 @@ submit_prepared(struct brood_pool *pool, uint8_t *data, size_t len)
 	for (size_t i = 0; i < len; i++)
 		data[i] = (uint8_t)(i * 7 >> 3);
 	cr_assert_eq(brood_pool_submit(pool, &msg, NULL, NULL), 0);
-	/* It is the pool's now. */
+	/* The memory is the pool's now. */
 	cr_assert_eq(brood_request_free(pool, data), -EINVAL);
 	cr_assert(drain_next(pool, &done));
 	cr_assert_eq(done.fate, BROOD_DONE);

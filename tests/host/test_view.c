@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about replies that are read where the worker has written them: they are
- * right, and stay so until the next turn; and whoever is slow to take them, or
- * dies, holds up nobody.
+ * Claims about replies that are read where the worker has written them: they
+ * are right, and stay so until the next turn; and whoever is slow to take them,
+ * or dies, holds up nobody.
  */
 
 #include "support/drain.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * Claims about memory for answers: what a handler writes there arrives, by rings
- * as by sockets, however long it is and whatever else is sent.
+ * Claims about memory for answers: what a handler writes there arrives, by
+ * rings as by sockets, however long it is and whatever else is sent.
  */
 
 #include "support/drain.h"

@@ -3,36 +3,20 @@
 /*
  * Claims about channels whose frames go through shared memory: how both sides
  * agree on it, which frames go by the socket all the same, in what order they
- * come, what wakes a side that sleeps, and what the host can tell of a worker
- * that is dead.
- *
- * Both ends are in this process, so no call here may wait for the other one.
+ * come, and what the host can tell of a worker that is dead.
  */
 
-#include "base/fd.h"
-#include "support/support.h"
-#include "support/wire.h"
-#include "wire/channel.h"
-#include "wire/frame.h"
-#include "wire/region.h"
-#include "wire/ring.h"
+#include "wire/rings_fixture.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 BROOD_SUITE(channel_rings);
 
-#define RING	BROOD__RING_MIN
-#define BIG	(300 * 1024)	/* more than a ring of that size takes */
-
-static struct brood_channel *host, *worker;
 static bool has_memory = true;	/* for the inbox to set a frame aside */
-static uint8_t *big;
 
 void	*__real_reallocarray(void *memory, size_t n, size_t size);
 void	*__wrap_reallocarray(void *memory, size_t n, size_t size);
@@ -41,151 +25,6 @@ void *
 __wrap_reallocarray(void *memory, size_t n, size_t size)
 {
 	return has_memory ? __real_reallocarray(memory, n, size) : NULL;
-}
-
-static unsigned n_refused;	/* sends that fail, the next ones */
-
-ssize_t	__real_send(int fd, const void *bytes, size_t len, int flags);
-ssize_t	__wrap_send(int fd, const void *bytes, size_t len, int flags);
-
-ssize_t
-__wrap_send(int fd, const void *bytes, size_t len, int flags)
-{
-	if (n_refused == 0)
-		return __real_send(fd, bytes, len, flags);
-	n_refused--;
-	errno = ENOBUFS;
-	return -1;
-}
-
-/* A host and a worker with a socket between them, which have said nothing. */
-static void
-start_by_socket(void)
-{
-	struct brood_channel_options options = { .max_fds = BROOD_MAX_FDS };
-	const void *memory;
-	int fds[2], fd;
-
-	if (brood__region_new_for_peer(4096, &memory, &fd) == -ENOSYS)
-		cr_skip_test("this system has no such memory");
-	brood__region_unmap(memory, 4096);
-	(void)close(fd);
-	wire_pair(fds);
-	cr_assert_eq(brood_channel_new(&host, fds[0], NULL), 0);
-	cr_assert_eq(brood_channel_new(&worker, fds[1], &options), 0);
-	brood__channel_set_greedy(host);
-	brood__channel_accept_rings(worker);
-	big = malloc(BIG);
-	cr_assert_not_null(big);
-	for (size_t i = 0; i < BIG; i++)
-		big[i] = (uint8_t)(i * 7 + i / 251);
-}
-
-static void
-end(void)
-{
-	host = brood_channel_free(host);
-	worker = brood_channel_free(worker);
-	free(big);
-}
-
-/* Flush this end, and receive at the other what has come. */
-static int
-pass(struct brood_channel *from, struct brood_channel *to,
-    struct brood_message *ret_msg)
-{
-	int r;
-
-	for (int i = 0; i < 10000; i++) {
-		r = brood__channel_flush(from, 0);
-		if (r < 0 && r != -EAGAIN)
-			return r;
-		r = brood__channel_next(to, ret_msg);
-		if (r != 0)
-			return r;
-		r = brood__channel_fill(to);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
-/* Nothing comes, and nothing is waited for. */
-static int
-pass_nothing(struct brood_channel *from, struct brood_channel *to)
-{
-	struct brood_message msg;
-	int r = 0;
-
-	for (int i = 0; i < 4 && r == 0; i++) {
-		r = brood__channel_flush(from, 0);
-		if (r == 0)
-			r = brood__channel_next(to, &msg);
-		if (r == 0)
-			r = brood__channel_fill(to);
-		if (r == 1)
-			r = brood__channel_next(to, &msg);
-	}
-	return r;
-}
-
-static void
-start(void)
-{
-	start_by_socket();
-	brood__channel_offer_rings(host, RING);
-	cr_assert_eq(pass_nothing(host, worker), 0);
-	cr_assert_eq(pass_nothing(worker, host), 0);
-	cr_assert(brood__channel_is_reading_ring(host));
-	cr_assert_eq(pass_nothing(host, worker), 0);
-	cr_assert(brood__channel_is_reading_ring(worker));
-}
-
-static size_t
-n_in_socket(const struct brood_channel *channel)
-{
-	size_t n = 0;
-
-	cr_assert_eq(brood__fd_unread(brood_channel_fd(channel), &n), 0);
-	return n;
-}
-
-static void
-queue_as(int (*queue)(struct brood_channel *, const struct brood_message *),
-    struct brood_channel *channel, uint64_t id, size_t len, int fd)
-{
-	struct brood_message msg = {
-		.kind = channel == host ? BROOD_KIND_REQUEST :
-		    BROOD_KIND_REPLY,
-		.id = id,
-		.data = big,
-		.len = len,
-		.fds = &fd,
-		.n_fds = fd >= 0,
-	};
-
-	cr_assert_eq(queue(channel, &msg), 0);
-}
-
-static void
-queue(struct brood_channel *channel, uint64_t id, size_t len, int fd)
-{
-	queue_as(brood__channel_queue, channel, id, len, fd);
-}
-
-static void
-expect(struct brood_channel *from, struct brood_channel *to, uint64_t id,
-    size_t len, size_t n_fds)
-{
-	struct brood_message msg;
-
-	cr_assert_eq(pass(from, to, &msg), 1, "message %d", (int)id);
-	cr_assert_eq(msg.id, id);
-	cr_assert_eq(msg.len, len);
-	cr_assert_eq(memcmp(msg.data, big, len), 0, "message %d", (int)id);
-	cr_assert_eq(msg.n_fds, n_fds);
-	if (n_fds > 0)
-		cr_assert_geq(msg.fds[0], 0);
 }
 
 Test(channel_rings, frames_come_without_the_socket)
@@ -230,61 +69,6 @@ Test(channel_rings, long_frames_and_descriptors_keep_their_order)
 		expect(worker, host, id + 2, 0, 0);
 	}
 	(void)close(file);
-	end();
-}
-
-Test(channel_rings, a_side_that_sleeps_is_woken_once)
-{
-	start();
-	for (uint64_t id = 1; id < 300; id += 3) {
-		cr_assert(brood__channel_fall_asleep(worker));
-		for (uint64_t i = 0; i < 3; i++) {
-			queue(host, id + i, 100, -1);
-			cr_assert_eq(brood__channel_flush(host, 0), 0);
-			cr_assert_eq(n_in_socket(worker), BROOD__FRAME_SIZE);
-		}
-		cr_assert_eq(brood__channel_fill(worker), 1);
-		for (uint64_t i = 0; i < 3; i++)
-			expect(host, worker, id + i, 100, 0);
-		cr_assert_eq(n_in_socket(worker), 0);
-	}
-	/* Who has something to read may not sleep, and so is not woken. */
-	queue(host, 1000, 100, -1);
-	cr_assert_eq(brood__channel_flush(host, 0), 0);
-	cr_assert_not(brood__channel_fall_asleep(worker));
-	queue(host, 1001, 100, -1);
-	cr_assert_eq(brood__channel_flush(host, 0), 0);
-	cr_assert_eq(n_in_socket(worker), 0);
-	end();
-}
-
-/* Put requests until one more would have to wait. */
-static uint64_t
-fill_ring(size_t len)
-{
-	uint64_t id = 0;
-
-	while (brood__channel_flush(host, 0) == 0)
-		queue(host, ++id, len, -1);
-	return id;
-}
-
-Test(channel_rings, a_full_ring_keeps_the_rest_and_room_wakes)
-{
-	uint64_t n;
-
-	start();
-	for (size_t len = 1; len < RING / 4; len = len * 3 + 5) {
-		n = fill_ring(len);
-		cr_assert_eq(brood_channel_events(host) & POLLOUT, 0);
-		for (uint64_t id = 1; id < n; id++)
-			expect(worker, worker, id, len, 0);
-		/* The next look gives back the last. */
-		cr_assert_eq(pass_nothing(worker, worker), 0);
-		cr_assert_eq(n_in_socket(host), BROOD__FRAME_SIZE);
-		expect(host, worker, n, len, 0);
-		cr_assert_eq(pass_nothing(worker, host), 0);
-	}
 	end();
 }
 
@@ -597,44 +381,6 @@ Test(channel_rings, a_payload_that_is_lent_goes_by_either_way)
 		cr_assert_eq(pass_nothing(worker, host), 0);
 	}
 	cr_assert(brood__channel_is_reading_ring(worker));
-	end();
-}
-
-/* The reply is there, though the host cannot be told at once. */
-Test(channel_rings, a_wake_that_fails_is_sent_before_the_worker_waits)
-{
-	struct brood_message reply = { .kind = BROOD_KIND_REPLY, .id = 1,
-	    .data = big, .len = 100 }, msg;
-
-	start();
-	reply.data = big;
-	cr_assert(brood__channel_fall_asleep(host));
-	n_refused = 3;
-	cr_assert_eq(brood__channel_send(worker, &reply), 0);
-	cr_assert_eq(n_in_socket(host), 0);
-	cr_assert_eq(brood__channel_recv(worker, 50, &msg), 0);
-	cr_assert_eq(n_refused, 0);
-	cr_assert_eq(n_in_socket(host), BROOD__FRAME_SIZE);
-	expect(worker, host, 1, 100, 0);
-	end();
-}
-
-/* The same, if the host waits for room and the worker has nothing to send. */
-Test(channel_rings, a_wake_for_room_that_fails_is_sent_later)
-{
-	struct brood_message msg;
-	uint64_t n;
-
-	start();
-	n = fill_ring(1000);
-	n_refused = 1;
-	for (uint64_t id = 1; id < n; id++) {
-		cr_assert_eq(brood__channel_recv(worker, 0, &msg), 1);
-		cr_assert_eq(msg.id, id);
-	}
-	cr_assert_eq(brood__channel_recv(worker, 50, &msg), 0);
-	cr_assert_eq(n_refused, 0);
-	cr_assert_eq(n_in_socket(host), BROOD__FRAME_SIZE);
 	end();
 }
 

@@ -13,9 +13,11 @@
 #include "support/drain.h"
 #include "support/methods.h"
 #include "support/support.h"
+#include <errno.h>
 #include <locale.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -83,7 +85,9 @@ static _Atomic bool host_is_ending;
 
 /*
  * The malloc(3) of AddressSanitizer is not made for this: in a forked child its
- * locks stay as they are, so there nothing that calls it may be busy.
+ * locks stay as they are, so no other thread may call it while a pool is made.
+ * A thread does while it starts: pthread_getattr_np(3), which tells the
+ * sanitizer where the stack is, takes memory.  So wait until it has started.
  */
 #ifndef __has_feature
 #define __has_feature(feature)	0
@@ -93,6 +97,21 @@ static const bool has_sanitizer = true;
 #else
 static const bool has_sanitizer = false;
 #endif
+
+static sem_t n_started;
+
+/* Start a thread, and wait until it says in n_started that it runs. */
+static bool
+host_start(pthread_t *ret_thread, void *(*run)(void *), void *arg)
+{
+	if (sem_init(&n_started, 0, 0) != 0 ||
+	    pthread_create(ret_thread, NULL, run, arg) != 0)
+		return false;
+	while (sem_wait(&n_started) != 0)
+		if (errno != EINTR)
+			return false;
+	return true;
+}
 
 /*
  * Take locks of the C library again and again.  A forked child inherits a lock
@@ -106,6 +125,7 @@ host_be_busy(void *arg)
 	struct tm tm;
 	unsigned i;
 
+	(void)sem_post(&n_started);
 	for (i = 0; !host_is_ending; i++) {
 		(void)localtime_r(&now, &tm);
 		if (has_sanitizer)
@@ -130,9 +150,9 @@ host_with_threads(void *arg)
 	 * crash getenv() in another thread.  So add it before the threads.
 	 */
 	DRAIN_CHECK(setenv("BROOD_BUSY", "", 1) == 0);
+	tzset();	/* or the first localtime_r() would take memory */
 	for (unsigned i = 0; i < 3; i++)
-		DRAIN_CHECK(pthread_create(&threads[i], NULL, host_be_busy,
-		    NULL) == 0);
+		DRAIN_CHECK(host_start(&threads[i], host_be_busy, NULL));
 	for (unsigned i = 0; i < 8 && r == 0; i++) {
 		r = host_use_pool();
 		if (r == 0)
@@ -178,6 +198,7 @@ host_wait_for_all(void *arg)
 {
 	struct pollfd pfd = { .fd = *(int *)arg, .events = POLLIN };
 
+	(void)sem_post(&n_started);
 	while (poll(&pfd, 1, 1) == 0)
 		while (waitpid(-1, NULL, 0) > 0)
 			continue;
@@ -192,8 +213,7 @@ host_with_wait_loop(void *arg)
 
 	(void)arg;
 	DRAIN_CHECK(pipe2(fds, O_CLOEXEC) == 0);
-	DRAIN_CHECK(pthread_create(&thread, NULL, host_wait_for_all,
-	    &fds[0]) == 0);
+	DRAIN_CHECK(host_start(&thread, host_wait_for_all, &fds[0]));
 	for (unsigned i = 0; i < 5 && r == 0; i++)
 		r = host_use_pool();
 	(void)brood__fd_close(fds[1]);

@@ -89,15 +89,6 @@ static _Atomic bool host_is_ending;
  * A thread does while it starts: pthread_getattr_np(3), which tells the
  * sanitizer where the stack is, takes memory.  So wait until it has started.
  */
-#ifndef __has_feature
-#define __has_feature(feature)	0
-#endif
-#if __has_feature(address_sanitizer) || defined(__SANITIZE_ADDRESS__)
-static const bool has_sanitizer = true;
-#else
-static const bool has_sanitizer = false;
-#endif
-
 static sem_t n_started;
 
 /* Start a thread, and wait until it says in n_started that it runs. */
@@ -128,7 +119,7 @@ host_be_busy(void *arg)
 	(void)sem_post(&n_started);
 	for (i = 0; !host_is_ending; i++) {
 		(void)localtime_r(&now, &tm);
-		if (has_sanitizer)
+		if (SUPPORT_HAS_ASAN)
 			continue;
 		memory = malloc(i % 5000 + 1);
 		free(memory);

@@ -444,11 +444,7 @@ kill_compare_pids(const void *a, const void *b)
  * More than may start at a time, and more descriptors than one byte can number.
  * With AddressSanitizer a fork takes several times as long.
  */
-#ifdef __SANITIZE_ADDRESS__
-enum { MANY = 150 };
-#else
-enum { MANY = 300 };
-#endif
+enum { MANY = SUPPORT_HAS_ASAN ? 150 : 300 };
 
 static int
 kill_none_of_many(void *arg)

@@ -49,5 +49,6 @@ def draw(results, plot):
         script += "END\n"
     script += "plot " + ", ".join(
         f"$data{number} with linespoints lw {3 if 'brood' in label else 1} "
+        f"dashtype {number // 8 + 1} "
         f"title '{label}'" for number, label in enumerate(labels)) + "\n"
     subprocess.run(["gnuplot"], input=script, text=True, check=True)

@@ -40,10 +40,13 @@ def test_program_that_cannot_be_run_is_told_once_at_once():
 
 
 def test_kill_of_a_worker_costs_the_request_that_it_ran():
+    reader, writer = os.pipe()
     with Run("-n", "1") as run, Client(run.path) as client:
-        client.request(1, PAUSE, b"")
+        # It runs once it has read, and reads to an end that never comes.
+        os.write(writer, b"x")
+        client.request(1, READ_FDS, fds=[reader])
         client.request(2, ECHO, b"behind it")
-        until(lambda: run.status()["pool"]["in_flight"] == 1)
+        until(lambda: not select.select([reader], [], [], 0)[0])
         pid = run.status()["workers"][0]["pid"]
         os.kill(pid, signal.SIGKILL)
         first, second = client.recv(), client.recv()
@@ -54,6 +57,8 @@ def test_kill_of_a_worker_costs_the_request_that_it_ran():
         run.wait_for(r"worker 0\[%d\]: ended: killed by signal 9 \(Killed\)$"
                      % pid)
         run.stop()
+    os.close(reader)
+    os.close(writer)
 
 
 def test_spare_takes_the_place_of_a_killed_worker():

@@ -14,6 +14,7 @@ dnl Not of those with a fallback to be tested here: glibc's fallback takes a loc
 dnl that is not for a child of a program with threads (src/base/names.h).
 AC_CHECK_FUNCS([sigdescr_np strerrordesc_np])
 brood_epoll=no
+brood_passrights=no
 brood_peek_off=no
 AS_VAR_IF([enable_portable], [yes],
 	[brood_system="portable, poll"],
@@ -64,6 +65,18 @@ AC_CHECK_DECL([SO_PEERCRED],
 			[Define to 1 if a socket knows its peer's pid.])],
 		[], [@%:@include <sys/socket.h>])],
 	[], [@%:@include <sys/socket.h>])
+
+dnl Headers older than the kernel do not have its number, which is that of
+dnl <asm-generic/socket.h>: some architectures have their own.
+AC_CHECK_DECL([SO_PASSRIGHTS],
+	[brood_passrights=yes],
+	[AS_CASE([$host],
+		[alpha*|hppa*|mips*|sparc*], [],
+		[*-linux-*], [brood_passrights=yes])],
+	[@%:@include <sys/socket.h>])
+AS_VAR_IF([brood_passrights], [yes],
+	[AC_DEFINE([HAVE_SO_PASSRIGHTS], [1],
+		[Define to 1 if a socket can refuse descriptors.])])
 
 AC_CHECK_DECL([F_ADD_SEALS],
 	[AC_CHECK_FUNC([memfd_create],

@@ -45,7 +45,7 @@ struct brood_channel_options {
 				   An empty queue takes one message of any
 				   length */
 	uint32_t max_fds;	/* the most descriptors accepted with one
-				   message; 0: none */
+				   message; 0: none, which HELLO says */
 	uint32_t reserved_1;
 	uint64_t reserved[4];
 };
@@ -54,9 +54,10 @@ struct brood_channel_options {
  * Make a channel of a connected UNIX stream socket.
  *
  * Takes fd, but only on success, and sets its close-on-exec flag.  options may
- * be NULL: then every option has its default.  If max_fds is 0 the channel
- * receives without a control buffer, and the kernel drops the descriptors that
- * a peer attaches; a frame that announces descriptors is then -EBADMSG.
+ * be NULL: then every option has its default.  If max_fds is 0 the kernel
+ * refuses descriptors (SO_PASSRIGHTS, Linux 6.16): the peer cannot send them.
+ * Elsewhere it drops those that a peer attaches, and to close one can take as
+ * long as that peer likes; a frame that announces descriptors is -EBADMSG.
  *
  *   -EBADF, -ENOTSOCK, -EPROTOTYPE	fd is not a UNIX stream socket
  *   -EINVAL	max_fds is over BROOD_MAX_FDS, max_payload does not fit 32 bits
@@ -115,6 +116,8 @@ short	brood_channel_events(const struct brood_channel *channel);
  *   -EINVAL	the kind is unknown; a field is set that this kind does not have
  *		(more is for REPLY only, expire_ms for REQUEST only); or there
  *		are more than BROOD_MAX_FDS descriptors
+ *   -EPERM	the message has descriptors, and the peer has said in its HELLO
+ *		that it takes none
  *   -EMFILE	no descriptor is left to duplicate those of msg
  */
 int	brood_channel_queue(struct brood_channel *channel,

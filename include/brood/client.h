@@ -152,6 +152,8 @@ struct brood_client *
  *		more than BROOD_MAX_FDS descriptors, a flag other than
  *		BROOD_STREAM is set, run_ms or cancel_ms is not 0, or expire_ms
  *		is below -1
+ *   -EPERM	the message has descriptors, and the server takes none from this
+ *		user
  *   -ESHUTDOWN	the server has said that it accepts no further request.  It
  *		still answers those that it has
  *   -EPIPE	the connection is lost: make a new client

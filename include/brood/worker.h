@@ -125,11 +125,11 @@ int	brood_request_reply(struct brood_request *request, uint32_t status,
 
 /*
  * Answer the request, with descriptors attached.  The pool must have been made
- * with fds_from_worker: otherwise it takes the descriptors for a violation of
- * the protocol and kills the worker.
+ * with fds_from_worker.
  *
  * Borrows data and fds.  The errors are those of brood_request_reply(), and:
  *
+ *   -EPERM	the host takes no descriptors.  The request is not ended
  *   -EINVAL	there are more than BROOD_MAX_FDS descriptors
  */
 int	brood_request_reply_with_fds(struct brood_request *request,

@@ -155,6 +155,7 @@ child_adopt(struct brood_supervisor *sup, struct child *child,
 	}
 	(void)brood__channel_flush(channel, 0);
 	brood__channel_set_peer_max(channel, notice->max_payload);
+	brood__channel_set_peer_features(channel, notice->features);
 	child_free_channel(sup, child);
 	child->channel = channel;
 	child->generation = notice->generation;

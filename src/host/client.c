@@ -228,6 +228,8 @@ client_check_msg(const struct brood_client *client,
 		return -EPIPE;
 	if (msg->len > brood__channel_max_send(client->channel))
 		return -EMSGSIZE;
+	if (msg->n_fds > 0 && !brood__channel_peer_takes_fds(client->channel))
+		return -EPERM;
 	return client->state == BROOD__CLIENT_LEAVING ? -ESHUTDOWN : 0;
 }
 

@@ -157,6 +157,7 @@ brood__config_set_spec(struct brood__slot_spec *spec,
 		.spawn.says_hello = true,
 		.spawn.argv = child->argv,
 		.spawn.options = child->options,
+		.spawn.takes_fds = child->takes_fds,
 		.restart = child->restart,
 		.boot_ms = child->boot_ms != 0 ? child->boot_ms :
 		    CONFIG_BOOT_MS,

@@ -27,6 +27,7 @@ struct brood__config_child {
 	void *fn_arg;
 	const char *const *argv;	/* ... a program */
 	const struct brood_child_options *options;
+	bool takes_fds;			/* the host does, from the child */
 	uint32_t restart;		/* enum brood_restart */
 	int boot_ms;			/* 0: the default */
 	int shutdown_ms;

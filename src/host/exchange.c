@@ -122,6 +122,11 @@ exchange_send(struct brood_pool *pool, struct brood__worker *worker,
 		    "longer than the worker accepts");
 		return 0;
 	}
+	if (r == -EPERM) {
+		brood__queue_end(&pool->queue, pending, BROOD_FAILED,
+		    "the worker takes no descriptors");
+		return 0;
+	}
 	brood__queue_put_back(&pool->queue, pending);
 	if (r == -EPIPE) {
 		exchange_blame(pool, worker, BROOD__FAULT_DEAF,

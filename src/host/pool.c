@@ -88,6 +88,7 @@ pool_fork(struct brood_pool *pool, const struct brood_pool_options *options,
 		.fn_arg = &own,
 		.argv = options->argv,
 		.options = &child_options,
+		.takes_fds = pool->fds_from_worker,
 		.boot_ms = options->boot_ms,
 		.shutdown_ms = options->shutdown_ms,
 	};

@@ -24,6 +24,7 @@ specs_child(const struct brood_child_spec *spec)
 		.fn_arg = spec->arg,
 		.argv = spec->argv,
 		.options = &spec->options,
+		.takes_fds = spec->options.channel.max_fds > 0,
 		.restart = spec->restart,
 		.boot_ms = spec->boot_ms,
 		.shutdown_ms = spec->shutdown_ms,

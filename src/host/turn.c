@@ -71,6 +71,7 @@ turn_adopt(struct brood_pool *pool, const struct brood__notice *notice,
 	worker->generation = notice->generation;
 	worker->revision = notice->revision;
 	worker->pid = notice->pid;
+	brood__channel_set_peer_features(worker->channel, notice->features);
 	worker->takes_rings = notice->features & BROOD__FEATURE_RINGS;
 	brood__exchange_offer_rings(pool, worker);
 	brood__worker_watch(worker, pool->ready, POLLIN);

@@ -74,11 +74,12 @@ child_confirm(const struct brood__spawned *spawned)
 }
 
 static int
-child_start(struct brood_child *child, const struct brood__spawn *spawn)
+child_start(struct brood_child *child, struct brood__spawn *spawn)
 {
 	struct brood__spawned spawned;
 	int r;
 
+	spawn->takes_fds = spawn->options->channel.max_fds > 0;
 	r = brood__spawn(&spawned, spawn);
 	if (r < 0)
 		return r;

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/fork.h"
 #include "base/parent_death.h"
+#include "base/passrights.h"
 #include "process/inherit.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
@@ -393,6 +394,7 @@ brood__spawn(struct brood__spawned *ret_spawned,
 	r = spawn_open(sockets, report);
 	if (r < 0)
 		return r;
+	brood__passrights_set(sockets[0], spawn->takes_fds);
 	plan.socket = sockets[1];
 	plan.report_fd = report[1];
 	plan.fds = reallocarray(NULL, spawn->options->n_keep_fds + 2,

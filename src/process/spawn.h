@@ -33,6 +33,7 @@ struct brood__spawn {
 	const char *const *argv;
 
 	const struct brood_child_options *options;
+	bool takes_fds;			/* the parent does, from the child */
 
 	/*
 	 * Of a supervised child, whose parent has one thread: standard input is

@@ -22,10 +22,11 @@ enum { BOOT_FRAME_MAX = 1024 };	/* payload of HELLO, or of an ERROR instead */
 
 static int
 boot_listen(struct brood__boot *boot, struct brood__ready *ready,
-    uint64_t token, int socket)
+    uint64_t token, int socket, bool takes_fds)
 {
-	static const struct brood_channel_options options = {
+	const struct brood_channel_options options = {
 		.max_payload = BOOT_FRAME_MAX,
+		.max_fds = takes_fds,	/* behind HELLO there may be some */
 	};
 	int r;
 
@@ -54,7 +55,8 @@ brood__boot_start(struct brood__boot *boot, struct brood__ready *ready,
 	*ret_pid = spawned.pid;
 	boot->child_socket = spawned.child_socket;
 	boot->report_fd = spawned.report_fd;
-	return boot_listen(boot, ready, token, spawned.socket);
+	return boot_listen(boot, ready, token, spawned.socket,
+	    spawn->takes_fds);
 }
 
 int

@@ -14,6 +14,7 @@
 #include "base/export.h"
 #include "base/fd.h"
 #include "base/owner.h"
+#include "base/passrights.h"
 #include "base/reserved.h"
 #include "wire/channel_struct.h"
 
@@ -113,6 +114,8 @@ brood_channel_new(struct brood_channel **ret_channel, int fd,
 		return r;
 	}
 	channel_set_oob_inline(fd);
+	brood__passrights_set(fd, options->max_fds > 0);
+	ch->peer_takes_fds = true;
 	ch->max_send = ch->max_payload;
 	ch->max_queued = options->max_queued != 0 ?
 	    options->max_queued : CHANNEL_MAX_QUEUED;
@@ -190,6 +193,24 @@ brood__channel_set_peer_max(struct brood_channel *ch, uint32_t max_payload)
 {
 	ch->max_send = max_payload < ch->max_payload ?
 	    max_payload : ch->max_payload;
+}
+
+void
+brood__channel_set_peer_features(struct brood_channel *ch, uint32_t features)
+{
+	ch->peer_takes_fds = (features & BROOD__FEATURE_NO_FDS) == 0;
+}
+
+bool
+brood__channel_takes_fds(const struct brood_channel *ch)
+{
+	return ch->in.max_fds > 0;
+}
+
+bool
+brood__channel_peer_takes_fds(const struct brood_channel *ch)
+{
+	return ch->peer_takes_fds;
 }
 
 /* Receiving */

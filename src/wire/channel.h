@@ -52,6 +52,17 @@ uint32_t brood__channel_max_send(const struct brood_channel *channel);
 void	brood__channel_set_peer_max(struct brood_channel *channel,
 	    uint32_t max_payload);
 
+/*
+ * What the peer's HELLO says besides.  If it takes no descriptors a message
+ * that has some cannot be sent: -EPERM.
+ */
+void	brood__channel_set_peer_features(struct brood_channel *channel,
+	    uint32_t features);
+
+/* Does this side accept descriptors, and does the peer? */
+bool	brood__channel_takes_fds(const struct brood_channel *channel);
+bool	brood__channel_peer_takes_fds(const struct brood_channel *channel);
+
 /* What is so between one receive of the program and the next: receive.h. */
 struct brood__waiting {
 	struct brood__kepts kept;

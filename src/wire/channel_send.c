@@ -38,6 +38,8 @@ channel_check_msg(const struct brood_channel *ch,
 	    (msg->n_fds > 0 && msg->fds == NULL) ||
 	    !brood__channel_may_send(ch, msg->data, msg->len))
 		return -EINVAL;
+	if (msg->n_fds > 0 && !ch->peer_takes_fds)
+		return -EPERM;
 	return msg->len > ch->max_send ? -EMSGSIZE : 0;
 }
 
@@ -204,7 +206,8 @@ brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 		    timeout_ms < 0 ? 0 : MSG_DONTWAIT);
 		if (n >= 0)
 			continue;
-		if (n == -ECONNRESET || n == -EPIPE)
+		/* EPERM: it takes no descriptors, and did not say so. */
+		if (n == -ECONNRESET || n == -EPIPE || n == -EPERM)
 			return ch->send_error = -EPIPE;
 		if (n != -EAGAIN)
 			return (int)n;

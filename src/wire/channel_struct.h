@@ -20,6 +20,7 @@ struct brood_channel {
 	uint32_t max_payload;		/* accepted from the peer */
 	uint32_t max_send;		/* what the peer accepts, if that is
 					   less than max_payload */
+	bool peer_takes_fds;
 	struct brood__inbox in;
 	struct brood__outbox out;
 	struct brood__rings rings;

@@ -43,6 +43,7 @@ enum {
 /* Bits of HELLO's features; one who does not know a bit ignores it. */
 enum {
 	BROOD__FEATURE_RINGS = 1,	/* its sender takes OFFER */
+	BROOD__FEATURE_NO_FDS = 2,	/* its sender takes no descriptors */
 };
 
 struct brood__frame {

@@ -19,8 +19,9 @@ brood__channel_queue_hello(struct brood_channel *ch, const char *name)
 {
 	struct brood__hello hello = {
 		.version = BROOD__VERSION,
-		.features = brood__channel_accepts_rings(ch) ?
-		    BROOD__FEATURE_RINGS : 0,
+		.features = (brood__channel_accepts_rings(ch) ?
+		    BROOD__FEATURE_RINGS : 0) |
+		    (brood__channel_takes_fds(ch) ? 0 : BROOD__FEATURE_NO_FDS),
 		.max_payload = brood__channel_max_payload(ch),
 	};
 	uint8_t bytes[BROOD__HELLO_SIZE + BROOD__NAME_MAX];
@@ -61,8 +62,10 @@ brood__channel_read_hello(struct brood_channel *ch,
 		(void)snprintf(text, text_size,
 		    "the first frame was not a HELLO");
 		brood__channel_complain(ch, BROOD_ERROR_PROTOCOL, text);
-	} else
+	} else {
 		brood__channel_set_peer_max(ch, hello.max_payload);
+		brood__channel_set_peer_features(ch, hello.features);
+	}
 	return r;
 }
 

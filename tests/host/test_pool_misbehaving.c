@@ -8,7 +8,9 @@
 
 #include "base/fd.h"
 #include "support/drain.h"
+#include "support/refusal.h"
 #include "support/support.h"
+#include "support/wire.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -217,6 +219,61 @@ Test(pool_misbehaving, free_does_not_wait_for_ever_for_those_that_never_stop)
 		(void)kill(pids[i], SIGKILL);
 	(void)drain_children();
 	brood__fd_close_all(fds, 2);
+}
+
+Test(pool_misbehaving, worker_that_takes_no_descriptors_is_sent_none)
+{
+	struct brood_pool *pool = misbehaving_pool("no_fds",
+	    (struct brood_pool_options){ 0 });
+	int file = wire_file();
+	struct brood_message with_fd = { .fds = &file, .n_fds = 1 };
+	struct brood_message without = { .n_fds = 0 };
+	struct brood_completion done;
+
+	cr_assert(brood_pool_submit(pool, &with_fd, NULL, NULL) == 0);
+	cr_assert(brood_pool_submit(pool, &without, NULL, NULL) == 0);
+	cr_assert(drain_next(pool, &done));
+	cr_expect(done.fate == BROOD_FAILED && done.ran == BROOD_NOT_RUN);
+	cr_expect_str_eq(done.text, "the worker takes no descriptors");
+	brood_completion_fini(&done);
+	cr_assert(drain_next(pool, &done));
+	cr_expect(done.fate == BROOD_DONE);
+	brood_completion_fini(&done);
+	cr_assert(brood_pool_free(pool) == NULL);
+	(void)close(file);
+}
+
+/*
+ * A descriptor that is closed for 10 s must not reach a process that has others
+ * to look after: the worker is refused, and ends by itself.
+ */
+static void
+misbehaving_check_linger(const char *how, enum brood_event_kind end)
+{
+	struct brood_pool *pool = misbehaving_pool(how,
+	    (struct brood_pool_options){ 0 });
+	int64_t began_ms = wire_now_ms();
+	struct brood_event event;
+
+	if (!refusal_is_there())
+		cr_skip_test("this system does not refuse descriptors");
+	(void)misbehaving_submit(pool, "", 0);
+	cr_assert(drain_event(pool, end, &event));
+	cr_expect(WIFEXITED(event.status) && WEXITSTATUS(event.status) == 5,
+	    "%s", event.text);
+	cr_assert(brood_pool_free(pool) == NULL);
+	cr_expect_lt(wire_now_ms() - began_ms, 5000);
+}
+
+Test(pool_misbehaving, descriptor_that_lingers_does_not_hold_the_host)
+{
+	misbehaving_check_linger("linger", BROOD_EVENT_ENDED);
+}
+
+Test(pool_misbehaving, descriptor_that_lingers_does_not_hold_the_supervisor)
+{
+	misbehaving_check_linger("linger_first",
+	    BROOD_EVENT_NOT_STARTED);
 }
 
 /*

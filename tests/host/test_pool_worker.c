@@ -284,7 +284,7 @@ Test(pool_worker, descriptors_come_back_where_asked_for)
 	fixture_end(pool, counters);
 }
 
-Test(pool_worker, unasked_descriptors_cost_the_worker_and_reach_no_one)
+Test(pool_worker, unasked_descriptors_fail_the_request_and_reach_no_one)
 {
 	struct counters *counters;
 	struct brood_pool *pool = fixture_pool(&counters,
@@ -296,12 +296,12 @@ Test(pool_worker, unasked_descriptors_cost_the_worker_and_reach_no_one)
 	cr_assert(pid > 0);
 	n_fds = support_n_fds();
 	cr_assert(drain_call(pool, METHOD_GIVE_FDS, "secret", &done) == 0);
-	cr_assert(done.fate != BROOD_DONE);
-	cr_assert(done.ran != BROOD_NOT_RUN);
+	cr_assert(done.fate == BROOD_FAILED);
+	cr_assert(done.ran == BROOD_RAN);
+	cr_assert(strstr(done.text, strerror(EPERM)) != NULL, "%s", done.text);
 	cr_assert(done.reply.n_fds == 0);
 	brood_completion_fini(&done);
-	cr_assert(support_wait_gone(pid));
-	cr_assert(drain_echo(pool) > 0);
+	cr_assert(drain_echo(pool) == pid);
 	cr_assert(support_n_fds() == n_fds);
 	fixture_end(pool, counters);
 }

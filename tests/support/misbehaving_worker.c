@@ -19,12 +19,22 @@
  *	answer_and_die	read a request; send 200 times PROGRESS and a reply,
  *			each by itself; die by SIGKILL
  *
+ *	linger		read a request; answer with a descriptor that takes a
+ *			long time to close: a TCP socket with SO_LINGER whose
+ *			data nobody takes.  Exit with status 5 if that is
+ *			refused, with 6 if there is no TCP
+ *	linger_first	the same, with HELLO
+ *	no_fds		say in HELLO that it takes no descriptors; answer each
+ *			request
+ *
  * If the pool keeps a descriptor for its workers, it is number 4 here.  Then
  * stop_receiving, shut_down and hang_up write a byte to it once the socket is
  * closed, and flood just before it begins.
  */
 
 #include <endian.h>
+#include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdint.h>
@@ -37,7 +47,8 @@
 #include <sys/prctl.h>
 #endif
 
-enum { HEADER = 24, HELLO = 1, REPLY = 3, PROGRESS = 5, MORE = 1 };
+enum { HEADER = 24, HELLO = 1, REPLY = 3, PROGRESS = 5, MORE = 1,
+    NO_FDS = 2 };
 
 enum { REPORT_FD = 4 };
 
@@ -78,16 +89,70 @@ misbehaving_say(int kind, int flags, uint64_t id, uint32_t len)
 	misbehaving_send(bytes, misbehaving_put(bytes, kind, flags, id, len));
 }
 
-static void
-misbehaving_hello(void)
+/*
+ * A TCP socket that waits in its last close(2) for 10 s: its peer, which this
+ * process keeps, does not take what has been sent to it.
+ */
+static int
+misbehaving_lingering(void)
 {
-	static const uint8_t payload[16] = {
+	static const struct linger linger = { .l_onoff = 1, .l_linger = 10 };
+	struct sockaddr_in address = { .sin_family = AF_INET,
+	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof(address);
+	int listener = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	static char data[65536];
+
+	if (listener < 0 || fd < 0 ||
+	    bind(listener, (struct sockaddr *)&address, size) < 0 ||
+	    listen(listener, 1) < 0 ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) < 0 ||
+	    connect(fd, (struct sockaddr *)&address, size) < 0 ||
+	    accept(listener, NULL, NULL) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_LINGER, &linger, sizeof(linger)) < 0)
+		_exit(6);
+	while (send(fd, data, sizeof(data), MSG_DONTWAIT) > 0)
+		continue;
+	return fd;
+}
+
+/* Send a frame with that socket, and have no copy of it any more. */
+static _Noreturn void
+misbehaving_linger(const void *bytes, size_t len)
+{
+	union {
+		struct cmsghdr header;
+		char bytes[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { .cmsg_level = SOL_SOCKET,
+	    .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int)) } };
+	struct iovec iov = { (void *)(uintptr_t)bytes, len };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1,
+	    .msg_control = &control, .msg_controllen = sizeof(control) };
+	int fd = misbehaving_lingering();
+
+	memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+	if (sendmsg(misbehaving_fd, &msg, MSG_NOSIGNAL) < 0)
+		_exit(errno == EPERM ? 5 : 9);
+	(void)close(fd);
+	for (;;)
+		(void)pause();
+}
+
+static void
+misbehaving_hello(const char *how)
+{
+	uint8_t payload[16] = {
 		'B', 'R', 'O', 'D', 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1,
 	};
 	uint8_t bytes[HEADER + sizeof(payload)];
 	size_t len = misbehaving_put(bytes, HELLO, 0, 0, sizeof(payload));
 
+	if (strcmp(how, "no_fds") == 0)
+		payload[8] = NO_FDS;
 	memcpy(bytes + HEADER, payload, sizeof(payload));
+	if (strcmp(how, "linger_first") == 0)
+		misbehaving_linger(bytes, len);
 	misbehaving_send(bytes, len);
 }
 
@@ -195,6 +260,16 @@ misbehaving_behave(const char *how)
 	if (strcmp(how, "shut_down") == 0)
 		misbehaving_end(SHUT_RDWR);
 	id = misbehaving_read();
+	if (strcmp(how, "no_fds") == 0) {
+		misbehaving_say(REPLY, 0, id, 0);
+		return;
+	}
+	if (strcmp(how, "linger") == 0) {
+		uint8_t bytes[HEADER];
+
+		misbehaving_linger(bytes,
+		    misbehaving_put(bytes, REPLY, 0, id, 0));
+	}
 	if (strcmp(how, "parts") == 0) {
 		for (int i = 0; i < 1000; i++)
 			misbehaving_say(REPLY, MORE, id, 2048);
@@ -223,7 +298,7 @@ main(int argc, char **argv)
 	if (argc < 2 || fd == NULL)
 		return 1;
 	misbehaving_fd = atoi(fd);
-	misbehaving_hello();
+	misbehaving_hello(argv[1]);
 	(void)misbehaving_read();
 	for (;;)
 		misbehaving_behave(argv[1]);

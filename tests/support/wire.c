@@ -126,8 +126,8 @@ wire_hello(uint8_t *bytes, uint16_t version, uint32_t max_payload,
 	return 16 + strlen(name);
 }
 
-void
-wire_write_fds(int fd, const void *bytes, size_t len, const int *fds,
+ssize_t
+wire_try_fds(int fd, const void *bytes, size_t len, const int *fds,
     size_t n_fds)
 {
 	union control control;
@@ -146,8 +146,16 @@ wire_write_fds(int fd, const void *bytes, size_t len, const int *fds,
 	}
 	ssize_t n = sendmsg(fd, &msg, MSG_NOSIGNAL);
 
-	cr_assert_eq(n, (ssize_t)len, "sendmsg: %zd of %zu, %s", n, len,
-	    strerror(errno));
+	return n < 0 ? -errno : n;
+}
+
+void
+wire_write_fds(int fd, const void *bytes, size_t len, const int *fds,
+    size_t n_fds)
+{
+	ssize_t n = wire_try_fds(fd, bytes, len, fds, n_fds);
+
+	cr_assert_eq(n, (ssize_t)len, "sendmsg: %zd of %zu", n, len);
 }
 
 void

@@ -73,7 +73,12 @@ size_t	wire_hello(uint8_t *bytes, uint16_t version, uint32_t max_payload,
 /* Send these bytes, be they a frame or not. */
 void	wire_write(int fd, const void *bytes, size_t len);
 
-/* The same, with descriptors attached to the first byte. */
+/*
+ * Send bytes with descriptors attached to the first one.  wire_try_fds() gives
+ * what sendmsg(2) does, or a negative errno; wire_write_fds() sends all.
+ */
+ssize_t	wire_try_fds(int fd, const void *bytes, size_t len, const int *fds,
+	    size_t n_fds);
 void	wire_write_fds(int fd, const void *bytes, size_t len, const int *fds,
 	    size_t n_fds);
 

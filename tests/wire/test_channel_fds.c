@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "support/refusal.h"
 #include "support/support.h"
 #include "support/wire.h"
 
@@ -425,6 +426,21 @@ Test(channel_fds, free_in_mid_frame_closes_what_came)
 	expect_closed(tale);
 }
 
+Test(channel_fds, channel_that_accepts_none_has_them_refused)
+{
+	struct wire_half half = wire_half_new(NULL);
+	struct brood_message got;
+	int file = wire_file();
+
+	if (!refusal_is_there())
+		cr_skip_test("this system does not refuse descriptors");
+	cr_expect_eq(wire_try_fds(half.raw, "x", 1, &file, 1), -EPERM);
+	cr_expect_eq(brood_channel_recv(half.channel, 0, &got), 0);
+	(void)close(file);
+	wire_half_free(&half);
+}
+
+/* Where they are not refused. */
 Test(channel_fds, channel_that_accepts_none_never_gets_one)
 {
 	static const uint8_t said[] = { 0, 1 };
@@ -432,9 +448,12 @@ Test(channel_fds, channel_that_accepts_none_never_gets_one)
 	for (size_t i = 0; i < N_OF(said); i++) {
 		struct wire_half half = wire_half_new(NULL);
 		unsigned before = support_n_fds();
-		int tale = send_frame_with(half.raw, said[i], 1);
 		struct brood_message got = { .n_fds = 1 };
-		int r = brood_channel_recv(half.channel, 0, &got);
+		int tale, r;
+
+		brood__passrights_set(brood_channel_fd(half.channel), true);
+		tale = send_frame_with(half.raw, said[i], 1);
+		r = brood_channel_recv(half.channel, 0, &got);
 
 		/*
 		 * If the header announces no descriptor, nobody can see that

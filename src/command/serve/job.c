@@ -229,6 +229,10 @@ job_end(struct job *job, const struct brood_completion *done)
 		connection_fail(job->connection, job->id,
 		    BROOD_ERROR_TOO_LARGE, done->ran,
 		    "the reply is longer than this client accepts");
+	else if (r == -EPERM)
+		connection_fail(job->connection, job->id,
+		    BROOD_ERROR_NOT_ALLOWED, done->ran,
+		    "the reply has descriptors, which this client refuses");
 	else if (r < 0)
 		connection_fail(job->connection, job->id,
 		    BROOD_ERROR_NO_CAPACITY, done->ran, strerror(-r));

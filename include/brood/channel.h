@@ -180,6 +180,26 @@ int	brood_channel_recv(struct brood_channel *channel, int timeout_ms,
  */
 int	brood_channel_read_ahead(struct brood_channel *channel);
 
+/* What a channel holds because of its peer. */
+struct brood_channel_held {
+	size_t	 unread;	/* bytes that came of messages that were not
+				   received yet; the last of them may not have
+				   come whole */
+	size_t	 unread_fds;	/* descriptors that came with them */
+	size_t	 unsent;	/* bytes that are queued */
+	uint64_t position;	/* of the first unread byte in the stream */
+	uint64_t reserved[4];
+};
+
+/*
+ * See what a channel holds: for a server that must not let its clients have it
+ * hold too much, or for too long.  If brood_channel_recv() with a timeout of 0
+ * has just given 0, what is unread is a part of one message; as long as that is
+ * the same message, position is the same.
+ */
+void	brood_channel_held(const struct brood_channel *channel,
+	    struct brood_channel_held *ret_held);
+
 /*
  * Send a request and wait up to timeout_ms for its answer: a REPLY, or an
  * ERROR.  Chooses the id of the request, so that must be 0; ids from 2^63 on

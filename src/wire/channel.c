@@ -321,6 +321,17 @@ brood_channel_read_ahead(struct brood_channel *ch)
 	return 0;
 }
 
+BROOD_PUBLIC void
+brood_channel_held(const struct brood_channel *ch,
+    struct brood_channel_held *ret_held)
+{
+	*ret_held = (struct brood_channel_held) {
+		.unsent = brood__outbox_len(&ch->out),
+	};
+	ret_held->unread = brood__inbox_unread(&ch->in, &ret_held->unread_fds);
+	ret_held->position = ch->in.n_received - ret_held->unread;
+}
+
 uint64_t
 brood__channel_received(const struct brood_channel *ch)
 {

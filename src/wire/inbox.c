@@ -65,6 +65,18 @@ inbox_want(const struct brood__inbox *inbox)
 	    (inbox->state == BROOD__INBOX_HEADER ? 0 : inbox->frame.length);
 }
 
+size_t
+brood__inbox_unread(const struct brood__inbox *inbox, size_t *ret_n_fds)
+{
+	size_t len = brood__buffer_len(&inbox->bytes);
+
+	*ret_n_fds = inbox->ahead.n_fds;
+	if (inbox->state == BROOD__INBOX_GIVEN)
+		return len - inbox_want(inbox);
+	*ret_n_fds += inbox->n_fds;
+	return len;
+}
+
 /* Holding */
 
 void

@@ -141,6 +141,10 @@ int	brood__inbox_look_ahead(const struct brood__inbox *inbox, int socket,
 /* Keep descriptor i of the frame that was given last: gives it, or -EBADF. */
 int	brood__inbox_take_fd(struct brood__inbox *inbox, size_t i);
 
+/* How many bytes, and descriptors, are here of frames that were not given? */
+size_t	brood__inbox_unread(const struct brood__inbox *inbox,
+	    size_t *ret_n_fds);
+
 /* Close the descriptors that came and were not taken. */
 void	brood__inbox_close_fds(struct brood__inbox *inbox);
 

@@ -394,20 +394,13 @@ admin_call(struct job *job, uint32_t method, json_t *object)
 	}
 }
 
-/* For other users these methods do not exist. */
-static bool
-admin_is_allowed(const struct connection *connection)
-{
-	return connection->who.uid == 0 || connection->who.uid == geteuid();
-}
-
 void
 admin_request(struct connection *connection, const struct brood_message *msg)
 {
 	json_t *object;
 	struct job *job;
 
-	if (!admin_is_allowed(connection)) {
+	if (!server_trusts(connection->server, &connection->who)) {
 		connection_refuse(connection, msg->id,
 		    BROOD_ERROR_NOT_ALLOWED,
 		    "only root and the user of the server may");

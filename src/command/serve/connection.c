@@ -26,6 +26,7 @@
 #include <string.h>
 
 enum {
+	CONNECTION_QUEUED = 32 << 20,	/* two answers of the longest kind */
 	CONNECTION_HELLO_MS = 5000,
 	CONNECTION_RETRY_MS = 10,	/* after -ETOOMANYREFS */
 };
@@ -105,26 +106,123 @@ connection_untouch(struct connection *connection)
 	connection->is_touched = false;
 }
 
-int
-connection_new(struct connection **ret_connection, struct server *server,
-    struct brood_channel *channel, const struct brood_credentials *who)
+/* Takes fd. */
+static void
+connection_turn_away(int fd)
 {
-	struct connection *connection = calloc(1, sizeof(*connection));
+	static const char text[] = "this user has too many connections";
+	static const struct brood_message msg = {
+		.kind = BROOD_KIND_ERROR,
+		.code = BROOD_ERROR_NO_CAPACITY,
+		.data = text,
+		.len = sizeof(text) - 1,
+	};
+	struct brood_channel *channel;
+
+	if (brood_channel_new(&channel, fd, NULL) < 0) {
+		(void)brood__fd_close(fd);
+		return;
+	}
+	if (brood_channel_queue(channel, &msg) == 0)
+		(void)brood_channel_flush(channel, 0);
+	(void)brood_channel_free(channel);
+}
+
+/* Only who is trusted may send descriptors: to close one can take for ever. */
+static int
+connection_open(struct connection *connection, int fd)
+{
+	const struct server *server = connection->server;
+	const struct brood_channel_options options = {
+		.max_queued = CONNECTION_QUEUED,
+		.max_fds = server->options->fds_from_others ||
+		    server_trusts(server, &connection->who) ?
+		    BROOD_MAX_FDS : 0,
+	};
 	int r;
 
-	if (connection == NULL)
+	r = brood_channel_new(&connection->channel, fd, &options);
+	if (r < 0) {
+		(void)brood__fd_close(fd);
+		return r;
+	}
+	(void)brood_channel_read_ahead(connection->channel);
+	r = connection_watch(connection);
+	if (r < 0)
+		(void)brood_channel_free(connection->channel);
+	return r;
+}
+
+static void
+connection_unidle(struct connection *connection)
+{
+	if (connection->idle_ms != 0)
+		TAILQ_REMOVE(&connection->server->idle, connection, in_idle);
+	connection->idle_ms = 0;
+}
+
+/* Something has happened to it: if it is idle now, it is so from now on. */
+static void
+connection_note_idle(struct connection *connection)
+{
+	struct server *server = connection->server;
+
+	connection_unidle(connection);
+	if (server->options->idle_ms == 0 || connection->n_jobs > 0 ||
+	    connection->state != CONNECTION_OPEN)
+		return;
+	connection->idle_ms = brood__now_ms();
+	TAILQ_INSERT_TAIL(&server->idle, connection, in_idle);
+}
+
+struct connection *
+connection_find_idle(const struct server *server)
+{
+	struct connection *connection = TAILQ_FIRST(&server->idle);
+
+	return connection != NULL && brood__now_ms() >=
+	    connection->idle_ms + server->options->idle_ms ? connection : NULL;
+}
+
+void
+connection_end_idle(struct connection *connection)
+{
+	connection_unidle(connection);
+	connection_touch(connection);
+	connection_drop(connection, "no request for too long");
+}
+
+int
+connection_new(struct connection **ret_connection, struct server *server,
+    int fd, const struct brood_credentials *who)
+{
+	struct connection *connection;
+	struct quota_user *user;
+	int r;
+
+	r = quota_join(&server->quota, who->uid, &user);
+	if (r < 0) {
+		connection_turn_away(fd);
+		return r;
+	}
+	connection = calloc(1, sizeof(*connection));
+	if (connection == NULL) {
+		(void)brood__fd_close(fd);
+		quota_give(user, QUOTA_CONNECTIONS, 1);
 		return -ENOMEM;
+	}
 	connection->server = server;
-	connection->channel = channel;
+	connection->user = user;
 	connection->who = *who;
 	connection->hello_ms = brood__now_ms() + CONNECTION_HELLO_MS;
+	connection->frame_ms = BROOD__NEVER;
 	TAILQ_INIT(&connection->jobs);
-	r = connection_watch(connection);
+	r = connection_open(connection, fd);
 	if (r < 0) {
+		quota_give(user, QUOTA_CONNECTIONS, 1);
 		free(connection);
 		return r;
 	}
-	(void)brood_channel_read_ahead(channel);
 	connection_touch(connection);
 	TAILQ_INSERT_TAIL(&server->connections, connection, next);
 	server->n_connections++;
@@ -139,9 +237,14 @@ connection_free(struct connection *connection)
 	struct server *server = connection->server;
 
 	connection_untouch(connection);
+	connection_unidle(connection);
 	connection_unwatch(connection);
 	TAILQ_REMOVE(&server->connections, connection, next);
 	server->n_connections--;
+	server->n_fds -= connection->n_held_fds;
+	quota_give(connection->user, QUOTA_FDS, connection->n_held_fds);
+	quota_give(connection->user, QUOTA_BYTES, connection->n_held_bytes);
+	quota_give(connection->user, QUOTA_CONNECTIONS, 1);
 	(void)brood_channel_free(connection->channel);
 	free(connection);
 }
@@ -256,6 +359,72 @@ connection_is_read(const struct connection *connection)
 	    !connection_has_queued(connection);
 }
 
+/* What is held for the client */
+
+/* Now it is n.  False if there may not be as many. */
+static bool
+connection_recount(struct connection *connection, enum quota_kind kind,
+    size_t *n_counted, size_t n)
+{
+	if (n > *n_counted &&
+	    !quota_take(connection->user, kind, n - *n_counted))
+		return false;
+	if (n < *n_counted)
+		quota_give(connection->user, kind, *n_counted - n);
+	*n_counted = n;
+	return true;
+}
+
+/* A frame that has begun must come whole in time, if it is waited for. */
+static void
+connection_check_frame(struct connection *connection,
+    const struct brood_channel_held *held)
+{
+	int64_t now_ms = brood__now_ms();
+
+	if (held->unread == 0 || connection->has_come ||
+	    !connection_is_read(connection))
+		connection->frame_ms = BROOD__NEVER;
+	else if (connection->frame_ms == BROOD__NEVER ||
+	    connection->frame_at != held->position) {
+		connection->frame_at = held->position;
+		connection->frame_ms = now_ms +
+		    connection->server->options->frame_ms;
+	} else if (now_ms >= connection->frame_ms)
+		connection_drop(connection,
+		    "a frame that does not come whole in time");
+}
+
+/*
+ * Descriptors of one frame at most come between two counts: for as many there
+ * is a reserve.
+ */
+static void
+connection_count_held(struct connection *connection)
+{
+	struct server *server = connection->server;
+	struct brood_channel_held held;
+	bool is_within;
+
+	if (connection->state == CONNECTION_GONE)
+		return;
+	brood_channel_held(connection->channel, &held);
+	server->n_fds -= connection->n_held_fds;
+	is_within = connection_recount(connection, QUOTA_FDS,
+	    &connection->n_held_fds, held.unread_fds);
+	server->n_fds += connection->n_held_fds;
+	if (!is_within || (held.unread_fds > 0 &&
+	    server->n_fds > server->quota.max[QUOTA_FDS]))
+		connection_drop(connection,
+		    "too many descriptors in frames that are not whole");
+	else if (!connection_recount(connection, QUOTA_BYTES,
+	    &connection->n_held_bytes, held.unread + held.unsent))
+		connection_drop(connection,
+		    "too many bytes of this user are under way");
+	else
+		connection_check_frame(connection, &held);
+}
+
 static short
 connection_events(const struct connection *connection)
 {
@@ -274,6 +443,8 @@ connection_is_due(const struct connection *connection)
 {
 	if (connection->state == CONNECTION_HELLO)
 		return brood__now_ms() >= connection->hello_ms;
+	if (brood__now_ms() >= connection->frame_ms)
+		return true;
 	return connection_is_read(connection) && (connection->has_come ||
 	    (connection->watched & POLLIN) == 0);
 }
@@ -289,7 +460,7 @@ connection_due_ms(const struct connection *connection)
 		due_ms = 0;
 	if (connection->retry_ms != 0)
 		due_ms = MIN(due_ms, connection->retry_ms);
-	return due_ms;
+	return MIN(due_ms, connection->frame_ms);
 }
 
 /*
@@ -316,7 +487,9 @@ connection_rewatch(struct connection *connection)
 void
 connection_settle(struct connection *connection)
 {
+	connection_count_held(connection);
 	connection_rewatch(connection);
+	connection_note_idle(connection);
 	connection->revents = 0;
 	if (connection->state != CONNECTION_GONE &&
 	    connection_due_ms(connection) == BROOD__NEVER)
@@ -367,11 +540,18 @@ connection_close_fds(struct connection *connection, size_t n_fds)
 }
 
 /* Where frames are read, reading finds out. */
-void
+static void
 connection_check_peer(struct connection *connection)
 {
 	if ((connection->revents & (POLLHUP | POLLERR)) != 0 &&
 	    connection->state != CONNECTION_HELLO &&
 	    !connection_is_read(connection))
 		connection->state = CONNECTION_GONE;
+}
+
+void
+connection_end_reading(struct connection *connection)
+{
+	connection_check_peer(connection);
+	connection_count_held(connection);
 }

@@ -14,20 +14,29 @@ enum connection_state {
 	CONNECTION_OPEN,
 	CONNECTION_LEAVING,	/* the client said GOODBYE: only answers are
 				   owed */
-	CONNECTION_GONE,	/* of no use any more: loop.c frees it at the
-				   end of the turn, so that no caller holds a
-				   pointer to freed memory */
+	CONNECTION_GONE,	/* of no use any more: loop.c frees it, when it
+				   was read or at the end of the turn, so that
+				   no caller holds a pointer to freed memory */
 };
 
 struct connection {
 	TAILQ_ENTRY(connection) next;
 	TAILQ_ENTRY(connection) in_touched;
 	bool is_touched;	/* it is in the server's list of those */
+	TAILQ_ENTRY(connection) in_idle;
+	int64_t idle_ms;	/* 0: not in the server's list of those; else
+				   when it came there */
 	struct server *server;
+	struct quota_user *user;
 	struct brood_channel *channel;
 	struct brood_credentials who;
 	enum connection_state state;
 	int64_t hello_ms;	/* HELLO: drop it then */
+	int64_t frame_ms;	/* drop it then, if the frame that has begun at
+				   frame_at is not whole; NEVER: none has */
+	uint64_t frame_at;
+	size_t n_held_fds;	/* that are counted, of its channel */
+	size_t n_held_bytes;
 	int64_t retry_ms;	/* send nothing before; 0: send at once */
 	uint64_t token;		/* in the readiness set */
 	short watched;		/* what the set tells of */
@@ -45,11 +54,11 @@ struct connection {
 };
 
 /*
- * Adds it to the server's list, and what it has to say to the readiness set.
- * Takes the channel, on success only.
+ * Make one of a socket that was accepted.  Adds it to the server's list, and
+ * what it has to say to the readiness set.  Takes fd, on error too.
  */
 int	connection_new(struct connection **ret_connection,
-	    struct server *server, struct brood_channel *channel,
+	    struct server *server, int fd,
 	    const struct brood_credentials *who);
 
 /* The connection must have no jobs. */
@@ -87,8 +96,16 @@ int	connection_recv(struct connection *connection,
  */
 void	connection_close_fds(struct connection *connection, size_t n_fds);
 
-/* What could be read was read.  If the peer has gone, that is the end. */
-void	connection_check_peer(struct connection *connection);
+/*
+ * What could be read was read.  If the peer has gone, that is the end; and so
+ * it is if what is left, a part of a frame, is too much or too old.
+ */
+void	connection_end_reading(struct connection *connection);
+
+/* The first one that has been idle for too long, or NULL; and its end. */
+struct connection *
+	connection_find_idle(const struct server *server);
+void	connection_end_idle(struct connection *connection);
 
 /*
  * Queue an answer; connection_flush() sends it.  A client that does not read,

@@ -15,6 +15,29 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The user's share: counted once the job is there, and as long as it is. */
+static bool
+job_take_quota(const struct job *job)
+{
+	if (!quota_take(job->user, QUOTA_REQUESTS, 1))
+		return false;
+	if (quota_take(job->user, QUOTA_FDS, job->n_fds)) {
+		if (quota_take(job->user, QUOTA_BYTES, job->len))
+			return true;
+		quota_give(job->user, QUOTA_FDS, job->n_fds);
+	}
+	quota_give(job->user, QUOTA_REQUESTS, 1);
+	return false;
+}
+
+static void
+job_give_quota(const struct job *job)
+{
+	quota_give(job->user, QUOTA_BYTES, job->len);
+	quota_give(job->user, QUOTA_FDS, job->n_fds);
+	quota_give(job->user, QUOTA_REQUESTS, 1);
+}
+
 int
 job_new(struct job **ret_job, struct connection *connection,
     const struct brood_message *request, enum job_kind kind)
@@ -29,8 +52,14 @@ job_new(struct job **ret_job, struct connection *connection,
 		.connection = connection,
 		.kind = kind,
 		.id = request->id,
+		.user = connection->user,
 		.n_fds = kind == JOB_POOL ? request->n_fds : 0,
+		.len = kind == JOB_POOL ? request->len : 0,
 	};
+	if (!job_take_quota(job)) {
+		brood__blocks_put(job);
+		return -EDQUOT;
+	}
 	if (connection->greatest_id < job->id)
 		connection->greatest_id = job->id;
 	connection->n_jobs++;
@@ -59,6 +88,7 @@ job_free(struct job *job)
 	if (job->connection != NULL)
 		job_detach(job);
 	job->server->n_fds -= job->n_fds;
+	job_give_quota(job);
 	brood__blocks_put(job);
 	return NULL;
 }
@@ -101,6 +131,9 @@ job_refuse(struct connection *connection, uint64_t id, int error)
 	if (error == -EAGAIN)
 		connection_refuse(connection, id, BROOD_ERROR_NO_CAPACITY,
 		    "the queue is full");
+	else if (error == -EDQUOT)
+		connection_refuse(connection, id, BROOD_ERROR_NO_CAPACITY,
+		    "too many requests of this user are under way");
 	else if (error == -EMSGSIZE)
 		connection_refuse(connection, id, BROOD_ERROR_TOO_LARGE,
 		    "longer than the workers accept");
@@ -130,7 +163,8 @@ job_submit(struct connection *connection, const struct brood_message *msg)
 	struct job *job;
 	int r;
 
-	if (msg->n_fds > 0 && server->n_fds + msg->n_fds > server->max_fds) {
+	if (msg->n_fds > 0 && server->n_fds + msg->n_fds >
+	    server->quota.max[QUOTA_FDS]) {
 		connection_refuse(connection, msg->id, BROOD_ERROR_NO_CAPACITY,
 		    "too many descriptors are under way");
 		return;

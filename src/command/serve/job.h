@@ -21,10 +21,12 @@ struct job {
 	enum job_kind kind;
 	uint64_t id;		/* the client's */
 	uint64_t pool_id;	/* JOB_POOL: the pool's */
+	struct quota_user *user;
 	size_t n_fds;		/* JOB_POOL: that came with the request */
+	size_t len;		/* JOB_POOL: of the request */
 };
 
-/* Adds it to its connection.  -ENOMEM */
+/* Adds it to its connection.  -ENOMEM, -EDQUOT */
 int	job_new(struct job **ret_job, struct connection *connection,
 	    const struct brood_message *request, enum job_kind kind);
 

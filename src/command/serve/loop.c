@@ -29,8 +29,6 @@ enum {
 	LOOP_ACCEPT_MS = 100,		/* until the next try, without fds */
 	LOOP_FLUSH_MS = 2000,		/* for the last answers */
 	LOOP_POLL_MS = 10,		/* if the pool has no descriptor */
-	LOOP_QUEUED = 32 << 20,		/* of one connection: two answers of
-					   the largest kind */
 };
 
 /* Messages */
@@ -115,35 +113,7 @@ loop_read(struct connection *connection)
 		loop_message(connection, &msg);
 		connection_close_fds(connection, msg.n_fds);
 	}
-	connection_check_peer(connection);
-}
-
-static void
-loop_accept(struct server *server)
-{
-	struct brood_channel_options options = {
-		.max_queued = LOOP_QUEUED,
-		.max_fds = BROOD_MAX_FDS,
-	};
-	struct connection *connection;
-	struct brood_credentials who;
-	struct brood_channel *channel;
-	int r;
-
-	/* A first request may be to stop: then the listener is gone. */
-	for (int i = 0; i < LOOP_ACCEPTS && server->listener != NULL &&
-	    server->n_connections < server->max_connections; i++) {
-		r = brood_listener_accept_channel(server->listener, 0, &options,
-		    &channel, &who);
-		if (r < 0)
-			server->accept_ms = brood__now_ms() + LOOP_ACCEPT_MS;
-		if (r <= 0)
-			return;
-		if (connection_new(&connection, server, channel, &who) < 0)
-			(void)brood_channel_free(channel);
-		else
-			loop_read(connection);
-	}
+	connection_end_reading(connection);
 }
 
 static void
@@ -156,6 +126,39 @@ loop_close(struct connection *connection)
 	/* A descriptor is free: accept again at once. */
 	connection->server->accept_ms = 0;
 	connection_free(connection);
+}
+
+/*
+ * Read it, and close it at once if that was its end: what it sent may be as
+ * many descriptors as there is a reserve of.
+ */
+static void
+loop_read_or_close(struct connection *connection)
+{
+	loop_read(connection);
+	if (connection->state == CONNECTION_GONE)
+		loop_close(connection);
+}
+
+static void
+loop_accept(struct server *server)
+{
+	struct connection *connection;
+	struct brood_credentials who;
+	int fd, r;
+
+	/* A first request may be to stop: then the listener is gone. */
+	for (int i = 0; i < LOOP_ACCEPTS && server->listener != NULL &&
+	    server->n_connections < server->quota.max[QUOTA_CONNECTIONS];
+	    i++) {
+		r = brood_listener_accept(server->listener, 0, &fd, &who);
+		if (r < 0)
+			server->accept_ms = brood__now_ms() + LOOP_ACCEPT_MS;
+		if (r <= 0)
+			return;
+		if (connection_new(&connection, server, fd, &who) == 0)
+			loop_read_or_close(connection);
+	}
 }
 
 /* Send the answers of this turn, and close what is of no use any more. */
@@ -189,7 +192,7 @@ static bool
 loop_may_accept(const struct server *server)
 {
 	return server->listener != NULL &&
-	    server->n_connections < server->max_connections &&
+	    server->n_connections < server->quota.max[QUOTA_CONNECTIONS] &&
 	    brood__now_ms() >= server->accept_ms;
 }
 
@@ -207,17 +210,23 @@ loop_wait_ms(const struct server *server, int timeout_ms)
 		due_ms = MIN(due_ms, now_ms + LOOP_POLL_MS);
 	TAILQ_FOREACH(connection, &server->touched, in_touched)
 		due_ms = MIN(due_ms, connection_due_ms(connection));
+	connection = TAILQ_FIRST(&server->idle);
+	if (connection != NULL)
+		due_ms = MIN(due_ms, connection->idle_ms +
+		    server->options->idle_ms);
 	return brood__time_left(due_ms, now_ms);
 }
 
 static void
 loop_serve(struct server *server)
 {
-	struct connection *connection;
+	struct connection *connection, *next;
 
-	TAILQ_FOREACH(connection, &server->touched, in_touched)
+	while ((connection = connection_find_idle(server)) != NULL)
+		connection_end_idle(connection);
+	TAILQ_FOREACH_SAFE(connection, &server->touched, in_touched, next)
 		if (connection->revents != 0 || connection_is_due(connection))
-			loop_read(connection);
+			loop_read_or_close(connection);
 }
 
 static int

@@ -31,6 +31,7 @@
 
 enum {
 	RUN_MIN_QUEUE = 64,
+	RUN_FRAME_MS = 10000,
 	RUN_MAX_IN_FLIGHT = 64,		/* what a pool accepts */
 };
 
@@ -38,6 +39,7 @@ struct run {
 	const char *path;		/* NULL: not named, or inherited */
 	struct brood_listener_options listen;
 	struct brood_pool_options pool_options;
+	struct server_options options;
 	struct brood_listener *listener;
 	struct brood_pool *pool;
 	struct server *server;
@@ -141,6 +143,18 @@ run_parse(struct run *run, const struct command *command, int argc,
 		    .help = "pass on descriptors that come with replies: only "
 		    "for\nworkers that are trusted",
 		    .flag = &has_fds },
+		{ .name = "fds-from-others",
+		    .help = "take descriptors also from clients of other "
+		    "users: only\nfor users that are trusted",
+		    .flag = &run->options.fds_from_others },
+		{ .name = "frame-timeout", .argument = "SECONDS",
+		    .help = "drop a client whose frame has not come whole "
+		    "after\nthis time; default: 10",
+		    .seconds_ms = &run->options.frame_ms, .min = 1 },
+		{ .name = "idle-timeout", .argument = "SECONDS",
+		    .help = "drop a client that has no request open for so "
+		    "long;\ndefault: never",
+		    .seconds_ms = &run->options.idle_ms, .min = 1 },
 		{ .name = NULL },
 	};
 
@@ -222,7 +236,7 @@ run_start(struct run *run)
 		run_die(run, -run->signals_fd, "signals");
 	run_start_pool(run);
 	r = server_new(&run->server, run->pool, &run->pool_options,
-	    run->listener, run->path != NULL ? run->path : "",
+	    &run->options, run->listener, run->path != NULL ? run->path : "",
 	    run->signals_fd);
 	if (r < 0)
 		run_die(run, -r, "clients");
@@ -408,6 +422,7 @@ run_run(const struct command *command, int argc, char **argv)
 		.pool_options.name = "worker",
 		.pool_options.prefix_stderr = true,
 		.pool_options.cancel_ms = -1,
+		.options.frame_ms = RUN_FRAME_MS,
 	};
 
 	run_parse(&run, command, argc, argv);

@@ -8,6 +8,7 @@
 #include "command/serve/server.h"
 
 #include "base/clock.h"
+#include "base/passrights.h"
 
 #include <sys/param.h>
 #include <sys/resource.h>
@@ -15,12 +16,15 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum {
 	SERVER_MIN_JOBS = 16,
 	SERVER_MIN_FDS = 32,
 	SERVER_MAX_LIMIT = 1 << 16,	/* of descriptors that is asked for */
 	SERVER_OWN_FDS = 32,		/* standard ones, the pool's, ... */
+	SERVER_BYTES = 256 << 20,	/* a user may have a quarter: some
+					   requests of the longest kind */
 };
 
 static size_t
@@ -54,8 +58,11 @@ server_set_limits(struct server *server)
 	used = SERVER_OWN_FDS + 2 * BROOD_MAX_FDS + 2 *
 	    ((size_t)stats.workers + server->pool_options->spare);
 	limit = limit > used + SERVER_MIN_FDS ? limit - used : SERVER_MIN_FDS;
-	server->max_connections = (unsigned)(limit / 2);
-	server->max_fds = limit / 2;
+	server->quota.max[QUOTA_CONNECTIONS] = limit / 2;
+	server->quota.max[QUOTA_FDS] = limit / 2;
+	server->quota.max[QUOTA_REQUESTS] = server->pool_options->queue +
+	    (size_t)stats.workers * server->pool_options->in_flight;
+	server->quota.max[QUOTA_BYTES] = SERVER_BYTES;
 	server->max_jobs = MAX(SERVER_MIN_JOBS,
 	    2 * stats.workers * server->pool_options->in_flight);
 }
@@ -79,7 +86,8 @@ server_watch(struct server *server, int wake_fd)
 int
 server_new(struct server **ret_server, struct brood_pool *pool,
     const struct brood_pool_options *pool_options,
-    struct brood_listener *listener, const char *path, int wake_fd)
+    const struct server_options *options, struct brood_listener *listener,
+    const char *path, int wake_fd)
 {
 	struct server *server = calloc(1, sizeof(*server));
 	int r;
@@ -88,6 +96,7 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 		return -ENOMEM;
 	server->pool = pool;
 	server->pool_options = pool_options;
+	server->options = options;
 	server->listener = listener;
 	server->path = path;
 	server->started = time(NULL);
@@ -95,8 +104,12 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
 	TAILQ_INIT(&server->touched);
+	TAILQ_INIT(&server->idle);
+	quota_init(&server->quota, geteuid());
 	server->blocks = brood__blocks_new();
 	server_set_limits(server);
+	/* Until it is known who has connected. */
+	brood__passrights_set(brood_listener_fd(listener), false);
 	r = server_watch(server, wake_fd);
 	if (r < 0) {
 		(void)brood__ready_free(server->ready);

@@ -8,11 +8,12 @@
  *
  * The files of this folder use each other in one direction only:
  *
- *	run -> loop -> admin -> job -> connection -> server
+ *	run -> loop -> admin -> job -> connection -> server -> quota
  */
 
 #include "base/blocks.h"
 #include "base/ready.h"
+#include "command/serve/quota.h"
 
 #include <brood.h>
 #include <brood/socket.h>
@@ -52,20 +53,33 @@ enum server_state {
  */
 enum { SERVER_WAKE, SERVER_POOL, SERVER_LISTENER };
 
+struct server_options {
+	bool fds_from_others;	/* take descriptors also from clients that are
+				   neither of this uid nor root */
+	int32_t frame_ms;	/* a frame must have come whole in this time */
+	int32_t idle_ms;	/* how long a client may have no request open;
+				   0: for ever */
+};
+
 struct server {
 	struct brood_pool *pool;
 	const struct brood_pool_options *pool_options;
+	const struct server_options *options;
 	struct brood_listener *listener;	/* NULL once it stops */
 	const char *path;		/* of the listener; "" if inherited */
 	enum server_state state;
 	struct connections connections;
 	struct connections touched;	/* to be looked at: something happened,
 					   or will be due */
+	struct connections idle;	/* the one that is it longest is first;
+					   only if there is a limit of that */
 
-	/* Limits: server_set_limits() sets them. */
-	unsigned max_connections;
+	/*
+	 * Limits: server_set_limits() sets them.  quota.max is what all may
+	 * have, the owner included, of connections and descriptors.
+	 */
 	unsigned max_jobs;		/* of one connection */
-	size_t max_fds;			/* of all unanswered requests */
+	struct quota quota;
 
 	struct brood__blocks *blocks;	/* memory of jobs */
 
@@ -73,7 +87,8 @@ struct server {
 	unsigned n_connections;
 	uint64_t n_accepted;		/* connections, since the start */
 	uint64_t n_dropped;		/* for breaking a rule, since then */
-	size_t n_fds;			/* of all unanswered requests */
+	size_t n_fds;			/* of all unanswered requests, and
+					   frames that are not whole */
 
 	time_t started;			/* seconds of the epoch */
 	int64_t started_ms;
@@ -91,20 +106,28 @@ struct server {
 };
 
 /*
- * Make a server of the pool that was made with these options; both stay the
- * caller's, and so do path and wake_fd, which is to be waited for too.  Takes
- * the listener, on success only.
+ * Make a server of the pool that was made with these pool_options; they stay
+ * the caller's, and so do options, path and wake_fd, which is to be waited for
+ * too.  Takes the listener, on success only.
  *
  * Raises the soft limit of descriptors of this process; the pool's processes
  * are not touched by that.
  */
 int	server_new(struct server **ret_server, struct brood_pool *pool,
 	    const struct brood_pool_options *pool_options,
+	    const struct server_options *options,
 	    struct brood_listener *listener, const char *path, int wake_fd);
 
 /* The connections and jobs must be gone: loop_free() sees to that. */
 struct server *
 	server_free(struct server *server);
+
+/* May a client with these credentials do what the owner may? */
+static inline bool
+server_trusts(const struct server *server, const struct brood_credentials *who)
+{
+	return who->uid == 0 || who->uid == server->quota.own;
+}
 
 /* Have the listener in the readiness set or not.  0 or a negative errno. */
 int	server_set_accepting(struct server *server, bool is_accepting);

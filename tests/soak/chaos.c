@@ -1,0 +1,746 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Workers that die in every way at any moment, while a host works with them.
+ *
+ *	chaos [-k DEATHS] [-t SECONDS] [-s SEED]
+ *
+ * Pools of many kinds, one after the other, until so many workers have died.
+ * Another process sends signals to the workers; requests tell them to die, to
+ * break the protocol, or to do nothing; and the host cancels, resizes and
+ * reloads meanwhile.
+ *
+ * What really ran is in memory that the workers write, without the library.  At
+ * the end of each pool it is compared with what the host was told, and nothing
+ * may be left of the pool: no process, no descriptor, no mapping.  The choices
+ * of the host follow from the seed, which is printed; when signals arrive does
+ * not.
+ */
+
+#include <brood.h>
+
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#ifdef __linux__
+#include <sys/prctl.h>
+#endif
+
+enum {
+	REQUESTS = 6000,	/* of one pool, at most */
+	DEATHS = 700,		/* of one pool; then it is stopped */
+	WORKERS = 4,
+	LONG = 200 << 10,	/* a payload that no ring takes */
+	PATIENCE_MS = 20000,
+	KEPT_FD = 4,		/* where a program finds the memory */
+};
+
+enum method {
+	ECHO, NAP, FAIL, PARTS, EXIT, ABORT, FAULT, REPLY_AND_DIE, GARBAGE,
+	SHUT_DOWN, FLOOD, HANG, CLOSE, METHODS,
+};
+
+/* Of 1000 requests. */
+static const unsigned shares[METHODS] = {
+	[ECHO] = 780, [NAP] = 60, [FAIL] = 20, [PARTS] = 20, [EXIT] = 20,
+	[ABORT] = 20, [FAULT] = 15, [REPLY_AND_DIE] = 30, [GARBAGE] = 15,
+	[SHUT_DOWN] = 10, [FLOOD] = 8, [HANG] = 1, [CLOSE] = 1,
+};
+
+/* What the workers write. */
+struct truth {
+	_Atomic int pids[WORKERS + 1];	/* of a slot, once it ran a request */
+	_Atomic unsigned n_signals;
+	struct {
+		_Atomic unsigned n_runs;
+		_Atomic unsigned n_replies;	/* that were sent */
+	} requests[REQUESTS];
+};
+
+/* What the host was told. */
+struct told {
+	uint64_t id;
+	enum method method;
+	bool is_idempotent, is_canceled;
+	unsigned n_completions;
+	enum brood_fate fate;
+	enum brood_ran ran;
+	pid_t pid;
+};
+
+struct request {
+	uint32_t number;
+	uint32_t size;			/* of all of it */
+};
+
+struct kind {
+	enum brood_transport transport;
+	unsigned workers, in_flight, spare;
+	bool is_program, has_fds, is_polled;
+};
+
+static struct truth *truth;
+static struct told told[REQUESTS];
+static struct kind kind;
+static unsigned n_submitted, n_done;
+static uint64_t random_state;
+static int64_t longest_us;		/* call of dispatch or submit */
+static uint64_t n_deaths, n_requests, n_pools, n_signals, n_resubmitted;
+static uint64_t n_fates[BROOD_PROGRESS + 1];
+
+static uint32_t
+chance(uint32_t n)
+{
+	/* xorshift64*, Vigna 2016 */
+	random_state ^= random_state >> 12;
+	random_state ^= random_state << 25;
+	random_state ^= random_state >> 27;
+	return (uint32_t)((random_state * 0x2545f4914f6cdd1d) >> 32) % n;
+}
+
+static int64_t
+now_us(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+static void
+note_turn(int64_t began_us)
+{
+	int64_t us = now_us() - began_us;
+
+	if (us > longest_us)
+		longest_us = us;
+}
+
+static _Noreturn void
+wrong(const char *what, unsigned number)
+{
+	const struct told *t = &told[number % REQUESTS];
+
+	(void)fprintf(stderr, "chaos: %s: request %u of pool %llu: method %d, "
+	    "idempotent %d, canceled %d, fate %d, ran %d, pid %d; really ran "
+	    "%u, replied %u\n  transport %d, %u workers, in flight %u, "
+	    "spare %u, program %d, fds %d, polled %d\n", what, number,
+	    (unsigned long long)n_pools, t->method, t->is_idempotent,
+	    t->is_canceled, t->fate, t->ran, (int)t->pid,
+	    truth->requests[number % REQUESTS].n_runs,
+	    truth->requests[number % REQUESTS].n_replies, kind.transport,
+	    kind.workers, kind.in_flight, kind.spare, kind.is_program,
+	    kind.has_fds, kind.is_polled);
+	(void)fflush(NULL);
+	exit(1);
+}
+
+/* The worker */
+
+/* The channel is the only socket that a worker has. */
+static int
+channel_fd(void)
+{
+	struct stat st;
+
+	for (int fd = 3; fd < 256; fd++)
+		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+			return fd;
+	return -1;
+}
+
+static void
+nap_us(long us)
+{
+	const struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
+
+	(void)nanosleep(&ts, NULL);
+}
+
+/* Until it is killed; and if it is not, the test fails. */
+static _Noreturn void
+do_nothing(void)
+{
+	(void)alarm(60);
+	for (;;)
+		(void)pause();
+}
+
+static int
+reply(struct brood_request *request, uint32_t number)
+{
+	const void *data = brood_request_data(request);
+	size_t len = brood_request_len(request);
+	int fd = kind.has_fds && number % 16 == 0 ?
+	    brood_request_take_fd(request, 0) : -1, r;
+
+	r = fd >= 0 ? brood_request_reply_with_fds(request, 0, data, len, &fd,
+	    1) : brood_request_reply(request, 0, data, len);
+	if (fd >= 0)
+		(void)close(fd);
+	if (r == 0)
+		atomic_fetch_add(&truth->requests[number].n_replies, 1);
+	return r;
+}
+
+static int
+misbehave(struct brood_request *request, enum method method, uint32_t number)
+{
+	static const char garbage[64] = "\xff\xff\xff\xff\xff\xff\xff\xff";
+	int r;
+
+	switch ((int)method) {
+	case EXIT:
+		_exit((int)number % 3);
+	case ABORT:
+		(void)raise(SIGABRT);
+		break;
+	case FAULT:
+		(void)raise(SIGSEGV);
+		break;
+	case REPLY_AND_DIE:
+		r = reply(request, number);
+		(void)raise(SIGKILL);
+		return r;
+	case GARBAGE:
+		(void)!send(channel_fd(), garbage, sizeof(garbage),
+		    MSG_NOSIGNAL);
+		break;
+	case SHUT_DOWN:
+		(void)shutdown(channel_fd(), SHUT_RDWR);
+		break;
+	case CLOSE:
+		(void)close(channel_fd());
+		break;
+	case FLOOD:
+		while (brood_request_progress(request, garbage,
+		    sizeof(garbage)) == 0)
+			continue;
+		break;
+	default:
+		break;
+	}
+	do_nothing();
+}
+
+static int
+handle(struct brood_request *request, void *arg)
+{
+	enum method method = (enum method)brood_request_code(request);
+	struct request head;
+	int slot = brood_worker_slot();
+
+	(void)arg;
+	if (brood_request_len(request) < sizeof(head))
+		return -EINVAL;
+	memcpy(&head, brood_request_data(request), sizeof(head));
+	if (head.number >= REQUESTS ||
+	    head.size != brood_request_len(request))
+		return -EINVAL;
+	atomic_fetch_add(&truth->requests[head.number].n_runs, 1);
+	if (slot >= 0 && slot <= WORKERS)
+		atomic_store(&truth->pids[slot], (int)getpid());
+	switch ((int)method) {
+	case NAP:
+		nap_us(200);
+		break;
+	case FAIL:
+		return brood_request_fail(request, ENOENT, "as asked");
+	case PARTS:
+		for (int i = 0; i < 5; i++)
+			(void)brood_request_reply_more(request, "part", 4);
+		break;
+	case ECHO:
+		break;
+	default:
+		return misbehave(request, method, head.number);
+	}
+	return reply(request, head.number);
+}
+
+static bool
+map_truth(int fd)
+{
+	truth = mmap(NULL, sizeof(*truth), PROT_READ | PROT_WRITE, MAP_SHARED,
+	    fd, 0);
+	return truth != MAP_FAILED;
+}
+
+/* The process that sends signals */
+
+static _Noreturn void
+send_signals(pid_t host)
+{
+	static const int signals[] = { SIGKILL, SIGKILL, SIGSEGV, SIGTERM };
+	unsigned n = 0;
+
+	while (getppid() == host) {
+		int pid = atomic_exchange(
+		    &truth->pids[chance(WORKERS + 1)], 0);
+
+		nap_us((long)chance(600));
+		if (pid <= 0)
+			continue;
+		/* Only a limit of time ends a process that was stopped. */
+		(void)kill(pid, ++n % 300 == 0 ? SIGSTOP :
+		    signals[chance(4)]);
+		atomic_fetch_add(&truth->n_signals, 1);
+	}
+	_exit(0);
+}
+
+/* The host */
+
+static enum method
+choose_method(void)
+{
+	unsigned at = chance(1000), method = 0;
+
+	while (method < METHODS - 1 && at >= shares[method])
+		at -= shares[method++];
+	return (enum method)method;
+}
+
+/* False if the queue is full. */
+static bool
+submit(struct brood_pool *pool, int file)
+{
+	static struct {
+		struct request head;
+		char bytes[LONG];
+	} payload;
+	struct told *t = &told[n_submitted];
+	struct brood_request_options options = { .tag = t };
+	struct brood_message msg = { .data = &payload };
+	int64_t began_us;
+	int r;
+
+	*t = (struct told) {
+		.method = choose_method(),
+		.is_idempotent = chance(8) == 0,
+	};
+	if (t->is_idempotent && t->method > PARTS)
+		t->method = ECHO;	/* it would be run for ever */
+	options.flags = (t->is_idempotent ? BROOD_IDEMPOTENT : 0) |
+	    (t->method == PARTS || t->method == FLOOD ? BROOD_STREAM : 0);
+	if (chance(50) == 0)
+		options.expire_ms = 1 + (int)chance(20);
+	msg.code = t->method;
+	msg.len = sizeof(payload.head) + (chance(100) == 0 ? chance(LONG) :
+	    chance(256));
+	payload.head.number = n_submitted;
+	payload.head.size = (uint32_t)msg.len;
+	if (kind.has_fds && n_submitted % 16 == 0) {
+		msg.fds = &file;
+		msg.n_fds = 1;
+	}
+	began_us = now_us();
+	r = brood_pool_submit(pool, &msg, &options, &t->id);
+	note_turn(began_us);
+	if (r == -EAGAIN)
+		return false;
+	if (r < 0)
+		wrong(strerror(-r), n_submitted);
+	n_submitted++;
+	return true;
+}
+
+static void
+take(struct brood_pool *pool)
+{
+	struct brood_completion done;
+	struct request head;
+
+	while (brood_pool_take(pool, &done) == 1) {
+		struct told *t = done.tag;
+		unsigned number = (unsigned)(t - told);
+
+		if (done.fate == BROOD_DONE && t->method != PARTS) {
+			memcpy(&head, done.reply.data, sizeof(head));
+			if (done.reply.len < sizeof(head) ||
+			    head.number != number ||
+			    head.size != done.reply.len)
+				wrong("the reply of another one", number);
+		}
+		if (done.fate != BROOD_PART && done.fate != BROOD_PROGRESS) {
+			t->n_completions++;
+			t->fate = (enum brood_fate)done.fate;
+			t->ran = (enum brood_ran)done.ran;
+			t->pid = done.pid;
+			n_done++;
+			n_fates[done.fate]++;
+		}
+		brood_completion_fini(&done);
+	}
+}
+
+static void
+disturb(struct brood_pool *pool)
+{
+	unsigned number;
+
+	switch (chance(400)) {
+	case 0:
+		(void)brood_pool_resize(pool, 1 + chance(WORKERS));
+		break;
+	case 1:
+		(void)brood_pool_reload(pool);
+		break;
+	case 2: case 3: case 4: case 5: case 6: case 7: case 8: case 9:
+		number = n_submitted - 1 - chance(n_submitted < 64 ?
+		    n_submitted : 64);
+		if (told[number].n_completions == 0)
+			told[number].is_canceled = true;
+		(void)brood_pool_cancel(pool, told[number].id);
+		break;
+	default:
+		break;
+	}
+}
+
+static void
+look_at_events(struct brood_pool *pool)
+{
+	struct brood_event event;
+
+	while (brood_pool_next_event(pool, &event) == 1)
+		if (event.kind == BROOD_EVENT_BROKEN ||
+		    event.kind == BROOD_EVENT_GIVEN_UP)
+			wrong(event.text, n_submitted);
+}
+
+static void
+turn(struct brood_pool *pool)
+{
+	struct pollfd pfd;
+	int64_t began_us;
+	int r;
+
+	if (!kind.is_polled)
+		r = brood_pool_wait(pool, PATIENCE_MS);
+	else {
+		pfd = (struct pollfd) { brood_pool_fd(pool), POLLIN, 0 };
+		r = poll(&pfd, 1, PATIENCE_MS);
+		began_us = now_us();
+		if (brood_pool_dispatch(pool) < 0)
+			r = -1;
+		note_turn(began_us);
+	}
+	if (r < 0 || (r == 0 && n_done < n_submitted))
+		wrong("nothing comes", n_done);
+	take(pool);
+	look_at_events(pool);
+}
+
+static uint64_t
+deaths(const struct brood_pool *pool)
+{
+	struct brood_pool_stats stats;
+
+	brood_pool_stats(pool, &stats);
+	return stats.ended;
+}
+
+static void
+work(struct brood_pool *pool, int file)
+{
+	unsigned open = 3 * kind.workers * kind.in_flight;
+
+	while (n_submitted < REQUESTS && deaths(pool) < DEATHS) {
+		while (n_submitted - n_done < open && n_submitted < REQUESTS &&
+		    submit(pool, file))
+			continue;
+		disturb(pool);
+		turn(pool);
+	}
+	while (n_done < n_submitted)
+		turn(pool);
+}
+
+/* What must be so */
+
+static void
+check_request(unsigned number)
+{
+	const struct told *t = &told[number];
+	unsigned n_runs = truth->requests[number].n_runs;
+	unsigned n_replies = truth->requests[number].n_replies;
+
+	if (t->n_completions != 1)
+		wrong("not one completion", number);
+	if (n_runs > 1 && !t->is_idempotent)
+		wrong("ran twice", number);
+	if (t->ran == BROOD_NOT_RUN && n_runs > 0)
+		wrong("ran, and was told not to have", number);
+	if (t->ran == BROOD_RAN && n_runs == 0)
+		wrong("did not run, and was told to have", number);
+	if (t->fate == BROOD_DONE && t->ran != BROOD_RAN)
+		wrong("done, and was not told to have run", number);
+	/* n_replies may be one too few: the worker counts after it has sent. */
+	if (n_replies > 0 && t->fate != BROOD_DONE &&
+	    t->fate != BROOD_EXPIRED && t->fate != BROOD_CANCELED)
+		wrong("the reply was lost", number);
+	if (t->fate == BROOD_CANCELED && !t->is_canceled)
+		wrong("canceled by nobody", number);
+	if (t->fate == BROOD_FAILED && t->method != FAIL)
+		wrong("failed", number);
+}
+
+static int
+by_pid(const void *one, const void *other)
+{
+	const struct told *a = one, *b = other;
+
+	return (a->pid > b->pid) - (a->pid < b->pid);
+}
+
+/* A worker runs one request at a time, so its death costs one. */
+static void
+check_crashes(void)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < n_submitted; i++)
+		if (told[i].fate == BROOD_CRASHED &&
+		    told[i].ran == BROOD_MAY_HAVE_RUN)
+			told[n++] = told[i];
+	qsort(told, n, sizeof(*told), by_pid);
+	for (unsigned i = 1; i < n; i++)
+		if (told[i].pid == told[i - 1].pid)
+			wrong("a death cost two requests", i);
+}
+
+static unsigned
+count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (dir != NULL && readdir(dir) != NULL)
+		n++;
+	if (dir != NULL)
+		(void)closedir(dir);
+	return n;
+}
+
+static unsigned
+count_mappings(void)
+{
+	FILE *file = fopen("/proc/self/maps", "re");
+	unsigned n = 0;
+	int c;
+
+	while (file != NULL && (c = getc(file)) != EOF)
+		n += c == '\n';
+	if (file != NULL)
+		(void)fclose(file);
+	return n;
+}
+
+/*
+ * On Linux a process whose parent has died becomes a child of this one, which
+ * waits for it.  None may still be there after a second.
+ */
+static void
+check_processes(void)
+{
+	int64_t end_us = now_us() + 1000000;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, NULL, WNOHANG)) >= 0) {
+		if (pid == 0 && now_us() > end_us)
+			wrong("a process is left", 0);
+		if (pid == 0)
+			nap_us(1000);
+	}
+}
+
+static bool
+adopt_orphans(void)
+{
+#ifdef __linux__
+	return prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
+#else
+	return true;
+#endif
+}
+
+static void
+choose_kind(void)
+{
+	static const unsigned in_flight[] = { 1, 16, 64 };
+	static const enum brood_transport transports[] = {
+		0, BROOD_RINGS, BROOD_SOCKET,
+	};
+
+	kind = (struct kind) {
+		.transport = transports[chance(3)],
+		.workers = 1 + chance(WORKERS),
+		.in_flight = in_flight[chance(3)],
+		.spare = chance(2),
+		.is_program = chance(4) == 0,
+		.has_fds = chance(4) == 0,
+		.is_polled = chance(2) == 0,
+	};
+}
+
+static void
+run_pool(const char *program, int memory, int file)
+{
+	const char *argv[] = { program, "--worker",
+	    kind.has_fds ? "fds" : "none", NULL };
+	struct brood_pool_options options = {
+		.handler = kind.is_program ? NULL : handle,
+		.argv = kind.is_program ? argv : NULL,
+		.workers = kind.workers,
+		.in_flight = kind.in_flight,
+		.spare = kind.spare,
+		.queue = 256,
+		.transport = kind.transport,
+		.fds_from_worker = kind.has_fds,
+		.run_ms = 50,
+		.cancel_ms = 20,
+		.shutdown_ms = 100,
+		.intensity = 1000,
+		.period_ms = 1000,
+		.stderr_fd = -1,
+		.keep_fds = &memory,
+		.n_keep_fds = 1,
+	};
+	unsigned n_fds = count_fds();
+	struct brood_pool_stats stats;
+	struct brood_pool *pool;
+	char text[BROOD_TEXT_SIZE];
+	pid_t killer;
+
+	memset(truth, 0, sizeof(*truth));
+	n_submitted = n_done = 0;
+	if (brood_pool_new(&pool, &options, text) < 0)
+		wrong(text, 0);
+	killer = fork();
+	if (killer == 0) {
+		/* Its copies of the pool's sockets are of no use to it. */
+		closefrom(3);
+		send_signals(getppid());
+	}
+	work(pool, file);
+	(void)kill(killer, SIGKILL);
+	(void)waitpid(killer, NULL, 0);
+	brood_pool_stats(pool, &stats);
+	n_deaths += stats.ended;
+	n_resubmitted += stats.resubmitted;
+	if (brood_pool_stop(pool, 1000) < 0)
+		wrong("stop", 0);
+	pool = brood_pool_free(pool);
+	check_processes();
+	for (unsigned i = 0; i < n_submitted; i++)
+		check_request(i);
+	check_crashes();
+	if (count_fds() != n_fds)
+		wrong("a descriptor is left", 0);
+	n_signals += truth->n_signals;
+	n_requests += n_submitted;
+	n_pools++;
+}
+
+static _Noreturn void
+be_worker(const char *how)
+{
+	kind.has_fds = strcmp(how, "fds") == 0;
+	if (!map_truth(KEPT_FD))
+		_exit(1);
+	_exit(brood_worker_main(handle, NULL, NULL) < 0);
+}
+
+static uint64_t
+option_number(const char *text)
+{
+	char *end;
+	uint64_t n = strtoull(text, &end, 0);
+
+	if (*text == '\0' || *end != '\0') {
+		(void)fprintf(stderr, "chaos: %s is not a number\n", text);
+		exit(2);
+	}
+	return n;
+}
+
+int
+main(int argc, char **argv)
+{
+	uint64_t deaths_wanted = 2000, seconds = 0, seed = (uint64_t)now_us();
+	unsigned n_mappings = 0;
+	int64_t began_us = now_us();
+	struct rusage usage;
+	int option, file;
+	FILE *stream;
+
+	if (argc == 3 && strcmp(argv[1], "--worker") == 0)
+		be_worker(argv[2]);
+	while ((option = getopt(argc, argv, "k:t:s:")) != -1)
+		switch (option) {
+		case 'k':
+			deaths_wanted = option_number(optarg);
+			break;
+		case 't':
+			seconds = option_number(optarg);
+			break;
+		case 's':
+			seed = option_number(optarg);
+			break;
+		default:
+			return 2;
+		}
+	random_state = seed | 1;
+	(void)printf("chaos: seed %llu\n", (unsigned long long)seed);
+	(void)fflush(stdout);
+	stream = tmpfile();
+	file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	if (stream == NULL || file < 0 ||
+	    ftruncate(fileno(stream), sizeof(*truth)) < 0 ||
+	    !map_truth(fileno(stream)) || !adopt_orphans()) {
+		perror("chaos");
+		return 1;
+	}
+	while (seconds > 0 ?
+	    now_us() - began_us < (int64_t)seconds * 1000000 :
+	    n_deaths < deaths_wanted) {
+		choose_kind();
+		run_pool(argv[0], fileno(stream), file);
+		if (n_pools == 8)
+			n_mappings = count_mappings();
+		if (n_pools > 8 && count_mappings() > n_mappings + 8)
+			wrong("mappings are left", 0);
+	}
+	(void)getrusage(RUSAGE_SELF, &usage);
+	(void)printf("chaos: %llu deaths, %llu of them by signals; %llu "
+	    "requests in %llu pools: done %llu, failed %llu, crashed %llu, "
+	    "expired %llu, canceled %llu; sent again %llu times; %lld s; "
+	    "longest turn %lld us; %ld KiB\n", (unsigned long long)n_deaths,
+	    (unsigned long long)n_signals, (unsigned long long)n_requests,
+	    (unsigned long long)n_pools,
+	    (unsigned long long)n_fates[BROOD_DONE],
+	    (unsigned long long)n_fates[BROOD_FAILED],
+	    (unsigned long long)n_fates[BROOD_CRASHED],
+	    (unsigned long long)n_fates[BROOD_EXPIRED],
+	    (unsigned long long)n_fates[BROOD_CANCELED],
+	    (unsigned long long)n_resubmitted,
+	    (long long)((now_us() - began_us) / 1000000),
+	    (long long)longest_us, usage.ru_maxrss);
+	return 0;
+}

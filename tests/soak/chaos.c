@@ -17,6 +17,8 @@
  * not.
  */
 
+#include "soak/soak.h"
+
 #include <brood.h>
 
 #include <sys/mman.h>
@@ -35,11 +37,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/prctl.h>
-#endif
 
 enum {
 	REQUESTS = 6000,	/* of one pool, at most */
@@ -98,29 +96,9 @@ static struct truth *truth;
 static struct told told[REQUESTS];
 static struct kind kind;
 static unsigned n_submitted, n_done;
-static uint64_t random_state;
 static int64_t longest_us;		/* call of dispatch or submit */
 static uint64_t n_deaths, n_requests, n_pools, n_signals, n_resubmitted;
 static uint64_t n_fates[BROOD_PROGRESS + 1];
-
-static uint32_t
-chance(uint32_t n)
-{
-	/* xorshift64*, Vigna 2016 */
-	random_state ^= random_state >> 12;
-	random_state ^= random_state << 25;
-	random_state ^= random_state >> 27;
-	return (uint32_t)((random_state * 0x2545f4914f6cdd1d) >> 32) % n;
-}
-
-static int64_t
-now_us(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
-}
 
 static void
 note_turn(int64_t began_us)
@@ -162,14 +140,6 @@ channel_fd(void)
 		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
 			return fd;
 	return -1;
-}
-
-static void
-nap_us(long us)
-{
-	const struct timespec ts = { us / 1000000, us % 1000000 * 1000 };
-
-	(void)nanosleep(&ts, NULL);
 }
 
 /* Until it is killed; and if it is not, the test fails. */
@@ -570,16 +540,6 @@ check_processes(void)
 	}
 }
 
-static bool
-adopt_orphans(void)
-{
-#ifdef __linux__
-	return prctl(PR_SET_CHILD_SUBREAPER, 1) == 0;
-#else
-	return true;
-#endif
-}
-
 static void
 choose_kind(void)
 {
@@ -667,19 +627,6 @@ be_worker(const char *how)
 	_exit(brood_worker_main(handle, NULL, NULL) < 0);
 }
 
-static uint64_t
-option_number(const char *text)
-{
-	char *end;
-	uint64_t n = strtoull(text, &end, 0);
-
-	if (*text == '\0' || *end != '\0') {
-		(void)fprintf(stderr, "chaos: %s is not a number\n", text);
-		exit(2);
-	}
-	return n;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -695,18 +642,18 @@ main(int argc, char **argv)
 	while ((option = getopt(argc, argv, "k:t:s:")) != -1)
 		switch (option) {
 		case 'k':
-			deaths_wanted = option_number(optarg);
+			deaths_wanted = option_number(argv[0], optarg);
 			break;
 		case 't':
-			seconds = option_number(optarg);
+			seconds = option_number(argv[0], optarg);
 			break;
 		case 's':
-			seed = option_number(optarg);
+			seed = option_number(argv[0], optarg);
 			break;
 		default:
 			return 2;
 		}
-	random_state = seed | 1;
+	soak_state = seed | 1;
 	(void)printf("chaos: seed %llu\n", (unsigned long long)seed);
 	(void)fflush(stdout);
 	stream = tmpfile();

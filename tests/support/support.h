@@ -12,26 +12,11 @@
  * it runs for longer than 30 s.
  */
 
+#include "support/asan.h"
+
 #include <criterion/criterion.h>
 #include <stdbool.h>
 #include <sys/types.h>
-
-/*
- * Is this built with AddressSanitizer?  gcc tells it by a macro, clang by a
- * feature.
- */
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define SUPPORT_HAS_ASAN	1
-#endif
-#endif
-#ifndef SUPPORT_HAS_ASAN
-#ifdef __SANITIZE_ADDRESS__
-#define SUPPORT_HAS_ASAN	1
-#else
-#define SUPPORT_HAS_ASAN	0
-#endif
-#endif
 
 /* Remember the numbers of descriptors and children.  BROOD_SUITE calls it. */
 void	support_begin(void);

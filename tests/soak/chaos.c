@@ -79,6 +79,7 @@ struct told {
 	enum brood_fate fate;
 	enum brood_ran ran;
 	pid_t pid;
+	char text[96];
 };
 
 struct request {
@@ -115,11 +116,11 @@ wrong(const char *what, unsigned number)
 	const struct told *t = &told[number % REQUESTS];
 
 	(void)fprintf(stderr, "chaos: %s: request %u of pool %llu: method %d, "
-	    "idempotent %d, canceled %d, fate %d, ran %d, pid %d; really ran "
-	    "%u, replied %u\n  transport %d, %u workers, in flight %u, "
+	    "idempotent %d, canceled %d, fate %d, ran %d, pid %d, \"%s\"; really "
+	    "ran %u, replied %u\n  transport %d, %u workers, in flight %u, "
 	    "spare %u, program %d, fds %d, polled %d\n", what, number,
 	    (unsigned long long)n_pools, t->method, t->is_idempotent,
-	    t->is_canceled, t->fate, t->ran, (int)t->pid,
+	    t->is_canceled, t->fate, t->ran, (int)t->pid, t->text,
 	    truth->requests[number % REQUESTS].n_runs,
 	    truth->requests[number % REQUESTS].n_replies, kind.transport,
 	    kind.workers, kind.in_flight, kind.spare, kind.is_program,
@@ -352,6 +353,9 @@ take(struct brood_pool *pool)
 			t->fate = (enum brood_fate)done.fate;
 			t->ran = (enum brood_ran)done.ran;
 			t->pid = done.pid;
+			if (done.text != NULL)
+				(void)strlcpy(t->text, done.text,
+				    sizeof(t->text));
 			n_done++;
 			n_fates[done.fate]++;
 		}

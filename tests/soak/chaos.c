@@ -116,8 +116,8 @@ wrong(const char *what, unsigned number)
 	const struct told *t = &told[number % REQUESTS];
 
 	(void)fprintf(stderr, "chaos: %s: request %u of pool %llu: method %d, "
-	    "idempotent %d, canceled %d, fate %d, ran %d, pid %d, \"%s\"; really "
-	    "ran %u, replied %u\n  transport %d, %u workers, in flight %u, "
+	    "idempotent %d, canceled %d, fate %d, ran %d, pid %d, \"%s\"; "
+	    "really ran %u, replied %u\n  transport %d, %u workers, in flight %u, "
 	    "spare %u, program %d, fds %d, polled %d\n", what, number,
 	    (unsigned long long)n_pools, t->method, t->is_idempotent,
 	    t->is_canceled, t->fate, t->ran, (int)t->pid, t->text,

@@ -362,6 +362,9 @@ brood__exchange_read(struct brood_pool *pool, struct brood__worker *worker)
 		r = exchange_handle_all(pool, worker);
 	if (r == 0)
 		r = exchange_receive(pool, worker);
+	/* What came by the ring before the end of the socket counts. */
+	if (r == -EPIPE && brood__channel_is_reading_ring(worker->channel))
+		r = exchange_handle_all(pool, worker);
 	exchange_end_reading(pool, worker, r);
 }
 

@@ -344,12 +344,20 @@ brood__channel_is_drained(const struct brood_channel *ch)
 	return ch->in.spare > 0;
 }
 
+/*
+ * The end of the socket is not that of the ring: the peer may have put a frame
+ * there, and then shut the socket down, since the ring was looked at last.
+ */
 int
 brood__channel_next(struct brood_channel *ch, struct brood_message *ret_msg)
 {
-	if (ch->recv_error < 0)
+	int r;
+
+	if (ch->recv_error < 0 &&
+	    (ch->recv_error != -EPIPE || !ch->rings.is_reading))
 		return ch->recv_error;
-	return channel_judge(ch, brood__channel_next_frame(ch, ret_msg));
+	r = channel_judge(ch, brood__channel_next_frame(ch, ret_msg));
+	return r == 0 ? ch->recv_error : r;
 }
 
 /*

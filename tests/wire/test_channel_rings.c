@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 BROOD_SUITE(channel_rings);
@@ -381,6 +382,27 @@ Test(channel_rings, a_payload_that_is_lent_goes_by_either_way)
 		cr_assert_eq(pass_nothing(worker, host), 0);
 	}
 	cr_assert(brood__channel_is_reading_ring(worker));
+	end();
+}
+
+/* The other side looked at the ring, and then comes to look at the socket. */
+Test(channel_rings, what_is_in_the_ring_comes_before_the_end_of_the_socket)
+{
+	struct brood_message msg;
+
+	start();
+	cr_assert_eq(brood__channel_next(host, &msg), 0);
+	queue(worker, 1, 100, -1);
+	queue(worker, 2, 3000, -1);
+	cr_assert_eq(brood__channel_flush(worker, 0), 0);
+	cr_assert_eq(shutdown(brood_channel_fd(worker), SHUT_RDWR), 0);
+	cr_assert_eq(brood__channel_fill(host), -EPIPE);
+	for (uint64_t id = 1; id <= 2; id++) {
+		cr_assert_eq(brood__channel_next(host, &msg), 1);
+		cr_assert_eq(msg.id, id);
+	}
+	cr_assert_eq(brood__channel_next(host, &msg), -EPIPE);
+	cr_assert_eq(brood__channel_fill(host), -EPIPE);
 	end();
 }
 

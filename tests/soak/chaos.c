@@ -55,9 +55,9 @@ enum method {
 
 /* Of 1000 requests. */
 static const unsigned shares[METHODS] = {
-	[ECHO] = 780, [NAP] = 60, [FAIL] = 20, [PARTS] = 20, [EXIT] = 20,
+	[ECHO] = 750, [NAP] = 60, [FAIL] = 20, [PARTS] = 20, [EXIT] = 20,
 	[ABORT] = 20, [FAULT] = 15, [REPLY_AND_DIE] = 30, [GARBAGE] = 15,
-	[SHUT_DOWN] = 10, [FLOOD] = 8, [HANG] = 1, [CLOSE] = 1,
+	[SHUT_DOWN] = 40, [FLOOD] = 8, [HANG] = 1, [CLOSE] = 1,
 };
 
 /* What the workers write. */

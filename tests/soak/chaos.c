@@ -405,7 +405,8 @@ turn(struct brood_pool *pool)
 	int64_t began_us;
 	int r;
 
-	if (!kind.is_polled)
+	/* Some systems have no descriptor that stands for a pool. */
+	if (!kind.is_polled || brood_pool_fd(pool) < 0)
 		r = brood_pool_wait(pool, PATIENCE_MS);
 	else {
 		pfd = (struct pollfd) { brood_pool_fd(pool), POLLIN, 0 };

@@ -87,7 +87,7 @@ def lingering():
 
 
 def test_frame_must_come_whole_in_time():
-    with Run("-n", "1", "--frame-timeout", "0.2") as run, \
+    with Run("-n", "1", "--frame-timeout", "1") as run, \
             Client(run.path) as patient, Client(run.path) as slow:
         check(patient.call(1, ECHO, b"x").payload == b"x")
         start = time.monotonic()
@@ -95,11 +95,11 @@ def test_frame_must_come_whole_in_time():
         frame = slow.recv()
         check((frame.kind, frame.code) == (ERROR, PROTOCOL), frame)
         check(b"does not come whole" in frame.payload, frame)
-        check(time.monotonic() - start >= 0.2)
+        check(time.monotonic() - start >= 0.99)  # it counts milliseconds
         # It is the frame that has the time, not the connection.
         half_frame(patient, 1)
-        for _ in range(10):
-            select.select([], [], [], 0.05)
+        for _ in range(8):
+            select.select([], [], [], 0.15)
             half_frame(patient, 1, prefix=b"x")
             check(patient.recv().payload == b"x")
         run.stop()
@@ -132,17 +132,17 @@ def test_descriptors_of_half_frames_leave_the_server_enough():
 
 
 def test_idle_client_is_dropped_if_asked():
-    with Run("-n", "1", "--idle-timeout", "0.3") as run, \
+    with Run("-n", "1", "--idle-timeout", "1") as run, \
             Client(run.path) as idle, Client(run.path) as busy:
         busy.request(1, AWAIT_CANCEL)
         start = time.monotonic()
         for _ in range(4):
             idle.send(PING, 5)
             check(idle.recv().kind == PONG)
-            select.select([], [], [], 0.1)
+            select.select([], [], [], 0.3)
         frame = idle.recv()
         check(b"no request for too long" in frame.payload, frame)
-        check(time.monotonic() - start >= 0.6)
+        check(time.monotonic() - start >= 1.8)
         busy.send(CANCEL, 1)
         check(busy.recv().kind == ERROR)
         check(busy.ends())

@@ -18,7 +18,8 @@
  * or receives fails with that same error: free the channel.
  *
  *   -EPIPE	the peer closed its end, or has died.  Sending alone can find
- *		this out first; what the peer sent before can still be received
+ *		this out first; what the peer sent before can still be received.
+ *		So can sending descriptors to a peer that lets none arrive
  *   -EPROTO	the peer sent bytes that are not a frame of the protocol
  *   -EMSGSIZE	the peer announced a payload longer than max_payload
  *   -EBADMSG	a frame arrived with other descriptors than it announced, or

@@ -104,7 +104,8 @@ bool	brood__channel_is_drained(const struct brood_channel *channel);
 
 /*
  * Give the next message of those that have been received, without a system
- * call.  1 with a message, 0 if none is complete.
+ * call.  1 with a message, 0 if none is complete.  -EPIPE, the end of the
+ * socket, comes only when nothing is in the ring any more.
  */
 int	brood__channel_next(struct brood_channel *channel,
 	    struct brood_message *ret_msg);

@@ -380,17 +380,15 @@ static void
 connection_check_frame(struct connection *connection,
     const struct brood_channel_held *held)
 {
-	int64_t now_ms = brood__now_ms();
-
 	if (held->unread == 0 || connection->has_come ||
 	    !connection_is_read(connection))
 		connection->frame_ms = BROOD__NEVER;
 	else if (connection->frame_ms == BROOD__NEVER ||
 	    connection->frame_at != held->position) {
 		connection->frame_at = held->position;
-		connection->frame_ms = now_ms +
+		connection->frame_ms = brood__now_ms() +
 		    connection->server->options->frame_ms;
-	} else if (now_ms >= connection->frame_ms)
+	} else if (brood__now_ms() >= connection->frame_ms)
 		connection_drop(connection,
 		    "a frame that does not come whole in time");
 }
@@ -443,7 +441,8 @@ connection_is_due(const struct connection *connection)
 {
 	if (connection->state == CONNECTION_HELLO)
 		return brood__now_ms() >= connection->hello_ms;
-	if (brood__now_ms() >= connection->frame_ms)
+	if (connection->frame_ms != BROOD__NEVER &&
+	    brood__now_ms() >= connection->frame_ms)
 		return true;
 	return connection_is_read(connection) && (connection->has_come ||
 	    (connection->watched & POLLIN) == 0);

@@ -10,6 +10,7 @@
 #include <brood/channel.h>
 #include <brood/child.h>
 #include <brood/client.h>
+#include <brood/confine.h>
 #include <brood/event.h>
 #include <brood/message.h>
 #include <brood/pool.h>

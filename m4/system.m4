@@ -27,6 +27,18 @@ AM_CONDITIONAL([HAVE_SO_PEEK_OFF], [test "$brood_peek_off" = yes])
 ])
 
 AC_DEFUN([BROOD_LINUX], [
+dnl What a confined process gives up: namespaces, capabilities, prctl(2) and
+dnl unshare(2) come together.  Landlock has numbers of its own in brood: headers
+dnl are often older than the kernel.
+AC_CHECK_DECL([PR_SET_NO_NEW_PRIVS],
+	[AC_CHECK_HEADER([linux/capability.h],
+		[AC_DEFINE([HAVE_NAMESPACES], [1],
+			[Define to 1 if a process can leave namespaces.])])],
+	[], [@%:@include <sys/prctl.h>])
+AS_CASE([$host],
+	[alpha*], [],
+	[*-linux-*], [AC_DEFINE([HAVE_LANDLOCK], [1],
+		[Define to 1 if a kernel may have Landlock.])])
 AC_CHECK_HEADERS([sys/epoll.h sys/timerfd.h])
 AC_CHECK_FUNCS([epoll_create1 timerfd_create])
 AS_IF([test "$ac_cv_header_sys_epoll_h$ac_cv_header_sys_timerfd_h" = yesyes &&

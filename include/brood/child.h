@@ -22,6 +22,7 @@
  */
 
 #include <brood/channel.h>
+#include <brood/confine.h>
 #include <sys/types.h>
 
 #ifdef __cplusplus
@@ -53,7 +54,9 @@ struct brood_child_options {
 	const char *const *env;
 	/* Only for a program: its working directory.  NULL: the parent's. */
 	const char	*chdir;
-	uint64_t	 reserved[8];
+	/* What it is confined to: brood/confine.h.  NULL: nothing. */
+	const struct brood_confine *confine;
+	uint64_t	 reserved[7];
 };
 
 /*

@@ -87,7 +87,10 @@ struct brood_event {
 					   control characters, but no NUL */
 	uint64_t	 n_lost;	/* events that were dropped just before
 					   this one */
-	uint64_t	 reserved[8];
+	uint32_t	 level;		/* READY: the level that the process is
+					   confined to, brood/confine.h */
+	uint32_t	 reserved_1;
+	uint64_t	 reserved[7];
 };
 
 /*

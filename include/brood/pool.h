@@ -31,6 +31,7 @@
  * that are new, not those that were left from an earlier turn of the loop.
  */
 
+#include <brood/confine.h>
 #include <brood/event.h>
 #include <brood/worker.h>
 
@@ -195,7 +196,13 @@ struct brood_pool_options {
 	 */
 	uint32_t	 spare;
 	uint32_t	 reserved_1;
-	uint64_t	 reserved[14];
+
+	/*
+	 * What each worker is confined to, when its setup is done.  NULL:
+	 * nothing.
+	 */
+	const struct brood_confine *confine;
+	uint64_t	 reserved[13];
 };
 
 /* What became of a request. */

@@ -72,6 +72,7 @@ children_join(struct brood_supervisor *sup, unsigned slot)
 		.slot = slot,
 		.generation = child->generation,
 		.pid = child->pid,
+		.level = child->level,
 	};
 	int r = 0;
 
@@ -160,6 +161,7 @@ child_adopt(struct brood_supervisor *sup, struct child *child,
 	child->channel = channel;
 	child->generation = notice->generation;
 	child->pid = notice->pid;
+	child->level = notice->level;
 	child->state = CHILD_JOINING;
 	child->goodbye_gate = 0;
 	return 0;

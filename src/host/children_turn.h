@@ -37,6 +37,7 @@ struct child {
 	struct brood_channel *channel;	/* of one that has ended too, until the
 					   next turn: the program may use it */
 	uint32_t generation;
+	uint32_t level;			/* of confinement */
 	uint32_t revision;		/* of the last FILL.  What is told of an
 					   older one does not change outlook */
 	pid_t pid;

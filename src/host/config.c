@@ -8,6 +8,7 @@
 
 #include "base/names.h"
 #include "base/reserved.h"
+#include "process/confine.h"
 #include "wire/channel.h"
 
 #include <errno.h>
@@ -124,6 +125,18 @@ config_check_function(const struct brood__config_child *child, char *text)
 	return 0;
 }
 
+static int
+config_check_confine(const struct brood__config_child *child, char *text)
+{
+	struct brood__failure report;
+	int r;
+
+	r = brood__confine_check(child->options->confine, child->argv != NULL,
+	    &report);
+	return r < 0 ? brood__config_refuse(text, "%s: confine: %s",
+	    child->name, report.text) : 0;
+}
+
 int
 brood__config_check_child(const struct brood__config_child *child, char *text)
 {
@@ -141,7 +154,8 @@ brood__config_check_child(const struct brood__config_child *child, char *text)
 		return brood__config_refuse(text,
 		    "%s: an option of the child or its channel is out of range",
 		    child->name);
-	return config_check_fds(child, text);
+	r = config_check_confine(child, text);
+	return r < 0 ? r : config_check_fds(child, text);
 }
 
 void

@@ -119,6 +119,7 @@ brood__events_push_notice(struct brood__events *events, const char *name,
 		.delay_ms = notice->delay_ms,
 		.step = notice->step,
 		.error = notice->error,
+		.level = notice->level,
 		.text = notice->text,
 		.stderr_tail = tail,
 	};

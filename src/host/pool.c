@@ -79,6 +79,7 @@ pool_fork(struct brood_pool *pool, const struct brood_pool_options *options,
 		.n_keep_fds = options->n_keep_fds,
 		.env = options->env,
 		.chdir = options->chdir,
+		.confine = options->confine,
 	};
 	struct brood__config_child child = {
 		.name = pool->name,

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/owner.h"
 #include "base/reserved.h"
+#include "process/confine.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
 
@@ -33,11 +34,15 @@ struct brood_child {
 static const struct brood_child_options child_defaults;
 
 static int
-child_check_fds(const struct brood_child_options *options)
+child_check_options(const struct brood_child_options *options, bool is_program)
 {
+	struct brood__failure report;
+
 	if ((options->n_keep_fds > 0 && options->keep_fds == NULL) ||
 	    !BROOD__RESERVED_IS_ZERO(options) ||
 	    brood__channel_check_options(&options->channel) < 0)
+		return -EINVAL;
+	if (brood__confine_check(options->confine, is_program, &report) < 0)
 		return -EINVAL;
 	for (size_t i = 0; i < options->n_keep_fds; i++)
 		if (fcntl(options->keep_fds[i], F_GETFD) < 0)
@@ -58,16 +63,17 @@ child_waitpid(pid_t pid, int *ret_status)
 }
 
 /*
- * Wait until the program runs: exec then closes the child's end of the report
- * pipe.  If it cannot run, reap the child and give the error.
+ * Wait until the program runs, or the function is confined: the child's end of
+ * the report pipe is closed then.  If it cannot run, reap the child and give
+ * the error.
  */
 static int
 child_confirm(const struct brood__spawned *spawned)
 {
-	struct brood__report report;
+	struct brood__failure report;
 	int status;
 
-	if (brood__report_read(spawned->report_fd, true, &report) != 1)
+	if (brood__spawn_read_report(spawned->report_fd, true, &report) != 1)
 		return 0;
 	(void)child_waitpid(spawned->pid, &status);
 	return -report.error;
@@ -84,7 +90,8 @@ child_start(struct brood_child *child, struct brood__spawn *spawn)
 	if (r < 0)
 		return r;
 	(void)brood__fd_close(spawned.child_socket);
-	r = spawn->argv != NULL ? child_confirm(&spawned) : 0;
+	r = spawn->argv != NULL || spawn->options->confine != NULL ?
+	    child_confirm(&spawned) : 0;
 	(void)brood__fd_close(spawned.report_fd);
 	if (r < 0) {
 		(void)brood__fd_close(spawned.socket);
@@ -106,7 +113,7 @@ child_new(struct brood_child **ret_child, struct brood__spawn *spawn)
 
 	if (spawn->options == NULL)
 		spawn->options = &child_defaults;
-	r = child_check_fds(spawn->options);
+	r = child_check_options(spawn->options, spawn->argv != NULL);
 	if (r < 0)
 		return r;
 	child = calloc(1, sizeof(*child));

@@ -13,6 +13,8 @@
 #include "base/fork.h"
 #include "base/parent_death.h"
 #include "base/passrights.h"
+#include "process/confine.h"
+#include "process/environment.h"
 #include "process/inherit.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
@@ -22,7 +24,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -41,35 +42,39 @@ struct spawn_plan {
 	pid_t parent;
 	int socket;		/* the child's end */
 	int report_fd;		/* to write the report to */
-	char **env;		/* of a program; its own strings: */
-	char env_slot[32];
-	char env_generation[40];
+	struct brood__environment env;	/* of a program */
 	int *fds;		/* room for the keep list, socket and report */
 };
 
 /* In the child */
 
 _Noreturn static void
+spawn_send(const struct spawn_plan *plan, const struct brood__failure *report)
+{
+	ssize_t n;
+
+	/* A pipe takes less than PIPE_BUF all at once, as the report is. */
+	do {
+		n = write(plan->report_fd, report, sizeof(*report));
+	} while (n < 0 && errno == EINTR);
+	_exit(SPAWN_FAILED);
+}
+
+_Noreturn static void
 spawn_fail(const struct spawn_plan *plan, const char *step, int error,
     const char *what)
 {
-	struct brood__report report = { .error = error };
-	ssize_t n;
+	struct brood__failure report;
 
-	(void)strlcpy(report.step, step, sizeof(report.step));
-	(void)strlcpy(report.text, what, sizeof(report.text));
-	/* A pipe takes less than PIPE_BUF all at once, as the report is. */
-	do {
-		n = write(plan->report_fd, &report, sizeof(report));
-	} while (n < 0 && errno == EINTR);
-	_exit(SPAWN_FAILED);
+	(void)brood__failure_set(&report, step, error, "%s", what);
+	spawn_send(plan, &report);
 }
 
 /* If the file is there, what is missing is what its first line names. */
 _Noreturn static void
 spawn_fail_exec(const struct spawn_plan *plan, const char *path, int error)
 {
-	char what[sizeof(((struct brood__report *)NULL)->text)];
+	char what[sizeof(((struct brood__failure *)NULL)->text)];
 
 	(void)strlcpy(what, path, sizeof(what));
 	if (error == ENOENT && strchr(path, '/') != NULL &&
@@ -177,6 +182,22 @@ spawn_limit(const struct brood__spawn *spawn)
 		(void)setrlimit(RLIMIT_NOFILE, spawn->nofile);
 }
 
+/* The rest is done by the program itself. */
+static void
+spawn_confine_program(struct spawn_plan *plan)
+{
+	const struct brood__spawn *spawn = plan->spawn;
+	struct brood__confined confined;
+	struct brood__failure report;
+
+	if (brood__confine_enter(&confined, spawn->options->confine,
+	    spawn->argv[0], &report) < 0)
+		spawn_send(plan, &report);
+	if (plan->env.confine != NULL)
+		brood__confine_env_set(plan->env.confine, &confined);
+	spawn_tie(plan);
+}
+
 _Noreturn static void
 spawn_exec(struct spawn_plan *plan, const sigset_t *mask)
 {
@@ -194,12 +215,31 @@ spawn_exec(struct spawn_plan *plan, const sigset_t *mask)
 
 	if (dir != NULL && chdir(dir) < 0)
 		spawn_fail(plan, "chdir", errno, dir);
+	spawn_confine_program(plan);
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	/* execvp(3) writes to none of these strings, but is not declared so. */
 	memcpy(&argv, &spawn->argv, sizeof(argv));
-	environ = plan->env;
+	environ = plan->env.strings;
 	(void)execvp(argv[0], argv);
 	spawn_fail_exec(plan, argv[0], errno);
+}
+
+static void
+spawn_confine(struct spawn_plan *plan, struct brood_channel *channel)
+{
+	const struct brood__spawn *spawn = plan->spawn;
+	struct brood__confined confined;
+	struct brood__failure report;
+
+	if (brood__confine_enter(&confined, spawn->options->confine, NULL,
+	    &report) < 0)
+		spawn_send(plan, &report);
+	/* A change of uid or gid, in setup too, has undone the request. */
+	spawn_tie(plan);
+	confined.sends_fds = spawn->takes_fds;
+	if (brood__confine_seal(&confined, &report) < 0)
+		spawn_send(plan, &report);
+	brood__channel_set_level(channel, confined.reached);
 }
 
 static int
@@ -217,8 +257,7 @@ spawn_call(struct spawn_plan *plan)
 	r = spawn->setup != NULL ? spawn->setup(spawn->setup_arg) : 0;
 	if (r < 0)
 		spawn_fail(plan, "setup", -r, "setup function");
-	/* Again, because a change of uid or gid in setup undoes the request. */
-	spawn_tie(plan);
+	spawn_confine(plan, channel);
 	plan->report_fd = brood__fd_close(plan->report_fd);
 	if (spawn->says_hello) {
 		brood__channel_accept_rings(channel);
@@ -312,63 +351,6 @@ spawn_pipe(int fds[2])
 	return spawn_lift(fds);
 }
 
-/* Is this string of an environment one of the variables that are set here? */
-static bool
-spawn_is_own(const char *string)
-{
-	static const char *const own[] = {
-		BROOD__ENV_FD, BROOD__ENV_SLOT, BROOD__ENV_GENERATION,
-	};
-
-	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++) {
-		size_t len = strlen(own[i]);
-
-		if (strncmp(string, own[i], len) == 0 && string[len] == '=')
-			return true;
-	}
-	return false;
-}
-
-/*
- * Make the environment of a program: that of options->env, or of this process,
- * with BROOD_FD set, and what inherit.h names.  Only the array and the plan's
- * strings are new.
- */
-static int
-spawn_env_new(struct spawn_plan *plan)
-{
-	const struct brood__spawn *spawn = plan->spawn;
-	static char brood_fd[] = BROOD__ENV_FD "=3";
-	char **from, **env;
-	size_t n = 0, n_env = 0;
-
-	if (spawn->options->env != NULL)
-		memcpy(&from, &spawn->options->env, sizeof(from));
-	else
-		from = environ;
-	while (from != NULL && from[n] != NULL)
-		n++;
-	env = reallocarray(NULL, n + 4, sizeof(*env));
-	if (env == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++)
-		if (!spawn_is_own(from[i]))
-			env[n_env++] = from[i];
-	env[n_env++] = brood_fd;
-	if (spawn->slot >= 0) {
-		(void)snprintf(plan->env_slot, sizeof(plan->env_slot),
-		    BROOD__ENV_SLOT "=%d", spawn->slot);
-		(void)snprintf(plan->env_generation,
-		    sizeof(plan->env_generation),
-		    BROOD__ENV_GENERATION "=%" PRIu32, spawn->generation);
-		env[n_env++] = plan->env_slot;
-		env[n_env++] = plan->env_generation;
-	}
-	env[n_env] = NULL;
-	plan->env = env;
-	return 0;
-}
-
 static int
 spawn_open(int sockets[2], int report[2])
 {
@@ -401,7 +383,7 @@ brood__spawn(struct brood__spawned *ret_spawned,
 	    sizeof(*plan.fds));
 	r = plan.fds == NULL ? -ENOMEM : 0;
 	if (r == 0 && spawn->argv != NULL)
-		r = spawn_env_new(&plan);
+		r = brood__environment_init(&plan.env, spawn);
 	if (r == 0) {
 		pid = brood__fork(NULL);
 		if (pid == 0)
@@ -409,7 +391,7 @@ brood__spawn(struct brood__spawned *ret_spawned,
 		r = pid < 0 ? pid : 0;
 	}
 	free(plan.fds);
-	free(plan.env);
+	brood__environment_fini(&plan.env);
 	(void)brood__fd_close(report[1]);
 	if (r < 0) {
 		brood__fd_close_all(sockets, 2);
@@ -426,8 +408,8 @@ brood__spawn(struct brood__spawned *ret_spawned,
 }
 
 int
-brood__report_read(int report_fd, bool is_waiting,
-    struct brood__report *ret_report)
+brood__spawn_read_report(int report_fd, bool is_waiting,
+    struct brood__failure *ret_report)
 {
 	ssize_t n;
 

@@ -13,6 +13,8 @@
  * without a report means that the child runs.
  */
 
+#include "process/failure.h"
+
 #include <brood/child.h>
 #include <brood/worker.h>
 #include <sys/resource.h>
@@ -52,12 +54,6 @@ struct brood__spawned {
 	int report_fd;		/* to read the report from */
 };
 
-struct brood__report {
-	char step[16];		/* "exec", "chdir", "setup", ... */
-	int error;		/* errno */
-	char text[256];
-};
-
 /*
  * Start the process.  The caller closes all descriptors of *ret_spawned and
  * reaps the pid.
@@ -70,8 +66,8 @@ int	brood__spawn(struct brood__spawned *ret_spawned,
  * has got as far as its own code; or, if is_waiting is false, that it may yet
  * do so.
  */
-int	brood__report_read(int report_fd, bool is_waiting,
-	    struct brood__report *ret_report);
+int	brood__spawn_read_report(int report_fd, bool is_waiting,
+	    struct brood__failure *ret_report);
 
 /*
  * Two connected stream sockets, close-on-exec, with numbers above those of the

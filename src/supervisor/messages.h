@@ -133,6 +133,7 @@ struct brood__notice {
 	int error;			/* errno of the step; 0: unknown */
 	uint32_t max_payload;		/* READY: what the child accepts */
 	uint32_t features;		/* READY: of its HELLO */
+	uint32_t level;			/* READY: that it is confined to */
 	char step[16];			/* that failed, or "" */
 	char text[256];
 	size_t tail_len;

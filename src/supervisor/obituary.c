@@ -5,12 +5,14 @@
  */
 
 #include "base/names.h"
+#include "process/seccomp.h"
 #include "process/spawn.h"
 #include "supervisor/obituary.h"
 
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -50,10 +52,10 @@ obituary_is_own_step(const char *step)
 bool
 brood__obituary_read_report(struct brood__obituary *obituary, int report_fd)
 {
-	struct brood__report report;
+	struct brood__failure report;
 
 	if (report_fd < 0 ||
-	    brood__report_read(report_fd, false, &report) != 1)
+	    brood__spawn_read_report(report_fd, false, &report) != 1)
 		return false;
 	(void)strlcpy(obituary->step, report.step, sizeof(obituary->step));
 	(void)snprintf(obituary->text, sizeof(obituary->text), "%.180s: %.64s",
@@ -65,12 +67,15 @@ brood__obituary_read_report(struct brood__obituary *obituary, int report_fd)
 
 void
 brood__obituary_end(struct brood__obituary *obituary, int status,
-    bool was_ready)
+    bool was_ready, const char *output, size_t len)
 {
 	const char *when = was_ready ? "" : " before it was ready";
-	char text[sizeof(obituary->text)];
+	char text[sizeof(obituary->text)], words[128];
 
-	if (WIFSIGNALED(status))
+	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS &&
+	    brood__seccomp_words(words, sizeof(words), output, len))
+		(void)snprintf(text, sizeof(text), "%s%s", words, when);
+	else if (WIFSIGNALED(status))
 		(void)snprintf(text, sizeof(text), "killed by signal %d (%s)%s",
 		    WTERMSIG(status), brood__signal_words(WTERMSIG(status)),
 		    when);

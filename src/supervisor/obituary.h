@@ -35,9 +35,12 @@ void	brood__obituary_blame(struct brood__obituary *obituary,
 bool	brood__obituary_read_report(struct brood__obituary *obituary,
 	    int report_fd);
 
-/* The process has ended with this status of wait(2). */
+/*
+ * The process has ended with this status of wait(2).  output: the last that it
+ * has printed.  If it was ended for a system call, that says which.
+ */
 void	brood__obituary_end(struct brood__obituary *obituary, int status,
-	    bool was_ready);
+	    bool was_ready, const char *output, size_t len);
 
 /* Write step, error and text into a notice. */
 void	brood__obituary_write(const struct brood__obituary *obituary,

@@ -299,6 +299,37 @@ brood__slot_start(struct brood__slot *slot, struct brood__shared *shared,
 
 /* Ready */
 
+/*
+ * The level that the process is confined to.  What is asked for at level 1 was
+ * done before its own code ran; the rest it has done, or says not to have done.
+ */
+static unsigned
+slot_level(const struct brood__slot *slot)
+{
+	const struct brood_confine *confine =
+	    slot->spec->spawn.options->confine;
+	unsigned said = slot->hello.features >> BROOD__FEATURE_LEVEL_SHIFT &
+	    BROOD__FEATURE_LEVEL_MASK;
+
+	if (confine == NULL)
+		return BROOD_CONFINE_NONE;
+	return said == 0 && confine->level > 0 ? BROOD_CONFINE_FILES : said;
+}
+
+static int
+slot_check_level(const struct brood__slot *slot, char *text, size_t size)
+{
+	const struct brood_confine *confine =
+	    slot->spec->spawn.options->confine;
+
+	if (confine == NULL || slot_level(slot) >= confine->level)
+		return 0;
+	(void)snprintf(text, size, "it has reached level %u, and level %u is "
+	    "asked for: only brood_worker_main() goes beyond 1",
+	    slot_level(slot), confine->level);
+	return -EPERM;
+}
+
 static void
 slot_on_ready(struct brood__slot *slot, struct brood__shared *shared,
     int64_t now_ms)
@@ -323,6 +354,12 @@ brood__slot_on_hello(struct brood__slot *slot, struct brood__shared *shared,
 	    sizeof(text));
 	if (r == 0)
 		return;
+	if (r == 1) {
+		int level = slot_check_level(slot, text, sizeof(text));
+
+		if (level < 0)
+			r = level;
+	}
 	if (r == 1 && slot->order.state == BROOD__SLOT_STARTING) {
 		slot_on_ready(slot, shared, now_ms);
 		return;
@@ -346,6 +383,7 @@ brood__slot_offer(struct brood__slot *slot, struct brood__shared *shared,
 		return 0;
 	notice.max_payload = slot->hello.max_payload;
 	notice.features = slot->hello.features;
+	notice.level = slot_level(slot);
 	r = brood__notice_try(shared, &notice, slot->ends);
 	if (r == 0) {
 		slot->progress = BROOD__PROGRESS_OFFERED;
@@ -481,6 +519,7 @@ brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
 	brood__boot_close(&slot->boot, shared->ready);
 	slot_close_ends(slot);
 	brood__obituary_end(&slot->obituary, slot->status,
-	    slot->progress == BROOD__PROGRESS_OFFERED);
+	    slot->progress == BROOD__PROGRESS_OFFERED, slot->stream.tail,
+	    slot->stream.tail_len);
 	slot_end(slot, shared, is_asked, now_ms);
 }

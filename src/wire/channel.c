@@ -201,6 +201,18 @@ brood__channel_set_peer_features(struct brood_channel *ch, uint32_t features)
 	ch->peer_takes_fds = (features & BROOD__FEATURE_NO_FDS) == 0;
 }
 
+void
+brood__channel_set_level(struct brood_channel *ch, unsigned level)
+{
+	ch->level = level;
+}
+
+unsigned
+brood__channel_level(const struct brood_channel *ch)
+{
+	return ch->level;
+}
+
 bool
 brood__channel_takes_fds(const struct brood_channel *ch)
 {

@@ -59,6 +59,10 @@ void	brood__channel_set_peer_max(struct brood_channel *channel,
 void	brood__channel_set_peer_features(struct brood_channel *channel,
 	    uint32_t features);
 
+/* The level that this process is confined to, for its HELLO. */
+void	brood__channel_set_level(struct brood_channel *channel, unsigned level);
+unsigned brood__channel_level(const struct brood_channel *channel);
+
 /* Does this side accept descriptors, and does the peer? */
 bool	brood__channel_takes_fds(const struct brood_channel *channel);
 bool	brood__channel_peer_takes_fds(const struct brood_channel *channel);

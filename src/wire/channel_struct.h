@@ -21,6 +21,7 @@ struct brood_channel {
 	uint32_t max_send;		/* what the peer accepts, if that is
 					   less than max_payload */
 	bool peer_takes_fds;
+	unsigned level;			/* of confinement, of this process */
 	struct brood__inbox in;
 	struct brood__outbox out;
 	struct brood__rings rings;

@@ -44,6 +44,9 @@ enum {
 enum {
 	BROOD__FEATURE_RINGS = 1,	/* its sender takes OFFER */
 	BROOD__FEATURE_NO_FDS = 2,	/* its sender takes no descriptors */
+	/* Three bits: the level that its sender is confined to. */
+	BROOD__FEATURE_LEVEL_SHIFT = 8,
+	BROOD__FEATURE_LEVEL_MASK = 7,
 };
 
 struct brood__frame {

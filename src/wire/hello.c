@@ -21,7 +21,8 @@ brood__channel_queue_hello(struct brood_channel *ch, const char *name)
 		.version = BROOD__VERSION,
 		.features = (brood__channel_accepts_rings(ch) ?
 		    BROOD__FEATURE_RINGS : 0) |
-		    (brood__channel_takes_fds(ch) ? 0 : BROOD__FEATURE_NO_FDS),
+		    (brood__channel_takes_fds(ch) ? 0 : BROOD__FEATURE_NO_FDS) |
+		    brood__channel_level(ch) << BROOD__FEATURE_LEVEL_SHIFT,
 		.max_payload = brood__channel_max_payload(ch),
 	};
 	uint8_t bytes[BROOD__HELLO_SIZE + BROOD__NAME_MAX];

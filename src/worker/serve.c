@@ -13,6 +13,7 @@
 #include "base/export.h"
 #include "base/names.h"
 #include "base/reserved.h"
+#include "process/confine.h"
 #include "wire/channel.h"
 #include "wire/receive.h"
 
@@ -298,6 +299,28 @@ brood_worker_run(struct brood_channel *channel, brood_handler_fn handler,
 	return r == -EPIPE ? 0 : r;
 }
 
+/* To what the pool asks for; if that cannot be, tell it instead of HELLO. */
+static int
+worker_confine(struct brood_channel *channel)
+{
+	struct brood__failure report;
+	struct brood__confined confined;
+	char *text;
+	int r;
+
+	r = brood__confine_from_env(&confined, &report);
+	if (r == 0) {
+		brood__channel_set_level(channel, confined.reached);
+		return 0;
+	}
+	if (asprintf(&text, "%s: %s: %s", report.step, report.text,
+	    brood__error_words(report.error)) >= 0) {
+		brood__channel_complain(channel, BROOD_ERROR_FAILED, text);
+		free(text);
+	}
+	return r;
+}
+
 BROOD_PUBLIC int
 brood_worker_main(brood_handler_fn handler, void *arg,
     const struct brood_worker_options *options)
@@ -317,6 +340,11 @@ brood_worker_main(brood_handler_fn handler, void *arg,
 	r = brood_channel_inherit(&channel, &channel_options);
 	if (r < 0)
 		return r;
+	r = worker_confine(channel);
+	if (r < 0) {
+		(void)brood_channel_free(channel);
+		return r;
+	}
 	brood__channel_accept_rings(channel);
 	r = brood_channel_hello(channel, options->name != NULL ?
 	    options->name : getprogname(), -1);

@@ -138,6 +138,24 @@ struct brood_confine {
 };
 
 /*
+ * Confine the calling process, now and for good: for a program that is started
+ * by no pool, or that does not call brood_worker_main().  The process must have
+ * one thread.  program: NULL; or the path of the program that the process will
+ * execute next, which then can be executed.  A program reaches level 1, unless
+ * it calls this function itself.
+ *
+ * text has room for BROOD_TEXT_SIZE bytes, or is NULL: after an error it names
+ * the step and the cause.  What was done before that step stays done.
+ *
+ * Returns the level that was reached.
+ *
+ *   -EINVAL	options that are not possible
+ *   -EPERM, -ENOSYS, -ENOENT, ...	what the step gave
+ */
+int	brood_confine_self(const struct brood_confine *confine,
+	    const char *program, char *text);
+
+/*
  * The name of a level: "none", "files", "calls", "user", "spaces"; "unknown"
  * for any other number.  A string in static memory.
  */

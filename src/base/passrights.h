@@ -21,16 +21,19 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+#ifdef SO_PASSRIGHTS
+enum { BROOD__SO_PASSRIGHTS = SO_PASSRIGHTS };
+#else
+enum { BROOD__SO_PASSRIGHTS = 83 };	/* <asm-generic/socket.h> of 6.16 */
+#endif
+
 static inline void
 brood__passrights_set(int socket, bool is_wanted)
 {
 #ifdef HAVE_SO_PASSRIGHTS
-#ifndef SO_PASSRIGHTS
-	enum { SO_PASSRIGHTS = 83 };	/* <asm-generic/socket.h> of 6.16 */
-#endif
 	int value = is_wanted;
 
-	(void)setsockopt(socket, SOL_SOCKET, SO_PASSRIGHTS, &value,
+	(void)setsockopt(socket, SOL_SOCKET, BROOD__SO_PASSRIGHTS, &value,
 	    sizeof(value));
 #else
 	(void)socket;

@@ -32,6 +32,7 @@ static const struct command *const commands[] = {
 	&command_stop,
 	&command_conformance,
 	&command_decode,
+	&command_doctor,
 	NULL,
 };
 

@@ -49,6 +49,21 @@ command_die(enum command_status status, int error, const char *format, ...)
 	exit(status);
 }
 
+bool
+command_is_start_hopeless(const struct brood_event *event)
+{
+	static const char *const others[] = {
+		"", "boot", "fork", "hello", "setup",
+	};
+
+	if (event->kind != BROOD_EVENT_NOT_STARTED || event->error == 0)
+		return false;
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(event->step, others[i]) == 0)
+			return false;
+	return true;
+}
+
 noreturn void
 command_misuse(const struct command *command, const char *format, ...)
 {

@@ -12,6 +12,7 @@
  * terminal (isatty(3)).
  */
 
+#include <brood/event.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdnoreturn.h>
@@ -42,6 +43,7 @@ struct command {
 extern const struct command command_call;
 extern const struct command command_conformance;
 extern const struct command command_decode;
+extern const struct command command_doctor;
 extern const struct command command_events;
 extern const struct command command_map;
 extern const struct command command_ping;
@@ -74,6 +76,13 @@ void	command_warn(int error, const char *format, ...)
 noreturn void
 	command_misuse(const struct command *command, const char *format, ...)
 	    __attribute__((__format__(__printf__, 2, 3)));
+
+/*
+ * A worker could not start.  Will the next attempts fail in the same way?  So
+ * it is if the program cannot be executed, or not be confined as it was asked
+ * for; not if it was executed and then said no HELLO.
+ */
+bool	command_is_start_hopeless(const struct brood_event *event);
 
 /*
  * Flush standard output.  If any of it could not be written, for a full disk

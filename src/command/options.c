@@ -16,7 +16,7 @@
 #include <string.h>
 
 enum {
-	OPTIONS_MAX = 32,	/* in one table, -h and the end included */
+	OPTIONS_MAX = 48,	/* in one table, -h and the end included */
 	OPTION_TEXT = 64,	/* "-l, --listen SOCKET" */
 	OPTION_LONG = 256,	/* added to its number in the table: what
 				   getopt_long(3) gives for a long option */

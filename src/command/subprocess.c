@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -23,6 +24,7 @@ enum { SUBPROCESS_NO_EXEC = 127 };	/* exit status, as of the shell */
 struct subprocess_plan {
 	const char *const *argv;
 	const int *fds;
+	const struct brood_confine *confine;
 	pid_t parent;
 };
 
@@ -55,6 +57,21 @@ subprocess_tie(pid_t parent)
 		_exit(SUBPROCESS_NO_EXEC);
 }
 
+/* Why that cannot be goes to standard error; the errno to the parent. */
+static int
+subprocess_confine(const struct subprocess_plan *plan)
+{
+	char text[BROOD_TEXT_SIZE];
+	int r;
+
+	if (plan->confine == NULL)
+		return 0;
+	r = brood_confine_self(plan->confine, plan->argv[0], text);
+	if (r < 0)
+		(void)dprintf(STDERR_FILENO, "brood: %s\n", text);
+	return r < 0 ? r : 0;
+}
+
 static int
 subprocess_exec(struct brood_channel *channel, void *arg)
 {
@@ -66,8 +83,11 @@ subprocess_exec(struct brood_channel *channel, void *arg)
 	report_fd = fcntl(brood_channel_fd(channel), F_DUPFD_CLOEXEC,
 	    SUBPROCESS_N_FDS);
 	(void)setpgid(0, 0);
+	error = -subprocess_confine(plan);
+	/* A change of user would undo it. */
 	subprocess_tie(plan->parent);
-	error = -subprocess_place_fds(plan->fds);
+	if (error == 0)
+		error = -subprocess_place_fds(plan->fds);
 	if (error == 0) {
 		/* execve(2) takes what it never writes to as not const. */
 		memcpy(&argv, &plan->argv, sizeof(argv));
@@ -106,9 +126,9 @@ subprocess_sigchld(void)
 
 int
 subprocess_start(struct brood_child **ret_child, const char *const *argv,
-    const int fds[SUBPROCESS_N_FDS])
+    const int fds[SUBPROCESS_N_FDS], const struct brood_confine *confine)
 {
-	struct subprocess_plan plan = { argv, fds, getpid() };
+	struct subprocess_plan plan = { argv, fds, confine, getpid() };
 	struct brood_child_options options = { .n_keep_fds = 0 };
 	int keep_fds[SUBPROCESS_N_FDS], r;
 	sigset_t chld = subprocess_sigchld();

@@ -24,10 +24,13 @@ enum { SUBPROCESS_N_FDS = 4 };
  * copy of fds[i]; -1 means: this process's own for 0 to 2, none for 3.  Nothing
  * else is open.  The kernel kills the program if this process dies (Linux).
  *
+ * confine: NULL, or what the program is confined to, at most to level 1.
+ *
  * Returns when the program runs.  The errno of execve(2) is the caller's.
  */
 int	subprocess_start(struct brood_child **ret_child,
-	    const char *const *argv, const int fds[SUBPROCESS_N_FDS]);
+	    const char *const *argv, const int fds[SUBPROCESS_N_FDS],
+	    const struct brood_confine *confine);
 
 /*
  * Wait for the program to end, until an instant of brood__now_ms().  True: it

@@ -7,7 +7,6 @@
 
 #include "process/confine.h"
 
-#include "base/export.h"
 #include "base/reserved.h"
 #include "process/identity.h"
 #include "process/landlock.h"
@@ -55,8 +54,7 @@ confine_check_level(const struct brood_confine *confine, bool is_program,
 		return confine_refuse(failure, "there are levels 0 to 4");
 	if (confine->level >= BROOD_CONFINE_USER && confine->uid == 0)
 		return confine_refuse(failure, "level 3 needs a uid");
-	if (confine_up_to(confine) >= BROOD_CONFINE_USER &&
-	    confine->chroot == NULL) {
+	if (confine->level >= BROOD_CONFINE_USER && confine->chroot == NULL) {
 		if (is_program)
 			return confine_refuse(failure, "level 3 needs a chroot "
 			    "with the program in it");
@@ -88,21 +86,6 @@ brood__confine_check(const struct brood_confine *confine, bool is_program,
 	if (r == 0)
 		r = brood__limits_check(confine, failure);
 	return r < 0 ? r : brood__seccomp_check(confine->syscalls, failure);
-}
-
-BROOD_PUBLIC const char *
-brood_confine_level_name(uint32_t level)
-{
-	static const char *const names[] = {
-		[BROOD_CONFINE_NONE] = "none",
-		[BROOD_CONFINE_FILES] = "files",
-		[BROOD_CONFINE_CALLS] = "calls",
-		[BROOD_CONFINE_USER] = "user",
-		[BROOD_CONFINE_SPACES] = "spaces",
-	};
-
-	return level < sizeof(names) / sizeof(names[0]) ? names[level] :
-	    "unknown";
 }
 
 /* Steps */
@@ -181,14 +164,20 @@ confine_become(struct brood__confined *confined,
 	return brood__identity_set_user(confine, failure);
 }
 
+/* Without a root of its own a process of level 3 has an empty one. */
 static int
 confine_set_root(struct brood__confined *confined,
-    const struct brood_confine *confine, struct brood__failure *failure)
+    const struct brood_confine *confine, const char *program,
+    struct brood__failure *failure)
 {
 	if (confine->chroot != NULL)
 		return brood__identity_set_root(confine, failure);
 	if (confined->up_to < BROOD_CONFINE_USER)
 		return 0;
+	/* Then there is no program in it, and no path. */
+	if (program != NULL || confined->has_files)
+		return confine_step(confined, BROOD_CONFINE_USER,
+		    confine_refuse(failure, "level 3 needs a chroot"));
 	return confine_step(confined, BROOD_CONFINE_USER,
 	    brood__identity_set_root(confine, failure));
 }
@@ -211,7 +200,7 @@ confine_place(struct brood__confined *confined,
 {
 	int r;
 
-	r = confine_set_root(confined, confine, failure);
+	r = confine_set_root(confined, confine, program, failure);
 	if (r == 0)
 		r = confine_set_directory(confine, failure);
 	if (r < 0 || confined->up_to < BROOD_CONFINE_FILES)

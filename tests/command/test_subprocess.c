@@ -26,7 +26,7 @@ shell_start(struct brood_child **ret_child, const char *script)
 
 	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
 	cr_assert_eq(subprocess_start(ret_child, argv,
-	    (int[SUBPROCESS_N_FDS]) { -1, -1, -1, fds[1] }), 0);
+	    (int[SUBPROCESS_N_FDS]) { -1, -1, -1, fds[1] }, NULL), 0);
 	(void)close(fds[1]);
 	return fds[0];
 }
@@ -51,7 +51,7 @@ Test(subprocess, says_why_a_program_cannot_run)
 	int fds[SUBPROCESS_N_FDS] = { -1, -1, -1, -1 };
 	struct brood_child *child;
 
-	cr_expect_eq(subprocess_start(&child, argv, fds), -ENOENT);
+	cr_expect_eq(subprocess_start(&child, argv, fds, NULL), -ENOENT);
 	cr_expect_null(child);
 }
 
@@ -66,7 +66,8 @@ Test(subprocess, brings_descriptors_to_their_numbers)
 	cr_assert_eq(pipe2(out, O_CLOEXEC), 0);
 	cr_assert_eq(pipe2(err, O_CLOEXEC), 0);
 	cr_assert_eq(subprocess_start(&child, argv,
-	    (int[SUBPROCESS_N_FDS]) { in[0], -1, err[1], out[1] }), 0);
+	    (int[SUBPROCESS_N_FDS]) { in[0], -1, err[1], out[1] },
+	    NULL), 0);
 	cr_assert_eq(write(in[1], "7\n", 2), 2);
 	brood__fd_close_all(in, 2);
 	(void)close(out[1]);

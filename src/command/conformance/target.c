@@ -54,7 +54,7 @@ target_run(struct target *target)
 	if (null_fd < 0 || setenv("BROOD_FD", "3", 1) < 0)
 		r = -errno;
 	else
-		r = subprocess_start(&target->child, target->argv, fds);
+		r = subprocess_start(&target->child, target->argv, fds, NULL);
 	(void)brood__fd_close(null_fd);
 	return r;
 }

@@ -45,7 +45,8 @@ filter_count_unread(struct filter *filter)
 }
 
 int
-filter_start(struct filter *filter, const char *const *argv)
+filter_start(struct filter *filter, const char *const *argv,
+    const struct brood_confine *confine)
 {
 	int in[2] = { -1, -1 }, out[2] = { -1, -1 }, r;
 
@@ -58,7 +59,8 @@ filter_start(struct filter *filter, const char *const *argv)
 	else {
 		guard_hold(true);
 		r = subprocess_start(&filter->child, argv,
-		    (int[SUBPROCESS_N_FDS]) { in[0], out[1], -1, -1 });
+		    (int[SUBPROCESS_N_FDS]) { in[0], out[1], -1, -1 },
+		    confine);
 		if (r == 0)
 			guard_watch(brood_child_pid(filter->child));
 		guard_hold(false);

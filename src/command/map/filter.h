@@ -86,7 +86,8 @@ enum filter_result {
 };
 
 /* Returns 0, or the negative errno with which the program could not be run. */
-int	filter_start(struct filter *filter, const char *const *argv);
+int	filter_start(struct filter *filter, const char *const *argv,
+	    const struct brood_confine *confine);
 
 /* Put lines through it.  After any result but FILTER_DONE, stop it. */
 enum filter_result

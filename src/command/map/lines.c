@@ -153,7 +153,7 @@ static void
 lines_start(const struct lines_options *options)
 {
 	lines.is_used = false;
-	if (filter_start(&lines.filter, options->argv) < 0)
+	if (filter_start(&lines.filter, options->argv, options->confine) < 0)
 		_exit(EXIT_FAILURE);
 }
 
@@ -198,7 +198,7 @@ lines_setup(void *arg)
 	r = guard_start();
 	if (r < 0)
 		return r;
-	return filter_start(&lines.filter, options->argv);
+	return filter_start(&lines.filter, options->argv, options->confine);
 }
 
 /* Requests */

@@ -15,6 +15,7 @@
 struct lines_options {
 	const char *const *argv;	/* of the filter; a NULL last */
 	int		 timeout_ms;	/* for a line; -1: none */
+	const struct brood_confine *confine;	/* of the filter; NULL: none */
 	size_t		 max_line;	/* bytes of one, its newline excluded */
 };
 

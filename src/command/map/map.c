@@ -8,8 +8,12 @@
  * so memory stays bounded when the reader of the output is slow.
  */
 
+#include "base/cpus.h"
+#include "command/confine_options.h"
 #include "command/map/mapper.h"
 #include "command/options.h"
+
+#include <sys/param.h>
 
 #include <errno.h>
 #include <limits.h>
@@ -34,6 +38,7 @@ struct map_options {
 	unsigned workers;
 	bool is_unordered;
 	bool has_progress;
+	struct confine_options confine;
 };
 
 /* Gives the program and its arguments. */
@@ -73,6 +78,7 @@ map_parse(struct mapper *mapper, struct map_options *options,
 		{ .name = "failed", .argument = "FILE",
 		    .help = "write the lines that failed to FILE",
 		    .text = &options->failed },
+		CONFINE_OPTIONS(&options->confine),
 		{ .name = NULL },
 	};
 
@@ -81,6 +87,11 @@ map_parse(struct mapper *mapper, struct map_options *options,
 	if (mapper->has_lines && !mapper->outcome.halt.is_given)
 		mapper->outcome.halt = (struct halt) { .is_percent = true,
 		    .limit = HALT_DEFAULT_PERCENT };
+	if (mapper->has_lines &&
+	    (options->confine.confine.level > BROOD_CONFINE_FILES ||
+	    options->confine.confine.learn != 0))
+		command_misuse(command, "--confine: a program that reads lines "
+		    "reaches level 1, as it does not confine itself");
 	window_init(&mapper->window, options->is_unordered);
 	return argv;
 }
@@ -136,7 +147,7 @@ map_die_of(struct mapper *mapper, const struct brood_event *event)
 static void
 map_not_started(struct mapper *mapper, const struct brood_event *event)
 {
-	if (event->error != 0 && strcmp(event->step, "exec") == 0)
+	if (command_is_start_hopeless(event))
 		mapper_die(mapper, 0, "%s", event->text);
 	if (event->error != 0 && strcmp(event->step, "setup") == 0)
 		mapper_die(mapper, event->error, "%s", mapper->outcome.program);
@@ -217,8 +228,19 @@ map_run(struct mapper *mapper)
 
 /* The beginning and the end */
 
+/* A program that starts threads gets its share of the processors. */
 static void
-map_start(struct mapper *mapper, const struct map_options *options,
+map_share(struct map_options *options)
+{
+	unsigned cpus = brood__cpus();
+	unsigned workers = options->workers > 0 ? options->workers : cpus;
+
+	options->confine.is_given = true;
+	options->confine.confine.threads = MAX(cpus / workers, 1);
+}
+
+static void
+map_start(struct mapper *mapper, struct map_options *options,
     struct lines_options *lines)
 {
 	struct brood_pool_options pool = {
@@ -232,8 +254,11 @@ map_start(struct mapper *mapper, const struct map_options *options,
 		pool.setup = lines_setup;
 		pool.arg = lines;
 		pool.max_payload = BROOD_MAX_PAYLOAD + MAP_SLACK;
-	} else
+	} else {
 		pool.argv = lines->argv;
+		map_share(options);
+		pool.confine = confine_options_of(&options->confine);
+	}
 	/* If the reader of the output leaves, write(2) gives EPIPE. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	/* First of all, because workers are copies of this process. */
@@ -273,6 +298,7 @@ map_main(const struct command *command, int argc, char **argv)
 	argv = map_parse(&mapper, &options, command, argc, argv);
 	lines.argv = (const char *const *)argv;
 	lines.timeout_ms = mapper.timeout_ms;
+	lines.confine = confine_options_of(&options.confine);
 	pace_start(&mapper.pace);
 	joblog_open(&mapper.log, options.joblog, options.failed);
 	map_start(&mapper, &options, &lines);

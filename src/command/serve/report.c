@@ -37,6 +37,8 @@ report_write(FILE *out, const struct brood_event *event)
 		fprintf(out, ": %s", event->step);
 	if (event->text[0] != '\0')
 		fprintf(out, ": %s", event->text);
+	if (event->level > 0)
+		fprintf(out, ": confined to level %u", event->level);
 	if (event->is_asked)
 		fputs(" (asked to)", out);
 	if (is_failed && event->delay_ms >= 0)

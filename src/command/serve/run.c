@@ -13,7 +13,7 @@
  */
 
 #include "base/self_pipe.h"
-#include "command/options.h"
+#include "command/confine_options.h"
 #include "command/serve/loop.h"
 #include "command/serve/notify.h"
 #include "command/serve/report.h"
@@ -40,6 +40,7 @@ struct run {
 	struct brood_listener_options listen;
 	struct brood_pool_options pool_options;
 	struct server_options options;
+	struct confine_options confine;
 	struct brood_listener *listener;
 	struct brood_pool *pool;
 	struct server *server;
@@ -155,6 +156,7 @@ run_parse(struct run *run, const struct command *command, int argc,
 		    .help = "drop a client that has no request open for so "
 		    "long;\ndefault: never",
 		    .seconds_ms = &run->options.idle_ms, .min = 1 },
+		CONFINE_OPTIONS(&run->confine),
 		{ .name = NULL },
 	};
 
@@ -212,6 +214,10 @@ run_start_pool(struct run *run)
 		options->workers = brood__cpus();
 	if (options->in_flight == 0)
 		options->in_flight = 1;
+	run->confine.is_given = true;
+	run->confine.confine.threads = MAX(brood__cpus() / options->workers,
+	    1);
+	options->confine = confine_options_of(&run->confine);
 	if (options->queue == 0)
 		options->queue = MAX(2 * options->workers * options->in_flight,
 		    RUN_MIN_QUEUE);
@@ -340,15 +346,13 @@ run_tell_state(struct run *run)
 }
 
 /*
- * A program that cannot be executed will not do better at the next attempts.
- * Not once a worker has started: then it may be about to be replaced by a newer
- * one.  Every worker fails so; it is told once.
+ * Not once a worker has started: then the program may be about to be replaced
+ * by a newer one.  Every worker fails so; it is told once.
  */
 static bool
-run_is_missing(const struct run *run, const struct brood_event *event)
+run_is_hopeless(const struct run *run, const struct brood_event *event)
 {
-	return event->kind == BROOD_EVENT_NOT_STARTED &&
-	    strcmp(event->step, "exec") == 0 && event->error != 0 &&
+	return command_is_start_hopeless(event) &&
 	    (run->server->state == SERVER_STARTING ||
 	    run->status == COMMAND_UNUSABLE);
 }
@@ -358,7 +362,7 @@ run_event(struct run *run, const struct brood_event *event)
 {
 	struct brood_pool_stats stats;
 
-	if (run_is_missing(run, event)) {
+	if (run_is_hopeless(run, event)) {
 		if (run->status != COMMAND_UNUSABLE) {
 			command_warn(0, "%s", event->text);
 			run->status = COMMAND_UNUSABLE;

@@ -49,7 +49,7 @@ sort_silence(int keep_ms)
 	enum filter_silence silence;
 
 	(void)signal(SIGPIPE, SIG_IGN);
-	cr_assert_eq(filter_start(&filter, argv), 0);
+	cr_assert_eq(filter_start(&filter, argv, NULL), 0);
 	cr_expect_eq(filter_run(&filter, &task), FILTER_DONE);
 	cr_expect_eq(filter.lines_len, 4);
 	cr_expect_eq(memcmp(filter.out.bytes + filter.out.start, "a\nb\n", 4),

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Confinement on the command line.  Each function gives NULL, or what is wrong
+ * with its argument.
+ */
+
+#include "command/confine_options.h"
+
+#include <sys/resource.h>
+
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *name;
+	int resource;
+} confine_rlimits[] = {
+	{ "as", RLIMIT_AS },
+	{ "core", RLIMIT_CORE },
+	{ "cpu", RLIMIT_CPU },
+	{ "data", RLIMIT_DATA },
+	{ "fsize", RLIMIT_FSIZE },
+#ifdef RLIMIT_MEMLOCK
+	{ "memlock", RLIMIT_MEMLOCK },
+#endif
+	{ "nofile", RLIMIT_NOFILE },
+#ifdef RLIMIT_NPROC
+	{ "nproc", RLIMIT_NPROC },
+#endif
+	{ "stack", RLIMIT_STACK },
+};
+
+const struct brood_confine *
+confine_options_of(const struct confine_options *options)
+{
+	return options->is_given ? &options->confine : NULL;
+}
+
+static struct confine_options *
+confine_begin(void *arg)
+{
+	struct confine_options *options = arg;
+
+	options->is_given = true;
+	return options;
+}
+
+const char *
+confine_set_level(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+
+	if (strcmp(value, "learn") == 0) {
+		options->confine.learn = 1;
+		return NULL;
+	}
+	if (value[0] < '0' || value[0] > '0' + BROOD_CONFINE_SPACES ||
+	    (value[1] != '\0' && (value[1] != '-' || value[2] < value[0] ||
+	    value[2] > '0' + BROOD_CONFINE_SPACES || value[3] != '\0')))
+		return "not a level (0 to 4), a range of levels, or \"learn\"";
+	options->confine.level = (uint32_t)(value[0] - '0');
+	options->confine.up_to = value[1] == '\0' ? 0 :
+	    (uint32_t)(value[2] - '0');
+	return NULL;
+}
+
+/* A number of a user or group; 0 and less are none. */
+static uint32_t
+confine_number(const char *value)
+{
+	const char *error;
+	long long number = strtonum(value, 1, UINT32_MAX - 1, &error);
+
+	return error == NULL ? (uint32_t)number : 0;
+}
+
+const char *
+confine_set_user(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+	uint32_t number = confine_number(value);
+	const struct passwd *user = number != 0 ? getpwuid(number) :
+	    getpwnam(value);
+
+	if (user == NULL && number == 0)
+		return "no such user";
+	options->confine.uid = user != NULL ? user->pw_uid : number;
+	if (options->confine.gid == 0)
+		options->confine.gid = user != NULL ? user->pw_gid : number;
+	return options->confine.uid == 0 ? "root is not confined" : NULL;
+}
+
+const char *
+confine_set_group(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+	uint32_t number = confine_number(value);
+	const struct group *group = number != 0 ? NULL : getgrnam(value);
+
+	if (group == NULL && number == 0)
+		return "no such group";
+	options->confine.gid = group != NULL ? group->gr_gid : number;
+	return options->confine.gid == 0 ? "root's group is not confined" :
+	    NULL;
+}
+
+const char *
+confine_set_chroot(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+
+	options->confine.chroot = value;
+	return value[0] == '/' ? NULL : "not an absolute path";
+}
+
+/* A number with K, M, G or T behind it, or "unlimited". */
+static const char *
+confine_read_size(const char *value, uint64_t *ret_size)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+
+	if (strcmp(value, "unlimited") == 0) {
+		*ret_size = UINT64_MAX;
+		return NULL;
+	}
+	errno = 0;
+	*ret_size = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || errno != 0)
+		return "not a number, or \"unlimited\"";
+	unit = *end == '\0' ? NULL : strchr(units, *end);
+	if (unit != NULL && end[1] == '\0')
+		shift = 10 * (unsigned)(unit - units + 1);
+	else if (*end != '\0')
+		return "a unit other than K, M, G and T";
+	if (*ret_size > UINT64_MAX >> shift)
+		return "too large";
+	*ret_size <<= shift;
+	return NULL;
+}
+
+const char *
+confine_set_rlimit(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+	const size_t n = sizeof(confine_rlimits) / sizeof(confine_rlimits[0]);
+	const char *equal = strchr(value, '='), *error;
+	struct brood_rlimit *limit;
+	size_t i = 0;
+
+	if (equal == NULL)
+		return "not NAME=VALUE";
+	while (i < n && (strlen(confine_rlimits[i].name) !=
+	    (size_t)(equal - value) || strncmp(confine_rlimits[i].name, value,
+	    (size_t)(equal - value)) != 0))
+		i++;
+	if (i == n)
+		return "not as, core, cpu, data, fsize, memlock, nofile, nproc "
+		    "or stack";
+	if (options->confine.n_rlimits == CONFINE_RLIMITS)
+		return "too many limits";
+	limit = &options->rlimits[options->confine.n_rlimits];
+	error = confine_read_size(equal + 1, &limit->soft);
+	if (error != NULL)
+		return error;
+	limit->resource = confine_rlimits[i].resource;
+	limit->hard = limit->soft;
+	options->confine.rlimits = options->rlimits;
+	options->confine.n_rlimits++;
+	return NULL;
+}
+
+/* Add to a list that ends with a NULL, and has room for max. */
+static const char *
+confine_add(const char **list, size_t max, const char *value)
+{
+	size_t n = 0;
+
+	while (list[n] != NULL)
+		n++;
+	if (n == max)
+		return "too many of these";
+	list[n] = value;
+	return NULL;
+}
+
+const char *
+confine_set_ro(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+
+	options->confine.ro = options->ro;
+	return confine_add(options->ro, CONFINE_PATHS, value);
+}
+
+const char *
+confine_set_rw(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+
+	options->confine.rw = options->rw;
+	return confine_add(options->rw, CONFINE_PATHS, value);
+}
+
+const char *
+confine_set_call(void *arg, const char *value)
+{
+	struct confine_options *options = confine_begin(arg);
+
+	options->confine.syscalls = options->calls;
+	return confine_add(options->calls, CONFINE_CALLS, value);
+}

@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef BROOD__CONFINE_OPTIONS_H
+#define BROOD__CONFINE_OPTIONS_H
+
+/*
+ * The options by which brood run and brood map confine their workers: a part of
+ * a table of options.h.
+ *
+ *	const struct option_spec options[] = {
+ *		...
+ *		CONFINE_OPTIONS(&confine),
+ *		{ .name = NULL },
+ *	};
+ */
+
+#include "command/options.h"
+
+#include <brood/confine.h>
+
+enum {
+	CONFINE_PATHS = 64,		/* of each kind */
+	CONFINE_RLIMITS = 16,
+	CONFINE_CALLS = 64,
+};
+
+/* Zeroed, nothing is asked for. */
+struct confine_options {
+	struct brood_confine confine;	/* points into what follows */
+	bool is_given;
+	const char *ro[CONFINE_PATHS + 1];
+	const char *rw[CONFINE_PATHS + 1];
+	const char *calls[CONFINE_CALLS + 1];
+	struct brood_rlimit rlimits[CONFINE_RLIMITS];
+};
+
+/* What to give to a pool: NULL if nothing was asked for. */
+const struct brood_confine *
+	confine_options_of(const struct confine_options *options);
+
+/* Functions of the table; arg is a struct confine_options. */
+const char *confine_set_level(void *arg, const char *value);
+const char *confine_set_user(void *arg, const char *value);
+const char *confine_set_group(void *arg, const char *value);
+const char *confine_set_chroot(void *arg, const char *value);
+const char *confine_set_rlimit(void *arg, const char *value);
+const char *confine_set_ro(void *arg, const char *value);
+const char *confine_set_rw(void *arg, const char *value);
+const char *confine_set_call(void *arg, const char *value);
+
+#define CONFINE_OPTIONS(options) \
+	{ .name = "confine", .argument = "LEVEL", \
+	    .help = "confine workers to this level, 0 to 4, or fail; 0-2:\n" \
+	    "as far as level 2, if possible; \"learn\": say which system\n" \
+	    "calls level 2 would deny.  See brood doctor", \
+	    .set = confine_set_level, .set_arg = (options) }, \
+	{ .name = "user", .argument = "USER", \
+	    .help = "run workers as this user, and as its group", \
+	    .set = confine_set_user, .set_arg = (options) }, \
+	{ .name = "group", .argument = "GROUP", \
+	    .help = "run workers with this group", \
+	    .set = confine_set_group, .set_arg = (options) }, \
+	{ .name = "chroot", .argument = "DIRECTORY", \
+	    .help = "make this the root directory of workers", \
+	    .set = confine_set_chroot, .set_arg = (options) }, \
+	{ .name = "rlimit", .argument = "NAME=VALUE", \
+	    .help = "limit workers, setrlimit(2): --rlimit as=1G; may be\n" \
+	    "repeated", \
+	    .set = confine_set_rlimit, .set_arg = (options) }, \
+	{ .name = "ro", .argument = "PATH", \
+	    .help = "from level 1 on, let workers read below PATH; may be\n" \
+	    "repeated", .set = confine_set_ro, .set_arg = (options) }, \
+	{ .name = "rw", .argument = "PATH", \
+	    .help = "the same, and write", \
+	    .set = confine_set_rw, .set_arg = (options) }, \
+	{ .name = "allow-call", .argument = "NAME", \
+	    .help = "from level 2 on, allow this system call too; may be\n" \
+	    "repeated", .set = confine_set_call, .set_arg = (options) }
+
+#endif

@@ -202,7 +202,16 @@ struct brood_pool_options {
 	 * nothing.
 	 */
 	const struct brood_confine *confine;
-	uint64_t	 reserved[13];
+	/*
+	 * A worker that has more memory than this, in bytes, is replaced by a
+	 * new one, as after max_requests: what it has is finished, and the new
+	 * one is ready before it goes.  It is looked at when the worker
+	 * answers, at most every 10 ms, and is its resident set size: what it
+	 * shares with the program counts too, so leave room.  0: any.  It is no
+	 * limit: for that there is RLIMIT_AS, see struct brood_confine.
+	 */
+	uint64_t	 max_rss;
+	uint64_t	 reserved[12];
 };
 
 /* What became of a request. */

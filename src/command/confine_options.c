@@ -117,34 +117,6 @@ confine_set_chroot(void *arg, const char *value)
 	return value[0] == '/' ? NULL : "not an absolute path";
 }
 
-/* A number with K, M, G or T behind it, or "unlimited". */
-static const char *
-confine_read_size(const char *value, uint64_t *ret_size)
-{
-	static const char units[] = "KMGT";
-	const char *unit;
-	unsigned shift = 0;
-	char *end;
-
-	if (strcmp(value, "unlimited") == 0) {
-		*ret_size = UINT64_MAX;
-		return NULL;
-	}
-	errno = 0;
-	*ret_size = strtoull(value, &end, 10);
-	if (value[0] < '0' || value[0] > '9' || errno != 0)
-		return "not a number, or \"unlimited\"";
-	unit = *end == '\0' ? NULL : strchr(units, *end);
-	if (unit != NULL && end[1] == '\0')
-		shift = 10 * (unsigned)(unit - units + 1);
-	else if (*end != '\0')
-		return "a unit other than K, M, G and T";
-	if (*ret_size > UINT64_MAX >> shift)
-		return "too large";
-	*ret_size <<= shift;
-	return NULL;
-}
-
 const char *
 confine_set_rlimit(void *arg, const char *value)
 {
@@ -166,7 +138,7 @@ confine_set_rlimit(void *arg, const char *value)
 	if (options->confine.n_rlimits == CONFINE_RLIMITS)
 		return "too many limits";
 	limit = &options->rlimits[options->confine.n_rlimits];
-	error = confine_read_size(equal + 1, &limit->soft);
+	error = options_read_size(equal + 1, &limit->soft);
 	if (error != NULL)
 		return error;
 	limit->resource = confine_rlimits[i].resource;

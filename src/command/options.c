@@ -147,6 +147,33 @@ option_set(const struct command *command, const struct option_spec *option,
 		    error);
 }
 
+const char *
+options_read_size(const char *value, uint64_t *ret_size)
+{
+	static const char units[] = "KMGT";
+	const char *unit;
+	unsigned shift = 0;
+	char *end;
+
+	if (strcmp(value, "unlimited") == 0) {
+		*ret_size = UINT64_MAX;
+		return NULL;
+	}
+	errno = 0;
+	*ret_size = strtoull(value, &end, 10);
+	if (value[0] < '0' || value[0] > '9' || errno != 0)
+		return "not a number, or \"unlimited\"";
+	unit = *end == '\0' ? NULL : strchr(units, *end);
+	if (unit != NULL && end[1] == '\0')
+		shift = 10 * (unsigned)(unit - units + 1);
+	else if (*end != '\0')
+		return "a unit other than K, M, G and T";
+	if (*ret_size > UINT64_MAX >> shift)
+		return "too large";
+	*ret_size <<= shift;
+	return NULL;
+}
+
 /* Parsing */
 
 /*

@@ -56,4 +56,11 @@ struct option_spec {
 char	**options_parse(const struct command *command,
 	    const struct option_spec *options, int argc, char **argv);
 
+/*
+ * Read a number of bytes, with K, M, G or T behind it, or "unlimited", which is
+ * UINT64_MAX: for the set function of an option.  Gives NULL, or what is wrong.
+ */
+const char *
+	options_read_size(const char *value, uint64_t *ret_size);
+
 #endif

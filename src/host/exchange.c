@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/rss.h"
 #include "host/answer.h"
 #include "host/reply.h"
 #include "host/view.h"
@@ -26,6 +27,8 @@ enum {
 	EXCHANGE_READS = 16,		/* of one worker in one turn */
 	EXCHANGE_RETRY_MS = 10,		/* after a shortage that passes */
 	EXCHANGE_FRAMES = 256,		/* the same, from a ring */
+	EXCHANGE_RSS_MS = 10,		/* from one look at a worker's memory to
+					   the next */
 	EXCHANGE_BATCH = 16 << 10,	/* bytes that are sent without waiting
 					   for a busy worker to answer */
 };
@@ -201,6 +204,24 @@ brood__exchange_complete(struct brood_pool *pool, struct brood__worker *worker,
 }
 
 /*
+ * How much memory has the worker?  A worker that ended meanwhile has what it
+ * had.  True: too much, which the fleet acts on.
+ */
+static bool
+exchange_outgrows(const struct brood_pool *pool, struct brood__worker *worker,
+    int64_t now_ms)
+{
+	uint64_t max = pool->fleet.max_rss;
+
+	if (max == 0 || worker->rss > max ||
+	    now_ms < worker->rss_ms + EXCHANGE_RSS_MS)
+		return false;
+	worker->rss_ms = now_ms;
+	(void)brood__rss_read(worker->pid, &worker->rss);
+	return worker->rss > max;
+}
+
+/*
  * The worker has answered this request for the last time.  That it has room now
  * is noted when all its answers were read, exchange_end_reading().
  */
@@ -219,7 +240,8 @@ exchange_answered(struct brood_pool *pool, struct brood__worker *worker,
 
 	/* What the fleet acts on: overdue, idle and unwanted, outdated. */
 	next = brood__worker_oldest(worker);
-	if ((next != NULL && next->state == BROOD__PENDING_OVERDUE) ||
+	if (exchange_outgrows(pool, worker, pool->queue.now_ms) ||
+	    (next != NULL && next->state == BROOD__PENDING_OVERDUE) ||
 	    (next == NULL && worker->state == BROOD__WORKER_DRAINING) ||
 	    (worker->served_limit > 0 &&
 	    worker->served == worker->served_limit))

@@ -69,6 +69,7 @@ struct brood__fleet {
 	unsigned workers;		/* wanted, that get requests */
 	unsigned spare;			/* wanted besides; none if stopping */
 	unsigned max_requests;		/* of one worker; 0: any number */
+	uint64_t max_rss;		/* of one worker, in bytes; 0: any */
 	int retire_ms;			/* how long an unwanted worker may go on
 					   with what it has; -1: for ever */
 

@@ -132,6 +132,7 @@ pool_start(struct brood_pool *pool, const struct brood_pool_options *options,
 	r = brood__fleet_init(&pool->fleet, options->workers != 0 ?
 	    options->workers : brood__cpus(), options->spare);
 	pool->fleet.max_requests = options->max_requests;
+	pool->fleet.max_rss = options->max_rss;
 	pool->fleet.retire_ms = options->retire_ms != 0 ?
 	    options->retire_ms : POOL_RETIRE_MS;
 	pool->name = strdup(options->name != NULL ? options->name : "worker");

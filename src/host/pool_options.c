@@ -7,12 +7,14 @@
 #include "host/pool_options.h"
 
 #include "base/reserved.h"
+#include "base/rss.h"
 #include "host/config.h"
 #include "host/worker.h"
 #include "wire/ring.h"
 
 #include <inttypes.h>
 #include <limits.h>
+#include <unistd.h>
 
 static int
 pool_options_check_ring(uint32_t bytes, char *text)
@@ -22,6 +24,16 @@ pool_options_check_ring(uint32_t bytes, char *text)
 		return 0;
 	return brood__config_refuse(text, "ring_bytes is %" PRIu32 ", which is "
 	    "no power of two from 256 KiB to 1 GiB", bytes);
+}
+
+static int
+pool_options_check_rss(uint64_t max_rss, char *text)
+{
+	uint64_t now;
+
+	return max_rss == 0 || brood__rss_read(getpid(), &now) == 0 ? 0 :
+	    brood__config_refuse(text, "max_rss is set, but this system does "
+	    "not say how much memory a process has");
 }
 
 int
@@ -68,5 +80,7 @@ brood__pool_options_check(const struct brood_pool_options *options, char *text)
 	if (r == 0)
 		r = brood__config_check_max("transport", options->transport,
 		    BROOD_RINGS, text);
+	if (r == 0)
+		r = pool_options_check_rss(options->max_rss, text);
 	return r < 0 ? r : pool_options_check_ring(options->ring_bytes, text);
 }

@@ -37,7 +37,8 @@ fleet_is_outdated(const struct brood__fleet *fleet,
 {
 	return worker->revision < fleet->floor ||
 	    (worker->served_limit > 0 &&
-	    worker->served >= worker->served_limit);
+	    worker->served >= worker->served_limit) ||
+	    (fleet->max_rss > 0 && worker->rss > fleet->max_rss);
 }
 
 /* Kinds of slots, each of them wanted */

@@ -81,6 +81,9 @@ struct brood__worker {
 	uint64_t served;		/* requests that it answered */
 	uint64_t served_limit;		/* then it is replaced; 0: never */
 	uint64_t served_max;		/* it gets no more than this; 0: any */
+	uint64_t rss;			/* bytes of memory, when it was looked
+					   at last */
+	int64_t rss_ms;			/* when that was; 0: never */
 	bool takes_rings;		/* its HELLO said so */
 	bool is_ringed;			/* in the lists of these names */
 	bool is_awake;

@@ -69,6 +69,14 @@ run_set_mode(void *arg, const char *value)
 	return NULL;
 }
 
+static const char *
+run_set_max_rss(void *arg, const char *value)
+{
+	struct run *run = arg;
+
+	return options_read_size(value, &run->pool_options.max_rss);
+}
+
 /* The workers inherit the environment of this process. */
 static const char *
 run_set_env(void *arg, const char *value)
@@ -121,6 +129,10 @@ run_parse(struct run *run, const struct command *command, int argc,
 		    .help = "replace a worker after about N requests; "
 		    "default: never",
 		    .number = &pool->max_requests, .min = 1, .max = INT_MAX },
+		{ .name = "max-rss", .argument = "SIZE",
+		    .help = "replace a worker that has more memory than this, "
+		    "as in\n200M; default: never",
+		    .set = run_set_max_rss, .set_arg = run },
 		{ .name = "queue", .argument = "N",
 		    .help = "how many requests may wait for a worker; default: "
 		    "twice\nwhat workers have at a time, at least 64",

@@ -27,6 +27,10 @@ AM_CONDITIONAL([HAVE_SO_PEEK_OFF], [test "$brood_peek_off" = yes])
 ])
 
 AC_DEFUN([BROOD_LINUX], [
+AC_CHECK_HEADER([execinfo.h],
+	[AC_SEARCH_LIBS([backtrace], [execinfo],
+		[AC_DEFINE([HAVE_BACKTRACE], [1],
+			[Define to 1 if a process can tell where it is.])])])
 dnl What a confined process gives up: namespaces, capabilities, prctl(2) and
 dnl unshare(2) come together.  Landlock has numbers of its own in brood: headers
 dnl are often older than the kernel.

@@ -211,7 +211,19 @@ struct brood_pool_options {
 	 * limit: for that there is RLIMIT_AS, see struct brood_confine.
 	 */
 	uint64_t	 max_rss;
-	uint64_t	 reserved[12];
+	/*
+	 * 1: a worker that a signal ends first prints where it was, a line for
+	 * each function that is active (backtrace(3)), to standard error; so it
+	 * is in stderr_tail of the event.  That is for SIGSEGV, SIGBUS, SIGFPE,
+	 * SIGILL and SIGABRT, and for SIGTERM, which a worker gets when a limit
+	 * of time has passed; before SIGKILL it gets SIGABRT, and a second.
+	 * brood sets handlers for these signals in workers that are a handler,
+	 * or a program that calls brood_worker_main(), unless they set their
+	 * own.  Functions have names if the program was linked with -rdynamic.
+	 */
+	uint32_t	 last_words;
+	uint32_t	 reserved_2;
+	uint64_t	 reserved[11];
 };
 
 /* What became of a request. */

@@ -172,6 +172,7 @@ brood__config_set_spec(struct brood__slot_spec *spec,
 		.spawn.argv = child->argv,
 		.spawn.options = child->options,
 		.spawn.takes_fds = child->takes_fds,
+		.spawn.has_last_words = child->has_last_words,
 		.restart = child->restart,
 		.boot_ms = child->boot_ms != 0 ? child->boot_ms :
 		    CONFIG_BOOT_MS,

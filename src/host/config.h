@@ -28,6 +28,7 @@ struct brood__config_child {
 	const char *const *argv;	/* ... a program */
 	const struct brood_child_options *options;
 	bool takes_fds;			/* the host does, from the child */
+	bool has_last_words;
 	uint32_t restart;		/* enum brood_restart */
 	int boot_ms;			/* 0: the default */
 	int shutdown_ms;

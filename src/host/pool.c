@@ -90,6 +90,7 @@ pool_fork(struct brood_pool *pool, const struct brood_pool_options *options,
 		.argv = options->argv,
 		.options = &child_options,
 		.takes_fds = pool->fds_from_worker,
+		.has_last_words = options->last_words != 0,
 		.boot_ms = options->boot_ms,
 		.shutdown_ms = options->shutdown_ms,
 	};

@@ -43,7 +43,8 @@ brood__pool_options_check(const struct brood_pool_options *options, char *text)
 
 	if (options == NULL)
 		return brood__config_refuse(text, "there are no options");
-	if (options->reserved_1 != 0 || !BROOD__RESERVED_IS_ZERO(options))
+	if (options->reserved_1 != 0 || options->reserved_2 != 0 ||
+	    !BROOD__RESERVED_IS_ZERO(options))
 		return brood__config_refuse(text, "a reserved field is not 0: "
 		    "the program needs a newer library");
 	r = brood__config_check_max("workers", options->workers,
@@ -80,6 +81,9 @@ brood__pool_options_check(const struct brood_pool_options *options, char *text)
 	if (r == 0)
 		r = brood__config_check_max("transport", options->transport,
 		    BROOD_RINGS, text);
+	if (r == 0)
+		r = brood__config_check_max("last_words", options->last_words,
+		    1, text);
 	if (r == 0)
 		r = pool_options_check_rss(options->max_rss, text);
 	return r < 0 ? r : pool_options_check_ring(options->ring_bytes, text);

@@ -9,6 +9,7 @@
 
 #include "process/confine.h"
 #include "process/inherit.h"
+#include "process/last_words.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -21,7 +22,7 @@ extern char **environ;
 /* The variables that are set here, whatever the caller's say. */
 static const char *const environment_own[] = {
 	BROOD__ENV_CONFINE, BROOD__ENV_FD, BROOD__ENV_GENERATION,
-	BROOD__ENV_SLOT, NULL,
+	BROOD__ENV_LAST_WORDS, BROOD__ENV_SLOT, NULL,
 };
 
 /*
@@ -36,7 +37,7 @@ static const char *const environment_threads[] = {
 };
 
 enum {
-	ENVIRONMENT_OWN = 4,		/* variables of environment_own */
+	ENVIRONMENT_OWN = 5,		/* variables of environment_own */
 	ENVIRONMENT_THREADS = 9,	/* and of the other list */
 	ENVIRONMENT_STRING = 40,	/* the longest of the latter, with its
 					   number */
@@ -94,6 +95,7 @@ environment_add_own(struct brood__environment *environment, size_t n,
     const struct brood__spawn *spawn)
 {
 	static char brood_fd[] = BROOD__ENV_FD "=3";
+	static char last_words[] = BROOD__ENV_LAST_WORDS "=1";
 	char **strings = environment->strings;
 
 	strings[n++] = brood_fd;
@@ -106,6 +108,8 @@ environment_add_own(struct brood__environment *environment, size_t n,
 		strings[n++] = environment->slot;
 		strings[n++] = environment->generation;
 	}
+	if (spawn->has_last_words)
+		strings[n++] = last_words;
 	if (environment->confine != NULL)
 		strings[n++] = environment->confine;
 	return n;

@@ -16,6 +16,7 @@
 #include "process/confine.h"
 #include "process/environment.h"
 #include "process/inherit.h"
+#include "process/last_words.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
 
@@ -250,6 +251,8 @@ spawn_call(struct spawn_plan *plan)
 	int r;
 
 	brood__inherit_set(spawn->slot, spawn->generation);
+	if (spawn->has_last_words)
+		brood__last_words_install();
 	r = brood_channel_new(&channel, plan->socket,
 	    &spawn->options->channel);
 	if (r < 0)

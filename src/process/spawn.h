@@ -36,6 +36,7 @@ struct brood__spawn {
 
 	const struct brood_child_options *options;
 	bool takes_fds;			/* the parent does, from the child */
+	bool has_last_words;		/* last_words.h */
 
 	/*
 	 * Of a supervised child, whose parent has one thread: standard input is

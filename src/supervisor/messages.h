@@ -31,6 +31,8 @@ enum brood__stop_phase {
 	BROOD__STOP_NONE,	/* not at all; in no command */
 	BROOD__STOP_GOODBYE,	/* the host says GOODBYE on its channel */
 	BROOD__STOP_TERM,	/* SIGTERM */
+	BROOD__STOP_WORDS,	/* SIGABRT, if it has last words to say; only
+				   the supervisor comes here */
 	BROOD__STOP_KILL,	/* SIGKILL */
 };
 

@@ -25,6 +25,7 @@
 #include <string.h>
 
 enum {
+	SLOT_WORDS_MS = 1000,	/* for last words, from SIGABRT to SIGKILL */
 	SLOT_LATER_MS = 100,	/* from LATER to the next READY */
 	SLOT_RETRY_MS = 10,	/* from a READY that the kernel refused */
 };
@@ -401,6 +402,8 @@ slot_enter_phase(struct brood__slot *slot, enum brood__stop_phase phase,
 {
 	int64_t due_ms = now_ms + slot->spec->shutdown_ms;
 
+	if (phase == BROOD__STOP_WORDS && !slot->spec->spawn.has_last_words)
+		phase = BROOD__STOP_KILL;
 	slot->phase = phase;
 	switch (phase) {
 	case BROOD__STOP_NONE:
@@ -408,6 +411,10 @@ slot_enter_phase(struct brood__slot *slot, enum brood__stop_phase phase,
 		break;
 	case BROOD__STOP_TERM:
 		slot_kill(slot, SIGTERM);
+		break;
+	case BROOD__STOP_WORDS:
+		slot_kill(slot, SIGABRT);
+		due_ms = now_ms + SLOT_WORDS_MS;
 		break;
 	case BROOD__STOP_KILL:
 		slot_kill(slot, SIGKILL);

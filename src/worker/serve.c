@@ -14,6 +14,7 @@
 #include "base/names.h"
 #include "base/reserved.h"
 #include "process/confine.h"
+#include "process/last_words.h"
 #include "wire/channel.h"
 #include "wire/receive.h"
 
@@ -340,6 +341,7 @@ brood_worker_main(brood_handler_fn handler, void *arg,
 	r = brood_channel_inherit(&channel, &channel_options);
 	if (r < 0)
 		return r;
+	brood__last_words_from_env();
 	r = worker_confine(channel);
 	if (r < 0) {
 		(void)brood_channel_free(channel);

@@ -98,7 +98,7 @@ run_parse(struct run *run, const struct command *command, int argc,
     char **argv)
 {
 	struct brood_pool_options *pool = &run->pool_options;
-	bool has_fds = false;
+	bool has_fds = false, has_last_words = false;
 	const struct option_spec options[] = {
 		{ 'n', "workers", "N", "how many workers; default: one for "
 		    "each processor",
@@ -133,6 +133,10 @@ run_parse(struct run *run, const struct command *command, int argc,
 		    .help = "replace a worker that has more memory than this, "
 		    "as in\n200M; default: never",
 		    .set = run_set_max_rss, .set_arg = run },
+		{ .name = "last-words",
+		    .help = "have a worker that crashes, or runs too long, "
+		    "print\nwhere it was",
+		    .flag = &has_last_words },
 		{ .name = "queue", .argument = "N",
 		    .help = "how many requests may wait for a worker; default: "
 		    "twice\nwhat workers have at a time, at least 64",
@@ -174,6 +178,7 @@ run_parse(struct run *run, const struct command *command, int argc,
 
 	argv = options_parse(command, options, argc, argv);
 	pool->fds_from_worker = has_fds;
+	pool->last_words = has_last_words;
 	pool->argv = (const char *const *)argv;
 }
 

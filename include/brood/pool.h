@@ -238,8 +238,9 @@ enum brood_fate {
 	BROOD_FAILED,
 	/*
 	 * The worker that had the request died: status says how, and text says
-	 * it in words, as in "killed by signal 6 (Aborted)".  Or five workers
-	 * died, one after another, when this request was their next.
+	 * it in words, as in "killed by signal 6 (Aborted)"; of both workers,
+	 * if the request was given to a second one.  Or five workers died, one
+	 * after another, when this request was their next.
 	 */
 	BROOD_CRASHED,
 	/*

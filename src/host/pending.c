@@ -99,6 +99,7 @@ brood__pending_free(struct brood__pending *pending)
 	free(pending->fds);
 	brood__blocks_put(pending->spare);
 	free(pending->parts);
+	free(pending->first_end);
 	brood__blocks_put(pending);
 	return NULL;
 }

@@ -67,6 +67,8 @@ struct brood__pending {
 					   it, when it was next for them */
 	unsigned n_retries;		/* runs again after MAY_HAVE_RUN, of
 					   requests with BROOD_IDEMPOTENT */
+	char *first_end;		/* n_retries > 0: how its first worker
+					   ended; NULL: memory was short */
 	unsigned n_streamed;		/* parts given to the program already */
 	uint8_t *parts;			/* without BROOD_STREAM: parts of the
 					   reply so far, put together */

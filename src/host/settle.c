@@ -17,6 +17,8 @@
 #include <sys/socket.h>
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
 
 enum {
 	SETTLE_TRIES = 5,		/* workers that die before they begin a
@@ -151,6 +153,7 @@ static void
 settle_crashed(struct brood_pool *pool, const struct brood__worker *worker,
     struct brood__pending *pending, enum brood_ran ran)
 {
+	char both[2 * sizeof(worker->why) + 64];
 	struct brood_completion done = {
 		.fate = BROOD_CRASHED,
 		.ran = ran,
@@ -159,6 +162,11 @@ settle_crashed(struct brood_pool *pool, const struct brood__worker *worker,
 		.text = worker->why,
 	};
 
+	if (pending->first_end != NULL) {
+		(void)snprintf(both, sizeof(both), "%s; the worker before it: "
+		    "%s", worker->why, pending->first_end);
+		done.text = both;
+	}
 	brood__queue_complete(&pool->queue, pending, &done, NULL, NULL, 0);
 	brood__queue_forget(&pool->queue, pending);
 }
@@ -199,6 +207,7 @@ settle_one(struct brood_pool *pool, struct brood__worker *worker,
 	else if ((pending->flags & BROOD_IDEMPOTENT) &&
 	    pending->n_retries == 0 && pending->n_streamed == 0) {
 		pending->n_retries++;
+		pending->first_end = strdup(worker->why);
 		brood__queue_restore(&pool->queue, pending);
 	} else
 		settle_crashed(pool, worker, pending, BROOD_MAY_HAVE_RUN);

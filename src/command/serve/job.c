@@ -11,6 +11,8 @@
 
 #include "command/serve/job.h"
 
+#include <sys/param.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +57,7 @@ job_new(struct job **ret_job, struct connection *connection,
 		.user = connection->user,
 		.n_fds = kind == JOB_POOL ? request->n_fds : 0,
 		.len = kind == JOB_POOL ? request->len : 0,
+		.method = request->code,
 	};
 	if (!job_take_quota(job)) {
 		brood__blocks_put(job);
@@ -89,6 +92,7 @@ job_free(struct job *job)
 		job_detach(job);
 	job->server->n_fds -= job->n_fds;
 	job_give_quota(job);
+	free(job->copy);
 	brood__blocks_put(job);
 	return NULL;
 }
@@ -124,6 +128,15 @@ job_expire_ms(const struct server *server, uint32_t asked_ms)
 	return (int32_t)asked_ms;
 }
 
+/* Without memory for it the request could not be kept; it runs all the same. */
+static void
+job_copy(struct job *job, const struct brood_message *msg)
+{
+	job->copy = malloc(MAX(msg->len, 1));
+	if (job->copy != NULL && msg->len > 0)
+		memcpy(job->copy, msg->data, msg->len);
+}
+
 /* The pool did not accept the request. */
 static void
 job_refuse(struct connection *connection, uint64_t id, int error)
@@ -157,7 +170,8 @@ job_submit(struct connection *connection, const struct brood_message *msg)
 	};
 	struct server *server = connection->server;
 	struct brood_request_options options = {
-		.flags = BROOD_STREAM,
+		.flags = BROOD_STREAM | (server->options->is_idempotent ?
+		    BROOD_IDEMPOTENT : 0),
 		.expire_ms = job_expire_ms(server, msg->expire_ms),
 	};
 	struct job *job;
@@ -176,6 +190,8 @@ job_submit(struct connection *connection, const struct brood_message *msg)
 		    &job->pool_id);
 		if (r < 0)
 			job = job_free(job);
+		else if (server->options->quarantine != NULL)
+			job_copy(job, msg);
 	}
 	if (r < 0)
 		job_refuse(connection, msg->id, r);
@@ -277,6 +293,10 @@ job_complete(struct job *job, const struct brood_completion *done)
 {
 	bool is_last = done->fate != BROOD_PART && done->fate != BROOD_PROGRESS;
 
+	if (done->fate == BROOD_CRASHED && job->copy != NULL &&
+	    done->ran != BROOD_NOT_RUN)
+		quarantine_keep(job->server->options->quarantine, done,
+		    job->method, job->copy, job->len);
 	if (is_last) {
 		if (job->connection != NULL)
 			job_end(job, done);

@@ -24,6 +24,8 @@ struct job {
 	struct quota_user *user;
 	size_t n_fds;		/* JOB_POOL: that came with the request */
 	size_t len;		/* JOB_POOL: of the request */
+	uint32_t method;	/* the same */
+	void *copy;		/* of the payload, for quarantine; NULL: none */
 };
 
 /* Adds it to its connection.  -ENOMEM, -EDQUOT */

@@ -41,6 +41,8 @@ struct run {
 	struct brood_pool_options pool_options;
 	struct server_options options;
 	struct confine_options confine;
+	const char *quarantine_path;	/* NULL: none */
+	struct quarantine quarantine;
 	struct brood_listener *listener;
 	struct brood_pool *pool;
 	struct server *server;
@@ -137,6 +139,14 @@ run_parse(struct run *run, const struct command *command, int argc,
 		    .help = "have a worker that crashes, or runs too long, "
 		    "print\nwhere it was",
 		    .flag = &has_last_words },
+		{ .name = "idempotent",
+		    .help = "requests may run twice: one whose worker crashes "
+		    "is tried\nonce more",
+		    .flag = &run->options.is_idempotent },
+		{ .name = "quarantine", .argument = "DIRECTORY",
+		    .help = "keep requests that workers crash of there, the "
+		    "last 100;\nbrood call @FILE tries one again",
+		    .text = &run->quarantine_path },
 		{ .name = "queue", .argument = "N",
 		    .help = "how many requests may wait for a worker; default: "
 		    "twice\nwhat workers have at a time, at least 64",
@@ -252,6 +262,12 @@ run_start(struct run *run)
 
 	notify_init(&run->notify);
 	run_listen(run);
+	if (run->quarantine_path != NULL) {
+		r = quarantine_open(&run->quarantine, run->quarantine_path);
+		if (r < 0)
+			run_die(run, -r, run->quarantine_path);
+		run->options.quarantine = &run->quarantine;
+	}
 	/* If nobody reads the log any more, the server goes on. */
 	(void)signal(SIGPIPE, SIG_IGN);
 	run->signals_fd = brood__self_pipe_open(signals);
@@ -451,6 +467,7 @@ run_run(const struct command *command, int argc, char **argv)
 	run_loop(&run);
 	run.server = loop_free(run.server);
 	run.pool = brood_pool_free(run.pool);
+	quarantine_close(&run.quarantine);
 	notify_fini(&run.notify);
 	return run.status;
 }

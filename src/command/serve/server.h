@@ -9,10 +9,12 @@
  * The files of this folder use each other in one direction only:
  *
  *	run -> loop -> admin -> job -> connection -> server -> quota
+ *	job -> quarantine
  */
 
 #include "base/blocks.h"
 #include "base/ready.h"
+#include "command/serve/quarantine.h"
 #include "command/serve/quota.h"
 
 #include <brood.h>
@@ -59,6 +61,8 @@ struct server_options {
 	int32_t frame_ms;	/* a frame must have come whole in this time */
 	int32_t idle_ms;	/* how long a client may have no request open;
 				   0: for ever */
+	bool is_idempotent;	/* every request may run twice */
+	struct quarantine *quarantine;	/* NULL: no request is kept */
 };
 
 struct server {

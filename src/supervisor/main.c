@@ -134,6 +134,7 @@ supervisor_init(struct supervisor *sup,
 	};
 	STAILQ_INIT(&sup->ended);
 	RB_INIT(&sup->shared.by_pid);
+	brood__oom_init(&sup->shared.oom);
 	brood__order_init(&sup->shared.order, config->is_ordered,
 	    config->strategy);
 	brood__setup_signals();

@@ -5,8 +5,9 @@
  *
  * What it has open:
  *
- *	10		0 to 2, the control channel, the watch over the host,
- *			the sink, two for SIGCHLD, two for the readiness set
+ *	11		0 to 2, the control channel, the watch over the host,
+ *			the sink, two for SIGCHLD, two for the readiness set,
+ *			and one for a file in /proc
  *	n_keep_fds	what the children are to inherit
  *	per slot	1: what its process prints
  *	per process	3: both ends of its socketpair, and the pipe of its
@@ -28,7 +29,7 @@
 #include <unistd.h>
 
 enum {
-	SETUP_FIXED = 10,
+	SETUP_FIXED = 11,
 	SETUP_PER_SLOT = 1,
 	SETUP_PER_HELD = 3,
 	SETUP_PER_START = 8,	/* 2 + 1, socket and report, and some more */

@@ -8,6 +8,7 @@
 
 #include "base/ready.h"
 #include "supervisor/log_sink.h"
+#include "supervisor/oom.h"
 #include "supervisor/order.h"
 
 #include <brood/channel.h>
@@ -28,6 +29,7 @@ struct brood__shared {
 	struct brood_channel *control;
 	struct brood__log_sink sink;
 	struct brood__order order;
+	struct brood__oom oom;
 	struct brood__slots_by_pid by_pid;	/* processes not reaped yet */
 	struct rlimit nofile;		/* the host's: its children have it */
 	bool has_prefix;		/* lines begin with "name[pid]: " */

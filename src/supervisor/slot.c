@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 enum {
 	SLOT_WORDS_MS = 1000,	/* for last words, from SIGABRT to SIGKILL */
@@ -510,6 +511,23 @@ brood__slot_reap(struct brood__shared *shared, pid_t pid, int status)
 	return slot;
 }
 
+/*
+ * Nobody here had told the process to end.  What an operator kills is told from
+ * what the kernel kills by the kernel's own count.
+ */
+static void
+slot_blame_memory(struct brood__slot *slot, struct brood__shared *shared)
+{
+	bool was_ready = slot->progress == BROOD__PROGRESS_OFFERED;
+
+	if (WIFSIGNALED(slot->status) && WTERMSIG(slot->status) == SIGKILL &&
+	    slot->obituary.text[0] == '\0' &&
+	    brood__oom_has_killed(&shared->oom))
+		brood__obituary_blame(&slot->obituary, was_ready ? "" : "boot",
+		    0, "killed by signal 9 (Killed), likely by the kernel "
+		    "for lack of memory");
+}
+
 void
 brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
     int64_t now_ms)
@@ -525,6 +543,8 @@ brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
 	}
 	brood__boot_close(&slot->boot, shared->ready);
 	slot_close_ends(slot);
+	if (!is_asked)
+		slot_blame_memory(slot, shared);
 	brood__obituary_end(&slot->obituary, slot->status,
 	    slot->progress == BROOD__PROGRESS_OFFERED, slot->stream.tail,
 	    slot->stream.tail_len);

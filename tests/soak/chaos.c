@@ -90,7 +90,7 @@ struct request {
 struct kind {
 	enum brood_transport transport;
 	unsigned workers, in_flight, spare;
-	bool is_program, has_fds, is_polled;
+	bool is_program, has_fds, is_polled, is_confined;
 };
 
 static struct truth *truth;
@@ -117,14 +117,15 @@ wrong(const char *what, unsigned number)
 
 	(void)fprintf(stderr, "chaos: %s: request %u of pool %llu: method %d, "
 	    "idempotent %d, canceled %d, fate %d, ran %d, pid %d, \"%s\"; "
-	    "really ran %u, replied %u\n  transport %d, %u workers, in flight %u, "
-	    "spare %u, program %d, fds %d, polled %d\n", what, number,
+	    "really ran %u, replied %u\n  transport %d, %u workers, in flight "
+	    "%u, spare %u, program %d, fds %d, polled %d, confined %d\n", what,
+	    number,
 	    (unsigned long long)n_pools, t->method, t->is_idempotent,
 	    t->is_canceled, t->fate, t->ran, (int)t->pid, t->text,
 	    truth->requests[number % REQUESTS].n_runs,
 	    truth->requests[number % REQUESTS].n_replies, kind.transport,
 	    kind.workers, kind.in_flight, kind.spare, kind.is_program,
-	    kind.has_fds, kind.is_polled);
+	    kind.has_fds, kind.is_polled, kind.is_confined);
 	(void)fflush(NULL);
 	exit(1);
 }
@@ -561,6 +562,7 @@ choose_kind(void)
 		.is_program = chance(4) == 0,
 		.has_fds = chance(4) == 0,
 		.is_polled = chance(2) == 0,
+		.is_confined = chance(4) == 0,
 	};
 }
 
@@ -569,7 +571,14 @@ run_pool(const char *program, int memory, int file)
 {
 	const char *argv[] = { program, "--worker",
 	    kind.has_fds ? "fds" : "none", NULL };
+	/* As far as the system lets it; a program has libraries to load. */
+	static const char *const all[] = { "/", NULL };
+	const struct brood_confine confine = {
+		.up_to = BROOD_CONFINE_CALLS,
+		.ro = kind.is_program ? all : NULL,
+	};
 	struct brood_pool_options options = {
+		.confine = kind.is_confined ? &confine : NULL,
 		.handler = kind.is_program ? NULL : handle,
 		.argv = kind.is_program ? argv : NULL,
 		.workers = kind.workers,

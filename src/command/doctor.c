@@ -205,8 +205,7 @@ doctor_level_words(unsigned level)
 	static const char *const words[] = {
 		[BROOD_CONFINE_NONE] = "no descriptor but its own",
 		[BROOD_CONFINE_FILES] = "hardened: files, network, signals",
-		[BROOD_CONFINE_CALLS] = "holds against a hostile worker: few "
-		    "system calls",
+		[BROOD_CONFINE_CALLS] = "few calls, against a hostile worker",
 		[BROOD_CONFINE_USER] = "another user, an empty root directory",
 		[BROOD_CONFINE_SPACES] = "namespaces of its own",
 	};

@@ -183,7 +183,7 @@ seccomp_allow_values(struct seccomp_filter *filter, const char *name,
 {
 	for (size_t i = 0; i < n; i++)
 		seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-		    &SCMP_CMP(arg, SCMP_CMP_EQ, values[i]));
+		    &SCMP_CMP(arg, SCMP_CMP_EQ, values[i], 0));
 }
 
 /* Allow a call if these bits of this argument are so; else deny it. */
@@ -204,9 +204,9 @@ seccomp_allow_only(struct seccomp_filter *filter, const char *name,
     unsigned arg, unsigned long value, uint32_t otherwise)
 {
 	seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_EQ, value));
+	    &SCMP_CMP(arg, SCMP_CMP_EQ, value, 0));
 	seccomp_rule_if(filter, otherwise, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_NE, value));
+	    &SCMP_CMP(arg, SCMP_CMP_NE, value, 0));
 }
 
 /* Signals: to itself only, so that abort(3) and raise(3) work. */
@@ -219,9 +219,9 @@ seccomp_add_signals(struct seccomp_filter *filter)
 	seccomp_allow_only(filter, "tgkill", 0, self, SCMP_ACT_TRAP);
 	/* The handler that names what ends the process stays. */
 	seccomp_rule_if(filter, SCMP_ACT_ALLOW, "rt_sigaction", 1,
-	    &SCMP_CMP(0, SCMP_CMP_NE, SIGSYS));
+	    &SCMP_CMP(0, SCMP_CMP_NE, SIGSYS, 0));
 	seccomp_rule_if(filter, SCMP_ACT_ERRNO(EPERM), "rt_sigaction", 1,
-	    &SCMP_CMP(0, SCMP_CMP_EQ, SIGSYS));
+	    &SCMP_CMP(0, SCMP_CMP_EQ, SIGSYS, 0));
 }
 
 /* Threads, but no processes and no namespaces; memory, but no new code. */
@@ -230,8 +230,8 @@ seccomp_add_memory(struct seccomp_filter *filter)
 {
 	const unsigned flags = BROOD__CLONE_FLAGS_ARG;
 	const struct scmp_arg_cmp own_limits[] = {
-		SCMP_CMP(0, SCMP_CMP_EQ, 0),
-		SCMP_CMP(2, SCMP_CMP_EQ, 0),
+		SCMP_CMP(0, SCMP_CMP_EQ, 0, 0),
+		SCMP_CMP(2, SCMP_CMP_EQ, 0, 0),
 	};
 
 	seccomp_allow_bits(filter, "clone", flags,

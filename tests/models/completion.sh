@@ -1,0 +1,29 @@
+#!/bin/sh
+# SPDX-License-Identifier: ISC
+#
+# Check completion.pml, the model of how requests complete, with Spin: the model
+# has no fault, in any order of events, and each of its mutants has one that
+# Spin finds.
+#
+# With the argument deep: check it with more requests, workers and deaths, which
+# takes minutes and much memory.  With the arguments MUTANT SIDE, for instance
+# NO_GATE H: show the steps that lead to the fault of that mutant.
+set -u
+
+test=completion
+# shellcheck source=tests/models/spin.sh
+. "${srcdir:?}"/tests/models/spin.sh
+
+case ${1-} in
+'')
+	check_all completion
+	;;
+deep)
+	make_checker completion -DDEEP
+	check_model completion
+	;;
+*)
+	make_checker completion
+	check_mutants completion "$*"
+	;;
+esac

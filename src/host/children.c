@@ -17,6 +17,8 @@
 #include "supervisor/setup.h"
 #include "wire/channel.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,18 +229,31 @@ brood_supervisor_new(struct brood_supervisor **ret_supervisor,
 	return 0;
 }
 
-/* Wait for the end of the stream: the child is dead, or about to be. */
+/*
+ * After a supervisor that was killed: wait until the children are gone too.
+ * Where no signal tells them, the ends of their channels do.
+ */
 static void
-child_wait_gone(struct child *child)
+children_wait_gone(struct brood_supervisor *sup)
 {
-	struct brood_message msg;
 	int64_t deadline = brood__deadline(brood__now_ms(), CHILDREN_GONE_MS);
+	struct brood_channel *channel;
+	struct brood_message msg;
+	int left_ms, r;
 
-	if (child->channel == NULL)
-		return;
-	while (brood__channel_recv(child->channel,
-	    brood__time_left(deadline, brood__now_ms()), &msg) > 0)
-		continue;
+	for (unsigned i = 0; i < sup->n_children; i++)
+		if (sup->children[i].channel != NULL)
+			(void)shutdown(brood_channel_fd(
+			    sup->children[i].channel), SHUT_WR);
+	for (unsigned i = 0; i < sup->n_children; i++) {
+		channel = sup->children[i].channel;
+		if (channel == NULL)
+			continue;
+		do {
+			left_ms = brood__time_left(deadline, brood__now_ms());
+			r = brood__channel_recv(channel, left_ms, &msg);
+		} while (r > 0 && left_ms > 0);
+	}
 }
 
 BROOD_PUBLIC struct brood_supervisor *
@@ -251,9 +266,9 @@ brood_supervisor_free(struct brood_supervisor *sup)
 	brood__children_forget_answer(sup);
 	sup->ready = brood__ready_free(sup->ready);
 	sup->control = brood__control_free(sup->control, &is_orderly);
+	if (!is_orderly)
+		children_wait_gone(sup);
 	for (unsigned i = 0; i < sup->n_children; i++) {
-		if (!is_orderly)
-			child_wait_gone(&sup->children[i]);
 		(void)brood_channel_free(sup->children[i].channel);
 		free(sup->children[i].name);
 	}

@@ -14,6 +14,8 @@
 #include "wire/channel.h"
 #include "wire/frame.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -201,6 +203,8 @@ brood__worker_wait_gone(struct brood__worker *worker, int64_t deadline_ms)
 	int left_ms, r;
 
 	worker->kept_fd = brood__fd_close(worker->kept_fd);
+	/* Where no signal tells the worker, the end of its channel does. */
+	(void)shutdown(brood_channel_fd(worker->channel), SHUT_WR);
 	do {
 		left_ms = brood__time_left(deadline_ms, brood__now_ms());
 		r = brood__channel_recv(worker->channel, left_ms, &msg);

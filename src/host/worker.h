@@ -193,8 +193,9 @@ bool	brood__worker_is_finished(const struct brood__worker *worker);
 uint64_t brood__worker_consumed(const struct brood__worker *worker);
 
 /*
- * Close the worker's end and wait until no process holds it, or the deadline:
- * for when there is no supervisor left to say that it is dead.
+ * End the stream to the worker, close the worker's end and wait until no
+ * process holds that end, or the deadline: for when there is no supervisor left
+ * to say that the worker is dead.
  */
 void	brood__worker_wait_gone(struct brood__worker *worker,
 	    int64_t deadline_ms);

@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "host/children.h"
 
 BROOD_SUITE(children_kill);
@@ -102,6 +103,22 @@ Test(children_kill, killed_supervisor_is_told_and_takes_its_children_along)
 Test(children_kill, supervisor_reaped_by_a_wait_loop_of_the_host_is_no_harm)
 {
 	kill_the_supervisor(true);
+}
+
+/* Not after a time limit for each child: see test_pool_kill.c. */
+Test(children_kill, supervisor_killed_before_free_leaves_no_child)
+{
+	struct brood_supervisor *sup = start_ab();
+	struct testchild_who a, b;
+	int64_t before_ms;
+
+	cr_assert(testchild_who(sup, "a", &a));
+	cr_assert(testchild_who(sup, "b", &b));
+	cr_assert_eq(kill(a.parent, SIGKILL), 0);
+	before_ms = brood__now_ms();
+	cr_assert_null(brood_supervisor_free(sup));
+	cr_expect_lt(brood__now_ms() - before_ms, 4000);
+	expect_end_of((pid_t[]){ a.parent, a.pid, b.pid }, 3);
 }
 
 Test(children_kill, signals_sent_to_every_process_do_not_end_it)

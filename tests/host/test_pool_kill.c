@@ -9,6 +9,7 @@
  * one.
  */
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "support/accounting.h"
 #include "support/drain.h"
@@ -278,6 +279,33 @@ Test(pool_kill, supervisor_killed_shows_at_the_descriptor_and_can_be_stopped)
 	cr_assert(drain_stopped(pool));
 	kill_end(pool, counters, &account);
 	(void)drain_children();
+}
+
+/*
+ * The host has not noticed yet that the supervisor is gone.  Without a signal
+ * at a parent's death only the end of its channel ends a worker that waits: to
+ * wait for the worker first would take the whole time limit, of five seconds.
+ */
+Test(pool_kill, supervisor_killed_before_free_leaves_no_worker)
+{
+	struct brood_pool_stats stats;
+	struct counters *counters;
+	struct brood_pool *pool;
+	int64_t before_ms;
+	pid_t pids[2];
+
+	pool = kill_pool(&counters, 1,
+	    (struct brood_pool_options){ .workers = 2 });
+	cr_assert(drain_workers(pool, pids, 2));
+	brood_pool_stats(pool, &stats);
+	cr_assert(kill(stats.supervisor, SIGKILL) == 0);
+	before_ms = brood__now_ms();
+	cr_assert(brood_pool_free(pool) == NULL);
+	cr_expect(brood__now_ms() - before_ms < 4000);
+	for (unsigned i = 0; i < 2; i++)
+		cr_expect(support_wait_gone(pids[i]));
+	(void)drain_children();
+	(void)counters_free(counters);
 }
 
 Test(pool_kill, supervisor_killed_ends_workers_that_will_not_answer)

@@ -31,8 +31,12 @@
  * writes `begun' when it has taken a request.  That a ring works, and how both
  * sides go over to it, is what ring.pml and switch.pml are about.
  *
- * A step of a process is one access to what another process can see.  The names
- * of the parts:
+ * A worker's step is one access to what another process can see.  A turn of the
+ * host is two steps: all that it receives, and all that it sends.  What comes
+ * between two receives is as if it came behind both, since nobody can tell; and
+ * so for sends.  (With DEEP they are more steps all the same.)
+ *
+ * The names of the parts:
  *
  *	WAIT		brood__arrival_wait(); brood_pool_submit(), _cancel()
  *	NOTICES		turn_read_control()
@@ -45,7 +49,7 @@
  *
  *	COLLECT		supervisor_collect()
  *	COMMANDS	supervisor_read_control()
- *	JUDGE		supervisor_judge(), _stop_pending() and _start_due()
+ *	JUDGE		supervisor_judge() and _start_due()
  *
  *	RECEIVE		brood__channel_recv() of the worker
  *	BEGIN		brood__ring_set_begun()
@@ -66,7 +70,7 @@
  * - A death costs one request: an assertion in settle_all().  A request that
  *   the worker had not taken is not among those: one in settle_one().
  * - The supervisor knows that a worker was given a request when it judges the
- *   end of that worker: an assertion in judge().
+ *   end of that worker, and so does not blame it: an assertion in judge().
  *
  * NOT MODELLED
  *
@@ -80,10 +84,14 @@
 #define N	4		/* requests at most */
 #define G	5		/* workers that are ever started, at most */
 #define is_any(is)	(is(0) || is(1) || is(2) || is(3) || is(4))
+#define NEXT_RECEIVE	}; d_step {
+#define NEXT_SEND	}; atomic {
 #else
 #define N	3
 #define G	4
 #define is_any(is)	(is(0) || is(1) || is(2) || is(3))
+#define NEXT_RECEIVE
+#define NEXT_SEND
 #endif
 #define PLACES	2		/* messages that a socket holds */
 #define TRIES	2		/* SETTLE_TRIES */
@@ -126,7 +134,7 @@
 #define READ_AHEAD	29	/* W1: take the next request while one runs */
 #define REPLY_TWICE	30	/* W1: answer twice */
 
-hidden byte mutant, only, deep;
+hidden byte mutant, only;
 
 #define is_mutant(name)	(mutant == name)
 
@@ -143,7 +151,7 @@ chan requests[G] = [PLACES] of { byte };
 chan replies[G] = [PLACES] of { byte };
 chan commands = [1] of { mtype, byte };
 chan notices = [2 * G + 1] of { mtype, byte };
-bool is_started[G], is_dead[G], is_killed[G];
+bool is_started[G], is_dead[G];
 bool is_shut[G];		/* the host has called shutdown(SHUT_WR) ... */
 bool is_closed[G];		/* ... and SHUT_RDWR, or close(2) */
 byte begun[G];
@@ -406,6 +414,7 @@ inline on_notice()
 	:: note == NOTE_ENDED -> end_worker(w)
 	:: note == NOTE_GIVEN_UP -> is_broken = true
 	fi;
+	note = 0;
 	is_stale = true
 }
 
@@ -572,7 +581,8 @@ inline send(w)
 }
 
 #define may_send(w)	(n_sent[w] < n_queued[w] && \
-	    len(requests[w]) < PLACES && (host_state[w] == READY || host_state[w] == STOPPING))
+	    len(requests[w]) < PLACES && \
+	    (host_state[w] == READY || host_state[w] == STOPPING))
 #define may_read(w)	(len(replies[w]) > 0 && \
 	    (host_state[w] == READY || host_state[w] == STOPPING))
 #define is_ready(w)	(may_send(w) || may_read(w))
@@ -717,6 +727,7 @@ wait:
 		:: else
 		fi;
 
+		NEXT_RECEIVE
 		/* READ */
 		w = 0;
 		do
@@ -747,6 +758,7 @@ act:
 		fi;
 		assign();
 
+		NEXT_SEND
 		/* FLUSH_CONTROL */
 		flush_control();
 		if
@@ -755,6 +767,7 @@ act:
 		fi;
 		has_opened = false;
 
+		NEXT_SEND
 		/* FLUSH_WORKERS */
 		w = 0;
 		do
@@ -930,7 +943,7 @@ end_hanging:
 			:: else
 			fi;
 			got = CANCEL }
-		:: is_closed[w] -> break
+		:: is_closed[w] || is_over -> break
 		fi
 	od
 	} unless { is_dead[w] }
@@ -961,7 +974,6 @@ init
 	c_code {
 		mutant = getenv("MUTANT") ? atoi(getenv("MUTANT")) : 0;
 		only = getenv("PLAN") ? atoi(getenv("PLAN")) : 0;
-		deep = getenv("DEEP") ? atoi(getenv("DEEP")) : 0;
 	};
 	atomic {
 		n_all = N;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: ISC */
 
 /*
- * A model of how host, supervisor process and workers end, for the model checker
- * Spin: supervisor/main.c, slot.c, order.c and commands.c, process/spawn.c, and
- * of host/ what lifecycle.c, reconcile.c, fleet.c, turn.c, control.c and pool.c
- * do about it.  tests/models/shutdown.sh runs it; change it in the same commit
- * as a rule of those files.
+ * A model of how host, supervisor process and workers end, for the model
+ * checker Spin: supervisor/main.c, slot.c, order.c and commands.c, spawn.c of
+ * process/, and what lifecycle.c, reconcile.c, fleet.c, turn.c, control.c and
+ * pool.c of host/ do about it.  tests/models/shutdown.sh runs it; change it in
+ * the same commit as a rule of those files.
  *
  * WHAT IS MODELLED
  *
  * A host whose pool has one or two slots and one request.  The program stops
  * the pool at any time, and frees it when all is over; or frees it at any time.
- * Workers start meanwhile, die at any step, hang in their set-up or in a handler
- * and then end by SIGKILL only.  In the plans, see init, the host or the
- * supervisor process is killed at any step too, or is stopped (SIGSTOP) and does
- * nothing any more.  In one of them the host has two children in order, as in
- * host/children.c, and says STOP_ALL.
+ * Workers start meanwhile, die at any step, and hang in their set-up, in a
+ * handler or behind one; then they end by SIGKILL only.  In the plans (see init)
+ * the host or the supervisor process is killed at any step too, or the latter
+ * is stopped (SIGSTOP) and does nothing any more.  In one of them the host has
+ * two children in order, as in host/children.c, and says STOP_ALL.
  *
  * Each process of a worker has a number of its own: that is its generation.
  *
@@ -69,8 +69,10 @@
 
 #ifdef DEEP
 #define P	4		/* processes of workers, at most */
+#define n_deep	1
 #else
 #define P	3
+#define n_deep	0
 #endif
 #define S	2		/* slots, at most */
 #define NOBODY	15
@@ -104,7 +106,7 @@
 #define EOF_KEPT	17	/* W6: do not end at end-of-file */
 #define EOF_IGNORED	18	/* H4: do not notice the supervisor's end */
 #define GOODBYE_FIRST	19	/* H1: say GOODBYE before STOP is sent */
-#define EMPTY_EARLY	20	/* H1: an end that is made good empties a slot */
+#define EMPTY_EARLY	20	/* H1: any end empties a slot */
 #define STOPPED_EARLY	21	/* H1: count adopted workers, not slots */
 #define QUEUE_OPEN	22	/* H1: stop, and leave the queue as it is */
 #define DRAIN_EVER	23	/* H1: no time limit for draining */
@@ -115,7 +117,8 @@
 #define FREE_EVER	28	/* H7: no time limit for the supervisor */
 #define FREE_UNREAPED	29	/* H7: do not wait for the supervisor */
 #define FREE_EARLY	30	/* H7: do not wait for workers */
-#define STOPPING_UNREAD	31	/* H5: take STOPPING for an end */
+#define FREE_UNSHUT	31	/* H6: ... and do not end their streams first */
+#define STOPPING_UNREAD	32	/* H5: take STOPPING for an end */
 
 hidden byte mutant, only;
 
@@ -1045,6 +1048,15 @@ free:
 	fi;
 
 	/* AWAIT_GONE */
+	d_step {
+		do
+		:: s == P || is_orderly || is_mutant(FREE_UNSHUT) -> break
+		:: else ->
+			is_shut[s] = is_adopted[s] && is_alive(s);
+			s++
+		od;
+		s = 0
+	};
 	if
 	:: is_orderly -> assert(all(is_gone))
 	:: !is_orderly && is_mutant(FREE_EARLY)
@@ -1058,6 +1070,7 @@ free:
 		:: s < P ->
 			is_adopted[s] = false;
 			is_offered[s] = false;
+			is_shut[s] = false;
 			s++
 		od;
 		s = 0;
@@ -1087,17 +1100,19 @@ init
 		may_hang = true;
 		if
 		/* 1: the program stops the pool */
-		:: is_plan(1) -> n_kills = 1; n_later = 1
+		:: is_plan(1) -> n_kills = 1; n_later = 1; n_slots = 1 + n_deep
 		/* 2: the host is killed */
-		:: is_plan(2) -> n_kills = 1; run Killer_of_host()
+		:: is_plan(2) -> n_kills = 1; n_slots = 1 + n_deep;
+			run Killer_of_host()
 		/* 3: the host is killed, and a process that it forked lives */
 		:: is_plan(3) -> is_copied = true; run Killer_of_host()
 		/* 4: the supervisor process is killed */
-		:: is_plan(4) -> n_kills = 1; run Killer_of_supervisor()
+		:: is_plan(4) -> n_kills = 1; n_slots = 1 + n_deep;
+			run Killer_of_supervisor()
 		/* 5: children in order, and STOP_ALL */
 		:: is_plan(5) -> n_slots = 2; is_ordered = true; n_kills = 1
 		/* 6: without PR_SET_PDEATHSIG, and no worker hangs */
-		:: is_plan(6) -> n_slots = 2; has_pdeathsig = false;
+		:: is_plan(6) -> n_slots = 1 + n_deep; has_pdeathsig = false;
 			may_hang = false; may_free = true;
 			run Killer_of_supervisor()
 		/* 7: the supervisor process is stopped; free at any time */

@@ -12,7 +12,7 @@
  * A host whose pool has one or two slots and one request.  The program stops
  * the pool at any time, and frees it when all is over; or frees it at any time.
  * Workers start meanwhile, die at any step, and hang in their set-up, in a
- * handler or behind one; then they end by SIGKILL only.  In the plans (see init)
+ * handler or behind one; then they end by SIGKILL only.  In the plans of init
  * the host or the supervisor process is killed at any step too, or the latter
  * is stopped (SIGSTOP) and does nothing any more.  In one of them the host has
  * two children in order, as in host/children.c, and says STOP_ALL.

@@ -12,6 +12,8 @@ then
 	echo "Spin is not installed"
 	exit 77
 fi
+mib=2000				# of memory at most
+states=					# how the checker keeps them
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/brood-XXXXXX") || exit 1
 trap 'rm -rf "$tmp"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -22,8 +24,8 @@ fail()
 	exit 1
 }
 
-# make_checker MODEL [OPTION]...: of tests/models/MODEL.pml, by Spin with these
-# options
+# make_checker MODEL [OPTION]...: of tests/models/MODEL.pml, with these options
+# of the preprocessor
 make_checker()
 {
 	model=$1
@@ -36,7 +38,7 @@ make_checker()
 	fi
 	# Without the flags of the build: sanitizers would only make it slow.
 	# shellcheck disable=SC2086  # CC may be a list of words
-	$CC -O2 -w -DSAFETY -DNOFAIR -DVECTORSZ=512 -DMEMLIM="${MEMLIM:-2000}" \
+	$CC -O2 -w -DSAFETY -DNOFAIR -DVECTORSZ=512 -DMEMLIM="$mib" $states \
 	    -o "$tmp"/pan "$tmp"/pan.c || fail "the checker cannot be compiled"
 }
 
@@ -49,7 +51,7 @@ check()
 	name=$1
 	shift
 	(cd "$tmp" && env "$@" ./pan -w22 -m99999) >"$tmp/$name" 2>&1
-	! grep -E "max search depth too small|reached -DMEMLIM" "$tmp/$name" >&2 ||
+	! grep -E "search depth too small|reached -DMEMLIM" "$tmp/$name" >&2 ||
 	    fail "$name was not looked at as a whole"
 	grep -q "errors: 0$" "$tmp/$name"
 }
@@ -124,19 +126,21 @@ check_mutants()
 	test "$n_caught" -gt 0 || fail "there is no such mutant"
 }
 
-# check_model MODEL: the model has no fault
+# check_model MODEL PLAN: the model has no fault in this plan, 0: in any
 check_model()
 {
-	if ! check "$1" MUTANT=0
+	if ! check "$1" MUTANT=0 PLAN="$2"
 	then
-		steps "$1" MUTANT=0 >&2
+		steps "$1" MUTANT=0 PLAN="$2" >&2
 		fail "$1.pml: $(say "$1")"
 	fi
-	awk -v model="$1" '
+	awk -v model="$1" -v plan="$2" '
 	/states, stored/ { n = $1 }
 	/elapsed time/ { seconds = $4 }
-	END { print model ".pml: " n " states without a fault, in " seconds " s" }
-	' "$tmp/$1"
+	END {
+		print model ".pml: " (plan ? "plan " plan ": " : "") n \
+		    " states without a fault, in " seconds " s"
+	}' "$tmp/$1"
 }
 
 # check_all MODEL: the model, and all its mutants
@@ -144,6 +148,20 @@ check_all()
 {
 	make_checker "$1"
 	check_mutants "$1"
-	check_model "$1"
+	check_model "$1" 0
 	echo "$1.pml: $n_caught mutants caught"
+}
+
+# check_deep MODEL PLAN...: the model, with DEEP, in these plans
+check_deep()
+{
+	mib=${MIB:-12000}
+	states=-DCOLLAPSE
+	make_checker "$1" -DDEEP
+	model=$1
+	shift
+	for plan
+	do
+		check_model "$model" "$plan"
+	done
 }

@@ -118,7 +118,9 @@ check_mutants()
 		then
 			fail "$name $side: Spin finds no fault in this mutant"
 		fi
-		echo "$name $side: $(say "$name")"
+		fault=$(say "$name")
+		test -n "$fault" || fail "$name $side: the checker has failed"
+		echo "$name $side: $fault"
 		n_caught=$((n_caught + 1))
 		# shellcheck disable=SC2086
 		test -z "$only" || steps "$1" $set_to

@@ -26,6 +26,9 @@ awk '/^```/ { inside = /^```c$/; next } inside' "$srcdir"/README.md \
     >"$root"/upcase.c
 test -s "$root"/upcase.c
 
+# Before pkg-config is told that everything is below $root.
+image_flags=$($PKG_CONFIG --cflags --libs libpng libjpeg 2>/dev/null) ||
+    image_flags=
 PKG_CONFIG_PATH=$root$libdir/pkgconfig${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH}
 PKG_CONFIG_SYSROOT_DIR=$root
 PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1
@@ -48,14 +51,21 @@ crash!: killed by signal 6 (Aborted)
 PONG"
 
 # Every example in C compiles with the line of README.md, where it is installed,
-# and needs nothing but libc and brood.  gnu17 is what compilers do by default;
-# the other flags are those of the build, because a library with sanitizers needs
-# them.
+# and needs nothing but libc and brood; thumbs.c needs libpng and libjpeg too.
+# gnu17 is what compilers do by default; the other flags are those of the build,
+# because a library with sanitizers needs them.
 for source in "$root$docdir"/examples/*.c
 do
+	more=
+	case $source in
+	*/thumbs.c)
+		test -n "$image_flags" || continue
+		more=$image_flags ;;
+	esac
 	(cd "$root$docdir"/examples &&
 	    # shellcheck disable=SC2086  # lists of words
-	    $CC $CFLAGS -std=gnu17 "$(basename "$source")" -o "$root"/example $flags) \
+	    $CC $CFLAGS -std=gnu17 "$(basename "$source")" -o "$root"/example $flags \
+	    $more) \
 	    >"$root"/errors 2>&1 && test ! -s "$root"/errors ||
 	    { echo "$source does not compile:"; cat "$root"/errors; exit 1; }
 done

@@ -14,6 +14,7 @@ AS_VAR_IF([with_images], [no], [],
 	[PKG_CHECK_MODULES([IMAGES], [libpng >= 1.6 libjpeg],
 		[have_images=yes],
 		[AS_VAR_IF([with_images], [yes],
-			[AC_MSG_ERROR([--with-images, but libpng or libjpeg is not found])])])])
+			[AC_MSG_ERROR([--with-images, but not libpng and
+libjpeg with their headers])])])])
 AM_CONDITIONAL([HAVE_IMAGES], [test $have_images = yes])
 ])

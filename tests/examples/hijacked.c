@@ -3,7 +3,7 @@
 /*
  * examples/thumbs with a decoder that a file has taken over.  Linked with
  * --wrap, so that thumbs.c is tested as it is.  The width of a PNG says what
- * the decoder does; from 7 on it is the true decoder.
+ * the decoder does; from 8 on it is the true decoder.
  */
 
 #define _GNU_SOURCE
@@ -26,6 +26,7 @@ enum attack {
 	ATTACK_LOOP,
 	ATTACK_TRACE,		/* trace the supervisor process */
 	ATTACK_LOOK,		/* for anything but the file */
+	ATTACK_NONE,		/* answer an image without pixels */
 	ATTACK_SHORT,		/* answer less than an image */
 	ATTACK_WIDE,		/* answer more than was asked for */
 };
@@ -121,11 +122,14 @@ __wrap_brood_request_reply(struct brood_request *request, uint32_t status,
 {
 	/* Width, height and pixels: at most 256 of them were asked for. */
 	unsigned char wide[2 * sizeof(uint32_t) + 3 * 257] = { 0 };
-	const uint32_t size[2] = { 257, 1 };
+	const uint32_t none[2] = { 0, 0 }, size[2] = { 257, 1 };
 	uint32_t width;
 
 	memcpy(&width, data, sizeof(width));
 	memcpy(wide, size, sizeof(size));
+	if (width == ATTACK_NONE)
+		return __real_brood_request_reply(request, status, none,
+		    sizeof(none));
 	if (width == ATTACK_SHORT)
 		len--;
 	if (width == ATTACK_WIDE)

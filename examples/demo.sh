@@ -3,8 +3,8 @@
 #
 # Show what brood does: demo.sh BUILD-DIRECTORY
 #
-# It runs two of the examples, prints what they print, and fails if that is not
-# what it should be.
+# It runs two of the examples, and a third where libpng and libjpeg are there.  It
+# prints what they print, and fails if that is not what it should be.
 set -u
 
 if test $# -ne 1
@@ -68,4 +68,37 @@ First a parent sent "ping" to a forked child, and the child sent "pong" back.
 Then the workers of a pool counted $n files, whose descriptors were passed to
 them, and found the same numbers as wc(1).  The worker that had $victim
 aborted: that one request failed, and every other was answered.
+EOF
+
+test -x "$bin"/thumbs && command -v python3 >/dev/null || exit 0
+
+echo
+echo "\$ images.py files; mkdir thumbs; thumbs -t 2 -o thumbs files/*"
+python3 examples/images.py "$seen"/files || die "images.py failed"
+mkdir "$seen"/thumbs
+(cd "$seen" && "$bin"/thumbs -t 2 -o thumbs files/*) 2>"$seen"/err
+status=$?
+cat "$seen"/err
+if grep -q 'cannot start a worker at level 2' "$seen"/err
+then
+	echo
+	echo "This system cannot confine a worker: nothing was decoded."
+	exit 0
+fi
+test "$status" -eq 1 || die "thumbs exited with $status instead of 1"
+grep -qxF "thumbs: files/slow.jpg: expired: it ran for too long" "$seen"/err ||
+    die "thumbs did not stop the decoder of slow.jpg"
+echo
+echo "\$ ls thumbs"
+ls "$seen"/thumbs
+for image in gray.jpg half-transparent.png rgb.png
+do
+	test -s "$seen"/thumbs/"$image".ppm || die "$image has no thumbnail"
+done
+
+cat <<EOF
+
+At last libpng and libjpeg decoded files that are made to harm them, in workers
+that could reach nothing but the file.  What cannot be decoded has cost a line
+of text; slow.jpg, which would have taken more than a minute, two seconds.
 EOF

@@ -14,8 +14,12 @@
  *	a decoder that never ends	costs this file and SECONDS
  *	a decoder that was taken over	can draw another picture of this file
  *
- * The thumbnail of DIR/x.png is x.png.ppm, at most SIZE pixels wide and high;
- * one that was there before is replaced.  It is a portable pixmap, because that
+ * A worker has MIB of memory (512), and SECONDS for its file (10).  Where the
+ * system cannot confine it so, this program says that and ends.  -l 1 is to do
+ * with less, BROOD_CONFINE_FILES.
+ *
+ * The thumbnail of x.png is DIR/x.png.ppm, at most SIZE pixels wide and high
+ * (256); one that was there before is replaced.  It is a portable pixmap, which
  * needs no library to write: three numbers, and the pixels as they are.
  *
  *	cc thumbs.c -o thumbs $(pkg-config --cflags --libs brood libpng libjpeg)

@@ -25,6 +25,7 @@
  *	cc thumbs.c -o thumbs $(pkg-config --cflags --libs brood libpng libjpeg)
  */
 
+#include "image.h"
 #include "number.h"
 #include "quote.h"
 
@@ -33,7 +34,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <setjmp.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,15 +42,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <jpeglib.h>		/* needs stdio.h */
-#include <png.h>
-
 #define THUMBS_USAGE							\
 	"usage: thumbs [-j WORKERS] [-l LEVEL] [-m MIB] [-o DIR] [-s SIZE]\n" \
 	"\t[-t SECONDS] FILE..."
 
-/* A few bytes of a file can claim to be any number of pixels. */
-#define MAX_PIXELS	40000000
 #define MAX_SIZE	2048
 
 /* How an answer begins; the pixels follow, row by row: red, green, blue. */
@@ -67,192 +62,23 @@ thumbnail_len(uint32_t width, uint32_t height)
 
 /* This part runs in the workers. */
 
-struct image {
-	uint32_t width;
-	uint32_t height;
-	unsigned char *pixels;		/* red, green, blue; or NULL */
-	char text[JMSG_LENGTH_MAX];	/* why it could not be read */
-};
-
-static bool
-image_fail(struct image *image, const char *text)
-{
-	(void)snprintf(image->text, sizeof(image->text), "%s", text);
-	return false;
-}
-
-/* Get memory for so many pixels, if they are not too many. */
-static bool
-image_alloc(struct image *image, uint32_t width, uint32_t height)
-{
-	if ((uint64_t)width * height > MAX_PIXELS) {
-		(void)snprintf(image->text, sizeof(image->text),
-		    "%u x %u pixels are too many", width, height);
-		return false;
-	}
-	image->width = width;
-	image->height = height;
-	image->pixels = malloc((size_t)3 * width * height);
-	return image->pixels != NULL ||
-	    image_fail(image, "not enough memory for its pixels");
-}
-
-/* What is transparent becomes white. */
-static bool
-image_read_png(struct image *image, FILE *in)
-{
-	const png_color white = { 255, 255, 255 };
-	png_image png = { .version = PNG_IMAGE_VERSION };
-	bool is_read;
-
-	if (png_image_begin_read_from_stdio(&png, in) == 0)
-		return image_fail(image, png.message);
-	png.format = PNG_FORMAT_RGB;
-	is_read = image_alloc(image, png.width, png.height);
-	if (is_read && png_image_finish_read(&png, &white, image->pixels, 0,
-	    NULL) == 0)
-		is_read = image_fail(image, png.message);
-	png_image_free(&png);
-	return is_read;
-}
-
-/* What libjpeg calls instead of exiting and of printing. */
-struct jpeg_errors {
-	struct jpeg_error_mgr manager;	/* first: libjpeg knows this */
-	struct image *image;
-	jmp_buf	 env;
-};
-
-static void
-jpeg_errors_exit(j_common_ptr jpeg)
-{
-	struct jpeg_errors *errors = (struct jpeg_errors *)jpeg->err;
-
-	errors->manager.format_message(jpeg, errors->image->text);
-	longjmp(errors->env, 1);
-}
-
-/* Level -1 is a file that is corrupt, of which libjpeg would guess the rest. */
-static void
-jpeg_errors_emit(j_common_ptr jpeg, int level)
-{
-	if (level < 0)
-		jpeg_errors_exit(jpeg);
-}
-
-static void
-image_read_rows(struct image *image, struct jpeg_decompress_struct *jpeg)
-{
-	JSAMPROW row;
-
-	while (jpeg->output_scanline < jpeg->output_height) {
-		row = image->pixels +
-		    (size_t)3 * image->width * jpeg->output_scanline;
-		(void)jpeg_read_scanlines(jpeg, &row, 1);
-	}
-}
-
-static bool
-image_read_jpeg(struct image *image, FILE *in)
-{
-	struct jpeg_errors errors = { .image = image };
-	struct jpeg_decompress_struct jpeg = { 0 };
-	volatile bool is_read = false;
-
-	jpeg.err = jpeg_std_error(&errors.manager);
-	errors.manager.error_exit = jpeg_errors_exit;
-	errors.manager.emit_message = jpeg_errors_emit;
-	if (setjmp(errors.env) == 0) {
-		jpeg_create_decompress(&jpeg);
-		jpeg_stdio_src(&jpeg, in);
-		(void)jpeg_read_header(&jpeg, TRUE);
-		jpeg.out_color_space = JCS_RGB;
-		if (image_alloc(image, jpeg.image_width, jpeg.image_height)) {
-			(void)jpeg_start_decompress(&jpeg);
-			image_read_rows(image, &jpeg);
-			(void)jpeg_finish_decompress(&jpeg);
-			is_read = true;
-		}
-	}
-	jpeg_destroy_decompress(&jpeg);
-	return is_read;
-}
-
-/* The first byte tells which it claims to be. */
-static bool
-image_read(struct image *image, FILE *in)
-{
-	int c = getc(in);
-
-	if (c == EOF)
-		return image_fail(image, "it is empty");
-	(void)ungetc(c, in);
-	if (c == 0x89)
-		return image_read_png(image, in);
-	if (c == 0xff)
-		return image_read_jpeg(image, in);
-	return image_fail(image, "it is neither PNG nor JPEG");
-}
-
-/* The mean of the pixels of the image that this pixel stands for. */
-static void
-image_average(const struct image *image, const struct thumbnail *small,
-    uint32_t x, uint32_t y, unsigned char *ret_pixel)
-{
-	uint64_t left = (uint64_t)x * image->width / small->width;
-	uint64_t right = (x + (uint64_t)1) * image->width / small->width;
-	uint64_t top = (uint64_t)y * image->height / small->height;
-	uint64_t bottom = (y + (uint64_t)1) * image->height / small->height;
-	uint64_t sums[3] = { 0 };
-
-	for (uint64_t row = top; row < bottom; row++)
-		for (uint64_t i = left; i < right; i++)
-			for (int color = 0; color < 3; color++)
-				sums[color] += image->pixels[
-				    3 * (row * image->width + i) + color];
-	for (int color = 0; color < 3; color++)
-		ret_pixel[color] = (unsigned char)(sums[color] /
-		    ((right - left) * (bottom - top)));
-}
-
-/* How large the thumbnail is: of the same shape, and not above size. */
-static struct thumbnail
-image_fit(const struct image *image, uint32_t size)
-{
-	struct thumbnail small = { image->width, image->height };
-	uint32_t longer = small.width > small.height ? small.width :
-	    small.height;
-
-	if (longer <= size)
-		return small;
-	small.width = (uint32_t)((uint64_t)size * small.width / longer);
-	small.height = (uint32_t)((uint64_t)size * small.height / longer);
-	if (small.width == 0)
-		small.width = 1;
-	if (small.height == 0)
-		small.height = 1;
-	return small;
-}
-
 /* The answer is made where the host will read it, so nothing copies it. */
 static int
-image_answer(const struct image *image, uint32_t size,
-    struct brood_request *request)
+answer(struct brood_request *request, const struct image *image, uint32_t size)
 {
-	struct thumbnail small = image_fit(image, size);
-	size_t len = thumbnail_len(small.width, small.height);
-	unsigned char *pixel;
+	struct thumbnail small;
+	size_t len;
 	void *data;
 	int r;
 
+	image_fit(image, size, &small.width, &small.height);
+	len = thumbnail_len(small.width, small.height);
 	r = brood_reply_alloc(request, len, &data);
 	if (r < 0)
 		return r;
 	memcpy(data, &small, sizeof(small));
-	pixel = (unsigned char *)data + sizeof(small);
-	for (uint32_t y = 0; y < small.height; y++)
-		for (uint32_t x = 0; x < small.width; x++, pixel += 3)
-			image_average(image, &small, x, y, pixel);
+	image_shrink(image, small.width, small.height,
+	    (unsigned char *)data + sizeof(small));
 	return brood_request_reply(request, 0, data, len);
 }
 
@@ -270,7 +96,7 @@ make_thumbnail(struct brood_request *request, void *arg)
 	in = fdopen(fd, "rb");
 	if (in == NULL)
 		return -errno;
-	r = image_read(&image, in) ? image_answer(&image, *size, request) :
+	r = image_read(&image, in) ? answer(request, &image, *size) :
 	    brood_request_fail(request, 0, image.text);
 	free(image.pixels);
 	(void)fclose(in);

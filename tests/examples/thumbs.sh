@@ -124,9 +124,10 @@ for width in range(1, 9):
     write(f"{width}.png", width, 1)
 write("wide.png", 700, 300)
 write("high.png", 1, 3000)
+write("low.png", 3000, 1)
 '
-run 0 "$thumbs" -m $memory -o thumbs wide.png high.png files/rgb.png
-for size in wide.png:256:109 high.png:1:256 rgb.png:64:64; do
+run 0 "$thumbs" -m $memory -o thumbs wide.png high.png low.png files/rgb.png
+for size in wide.png:256:109 high.png:1:256 low.png:256:1 rgb.png:64:64; do
 	file=thumbs/${size%%:*}.ppm
 	test "$(head -n 2 "$file" | xargs | tr ' ' ':')" = "P6:${size#*:}" ||
 	    fail "$file is $(head -n 2 "$file" | xargs), not $size"

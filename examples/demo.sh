@@ -3,8 +3,8 @@
 #
 # Show what brood does: demo.sh BUILD-DIRECTORY
 #
-# It runs two of the examples, and a third where libpng and libjpeg are there.  It
-# prints what they print, and fails if that is not what it should be.
+# It runs two of the examples, and a third where libpng and libjpeg are there.
+# It prints what they print, and fails if that is not what it should be.
 set -u
 
 if test $# -ne 1

@@ -97,7 +97,8 @@ thumbs: files/link: cannot open: a symbolic link
 thumbs: files/nosuch: cannot open: No such file or directory
 thumbs: files/text.png: failed: it is neither PNG nor JPEG
 END
-printf '%s\n' -j.ppm gray.jpg.ppm half-transparent.png.ppm rgb.png.ppm zeros.png.ppm | sort >want
+printf '%s\n' -j.ppm gray.jpg.ppm half-transparent.png.ppm rgb.png.ppm \
+    zeros.png.ppm | sort >want
 (cd thumbs && printf '%s\n' *) | sort | diff want - >&2 ||
     fail "other thumbnails"
 

@@ -29,6 +29,15 @@ brood__pending_compare(const struct brood__pending *a,
 RB_GENERATE(brood__dues, brood__pending, by_due, brood__pending_compare)
 
 static int
+brood__pending_compare_ids(const struct brood__pending *a,
+    const struct brood__pending *b)
+{
+	return (a->id > b->id) - (a->id < b->id);
+}
+
+RB_GENERATE(brood__ids, brood__pending, by_id, brood__pending_compare_ids)
+
+static int
 pending_copy_fds(struct brood__pending *pending,
     const struct brood_message *msg)
 {

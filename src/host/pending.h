@@ -6,8 +6,8 @@
  * A request as the host keeps it, from submit to its last answer, and the
  * result that the program takes.
  *
- * A request is in one list at a time: the waiting list of the queue, or the
- * list of the worker that it was sent to.  It gets its completion exactly once.
+ * A request is in one place at a time: it waits in the queue, or is in the list
+ * of the worker that it was sent to.  It gets its completion exactly once.
  * If a worker has it at that moment, the request stays in the worker's list, so
  * that the answer is recognized when it comes, and is dropped.
  *
@@ -42,6 +42,10 @@ enum brood__pending_state {
 struct brood__pending {
 	TAILQ_ENTRY(brood__pending) next;
 	RB_ENTRY(brood__pending) by_due;
+	RB_ENTRY(brood__pending) by_id;	/* while is_restored */
+	bool is_restored;		/* waits in the tree of those that a
+					   worker had before, in no list; set
+					   and cleared by queue.c */
 	uint64_t id;
 	void *tag;
 	uint32_t flags;			/* enum brood_request_flag */
@@ -84,6 +88,8 @@ struct brood__pending {
 TAILQ_HEAD(brood__pendings, brood__pending);
 RB_HEAD(brood__dues, brood__pending);
 RB_PROTOTYPE(brood__dues, brood__pending, by_due, brood__pending_compare)
+RB_HEAD(brood__ids, brood__pending);
+RB_PROTOTYPE(brood__ids, brood__pending, by_id, brood__pending_compare_ids)
 
 /*
  * Make a request with room for a payload of len bytes, and without limits.  Its

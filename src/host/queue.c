@@ -3,10 +3,11 @@
 /*
  * The queue of a pool; see queue.h.
  *
- * Invariants: waiting is sorted by id; a request with a limit of time that can
- * pass is in the tree, from the moment it is added until it is forgotten or
- * due; n_outstanding counts each accepted request until its completion is
- * taken, and so bounds waiting, workers' lists and results together.
+ * Invariants: waiting is sorted by id, and has no request that a worker had
+ * before; a request with a limit of time that can pass is in the tree dues,
+ * from the moment it is added until it is forgotten or due; n_outstanding
+ * counts each accepted request until its completion is taken, and so bounds
+ * waiting, workers' lists and results together.
  */
 
 #include "base/clock.h"
@@ -29,6 +30,7 @@ brood__queue_init(struct brood__queue *queue)
 	memset(queue, 0, sizeof(*queue));
 	TAILQ_INIT(&queue->prepared);
 	TAILQ_INIT(&queue->waiting);
+	RB_INIT(&queue->restored);
 	RB_INIT(&queue->dues);
 	STAILQ_INIT(&queue->results);
 	queue->blocks = brood__blocks_new();
@@ -42,7 +44,7 @@ brood__queue_fini(struct brood__queue *queue)
 
 	while ((pending = TAILQ_FIRST(&queue->prepared)) != NULL)
 		(void)brood__queue_unprepare(queue, pending->data);
-	while ((pending = TAILQ_FIRST(&queue->waiting)) != NULL) {
+	while ((pending = brood__queue_next(queue)) != NULL) {
 		brood__queue_remove(queue, pending);
 		brood__queue_forget(queue, pending);
 	}
@@ -330,24 +332,18 @@ queue_refuse(struct brood__queue *queue, struct brood__pending *pending)
 }
 
 /*
- * Insert by id, from the head: what is put back was sent before nearly all that
- * waits.
+ * Not into the list, where its place would have to be looked for: when many
+ * workers end at once, as many requests as they had are put back.
  */
 static void
 queue_insert(struct brood__queue *queue, struct brood__pending *pending)
 {
-	struct brood__pending *at;
-
 	pending->state = BROOD__PENDING_QUEUED;
 	pending->running_since_ms = BROOD__NEVER;
 	brood__queue_reschedule(queue, pending);
+	pending->is_restored = true;
+	(void)RB_INSERT(brood__ids, &queue->restored, pending);
 	queue->n_waiting++;
-	TAILQ_FOREACH(at, &queue->waiting, next)
-		if (at->id > pending->id) {
-			TAILQ_INSERT_BEFORE(at, pending, next);
-			return;
-		}
-	TAILQ_INSERT_TAIL(&queue->waiting, pending, next);
 }
 
 void
@@ -369,24 +365,32 @@ brood__queue_add(struct brood__queue *queue, struct brood__pending *pending)
 struct brood__pending *
 brood__queue_next(struct brood__queue *queue)
 {
-	return TAILQ_FIRST(&queue->waiting);
+	struct brood__pending *restored = RB_MIN(brood__ids, &queue->restored);
+	struct brood__pending *waiting = TAILQ_FIRST(&queue->waiting);
+
+	return restored == NULL || (waiting != NULL &&
+	    waiting->id < restored->id) ? waiting : restored;
 }
 
 struct brood__pending *
 brood__queue_find(struct brood__queue *queue, uint64_t id)
 {
-	struct brood__pending *pending;
+	struct brood__pending key = { .id = id }, *pending;
 
 	TAILQ_FOREACH(pending, &queue->waiting, next)
 		if (pending->id == id)
 			return pending;
-	return NULL;
+	return RB_FIND(brood__ids, &queue->restored, &key);
 }
 
 void
 brood__queue_remove(struct brood__queue *queue, struct brood__pending *pending)
 {
-	TAILQ_REMOVE(&queue->waiting, pending, next);
+	if (pending->is_restored)
+		(void)RB_REMOVE(brood__ids, &queue->restored, pending);
+	else
+		TAILQ_REMOVE(&queue->waiting, pending, next);
+	pending->is_restored = false;
 	queue->n_waiting--;
 }
 
@@ -422,7 +426,7 @@ brood__queue_close(struct brood__queue *queue, enum brood_fate closed_fate,
 		return;
 	queue->closed_fate = closed_fate;
 	(void)strlcpy(queue->closed_text, text, sizeof(queue->closed_text));
-	while ((pending = TAILQ_FIRST(&queue->waiting)) != NULL) {
+	while ((pending = brood__queue_next(queue)) != NULL) {
 		brood__queue_remove(queue, pending);
 		queue_refuse(queue, pending);
 	}

@@ -20,8 +20,10 @@
 struct brood__queue {
 	struct brood__pendings prepared; /* whose payloads the program writes,
 					   and may submit */
-	struct brood__pendings waiting;	/* the lowest id first */
-	unsigned n_waiting;
+	struct brood__pendings waiting;	/* new ones, the lowest id first */
+	struct brood__ids restored;	/* those that wait again: a worker had
+					   them */
+	unsigned n_waiting;		/* of both */
 	struct brood__dues dues;	/* of requests at workers too */
 	struct brood__results results;
 	unsigned n_untaken;		/* results, parts included */
@@ -97,7 +99,7 @@ struct brood__pending *
 struct brood__pending *
 	brood__queue_find(struct brood__queue *queue, uint64_t id);
 
-/* Take a request out of the waiting list, to send it. */
+/* Take a waiting request out of the queue, to send it. */
 void	brood__queue_remove(struct brood__queue *queue,
 	    struct brood__pending *pending);
 

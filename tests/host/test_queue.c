@@ -8,7 +8,9 @@
 #include "host/queue.h"
 #include "support/support.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 BROOD_SUITE(queue);
 
@@ -106,6 +108,39 @@ Test(queue, restored_requests_are_in_order_whatever_order_they_come_in)
 	}
 	cr_assert_eq(queue.n_restored, 3);
 	brood__queue_fini(&queue);
+}
+
+/*
+ * As when a thousand workers end at once, which had taken their requests in
+ * turns.  To look for the place of each one would take minutes.
+ */
+Test(queue, very_many_requests_are_restored_in_no_time)
+{
+	enum { REQUESTS = 1 << 17, WORKERS = 1024 };
+	struct brood__pending **pending, *next;
+	struct brood__queue queue;
+	clock_t began;
+
+	pending = calloc(REQUESTS, sizeof(*pending));
+	cr_assert_not_null(pending);
+	brood__queue_init(&queue);
+	for (unsigned i = 0; i < REQUESTS; i++) {
+		pending[i] = add(&queue, BROOD__NEVER);
+		brood__queue_remove(&queue, pending[i]);
+	}
+	began = clock();
+	for (unsigned i = 0; i < WORKERS; i++)
+		for (unsigned at = i; at < REQUESTS; at += WORKERS)
+			brood__queue_restore(&queue, pending[at]);
+	cr_assert_lt(clock() - began, 3 * CLOCKS_PER_SEC);
+	for (unsigned i = 0; i < REQUESTS; i++) {
+		next = brood__queue_next(&queue);
+		cr_assert_eq(next, pending[i]);
+		brood__queue_remove(&queue, next);
+		brood__queue_forget(&queue, next);
+	}
+	brood__queue_fini(&queue);
+	free(pending);
 }
 
 Test(queue, closed_one_refuses_what_never_ran_and_ends_what_may_have)

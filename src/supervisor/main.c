@@ -41,6 +41,7 @@ enum {
 	SUPERVISOR_EVENTS = 64,		/* looked at in one turn */
 	SUPERVISOR_BACKLOG = 256 << 10,	/* bytes of notices; then no starts */
 	SUPERVISOR_RETRY_MS = 10,	/* until memory is asked for again */
+	SUPERVISOR_START_MS = 10,	/* of forking in one turn */
 };
 
 enum {
@@ -304,17 +305,20 @@ supervisor_may_start(const struct supervisor *sup)
 	    brood__channel_sent(sup->shared.control) < SUPERVISOR_BACKLOG;
 }
 
+/* In the copy of a large process a fork takes long: the rest can wait. */
 static void
 supervisor_start_due(struct supervisor *sup, int64_t now_ms)
 {
 	struct brood__order *order = &sup->shared.order;
+	int64_t begun_ms = brood__now_ms();
 	struct brood__order_slot *next;
 	struct brood__order_pass pass;
 
 	if (!supervisor_may_start(sup))
 		return;
 	brood__order_begin(order, &pass, now_ms);
-	while ((next = brood__order_next_start(order, &pass, now_ms)) != NULL) {
+	while ((next = brood__order_next_start(order, &pass, now_ms)) != NULL &&
+	    brood__now_ms() < begun_ms + SUPERVISOR_START_MS) {
 		if (brood__notice_reserve(&sup->shared) < 0) {
 			sup->is_short = true;
 			return;

@@ -256,7 +256,9 @@ case_expire(void)
 {
 	open_pool(1, 1);
 	for (unsigned i = 0; i < n_requests; i++)
-		submit(HANG, 64, 300);
+		submit(HANG, 64, 1000);
+	/* The program does something else meanwhile. */
+	nap_us(1500000);
 	await_requests();
 }
 
@@ -343,13 +345,15 @@ static void
 case_image(void)
 {
 	size_t size = (size_t)n_mib << 20;
-	char *memory = malloc(size);
+	char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (memory == NULL)
+	if (memory == MAP_FAILED)
 		wrong("memory", ENOMEM);
+	(void)madvise(memory, size, MADV_NOHUGEPAGE);
 	memset(memory, 1, size);
 	open_pool(32, 1);
-	free(memory);
+	(void)munmap(memory, size);
 }
 
 static const struct {

@@ -27,7 +27,7 @@ arrival_may_read(const struct brood_pool *pool,
 static void
 arrival_read_one(struct brood_pool *pool, struct brood__worker *worker)
 {
-	if (arrival_may_read(pool, worker))
+	if (arrival_may_read(pool, worker) && !brood__exchange_is_enough(pool))
 		brood__exchange_read_ring(pool, worker);
 }
 

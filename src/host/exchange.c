@@ -25,6 +25,8 @@
 
 enum {
 	EXCHANGE_READS = 16,		/* of one worker in one turn */
+	EXCHANGE_BYTES = 256 << 10,	/* the same: then no further read */
+	EXCHANGE_ENOUGH = 1 << 20,	/* the same, of all workers */
 	EXCHANGE_RETRY_MS = 10,		/* after a shortage that passes */
 	EXCHANGE_FRAMES = 256,		/* the same, from a ring */
 	EXCHANGE_RSS_MS = 10,		/* from one look at a worker's memory to
@@ -41,6 +43,12 @@ brood__exchange_may_read(const struct brood_pool *pool,
 
 	return !pool->queue.is_paused || (oldest != NULL &&
 	    pool->called != 0 && oldest->id == pool->called);
+}
+
+bool
+brood__exchange_is_enough(const struct brood_pool *pool)
+{
+	return pool->n_read_bytes >= EXCHANGE_ENOUGH;
 }
 
 /* Record a fault.  The fleet stops the worker in this turn or the next. */
@@ -331,6 +339,7 @@ exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
 
 	while (worker->fault != BROOD__FAULT_BROKEN && !worker->is_viewed &&
 	    (r = brood__channel_next(worker->channel, &msg)) == 1) {
+		pool->n_read_bytes += msg.len;
 		exchange_handle(pool, worker, &msg);
 		if (brood__channel_is_reading_ring(worker->channel) &&
 		    worker->state != BROOD__WORKER_ENDED &&
@@ -346,9 +355,11 @@ exchange_handle_all(struct brood_pool *pool, struct brood__worker *worker)
 static int
 exchange_receive(struct brood_pool *pool, struct brood__worker *worker)
 {
+	uint64_t from = brood__channel_received(worker->channel);
 	int r = 0, n_reads = 0;
 
 	while (n_reads++ < EXCHANGE_READS &&
+	    brood__channel_received(worker->channel) - from < EXCHANGE_BYTES &&
 	    !brood__worker_is_finished(worker) && !worker->is_viewed &&
 	    brood__exchange_may_read(pool, worker)) {
 		r = brood__channel_fill(worker->channel);
@@ -359,6 +370,7 @@ exchange_receive(struct brood_pool *pool, struct brood__worker *worker)
 		    brood__channel_is_drained(worker->channel)))
 			break;
 	}
+	pool->n_read_bytes += brood__channel_received(worker->channel) - from;
 	return r;
 }
 

@@ -25,6 +25,12 @@ void	brood__exchange_read_ring(struct brood_pool *pool,
 	    struct brood__worker *worker);
 
 /*
+ * Was so much read since pool->n_read_bytes was 0 that the rest can wait for
+ * the next turn?
+ */
+bool	brood__exchange_is_enough(const struct brood_pool *pool);
+
+/*
  * Complete a request that a worker has, without an answer.  It stays with the
  * worker, so that the answer is known when it comes, and is dropped.
  */

@@ -74,6 +74,12 @@ struct brood_pool {
 	struct brood__events events;
 	char failure[512];		/* why the last slot was given up */
 
+	size_t n_read_bytes;		/* received, and of messages, since it
+					   was set to 0: a turn reads until
+					   exchange.h says that it is enough */
+	unsigned read_first;		/* which of the workers that are ready
+					   is read first in the next turn: this
+					   one had enough before */
 	unsigned n_in_flight;		/* requests in workers' lists */
 	unsigned n_cpus;
 	struct brood__spin spin;

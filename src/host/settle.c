@@ -264,6 +264,11 @@ brood__settle_ended(struct brood_pool *pool)
 {
 	struct brood__worker *worker, *next;
 
-	TAILQ_FOREACH_SAFE(worker, &pool->lists.ended, in_list, next)
+	TAILQ_FOREACH_SAFE(worker, &pool->lists.ended, in_list, next) {
+		if (brood__exchange_is_enough(pool)) {
+			brood__pool_turn_in(pool, 0);
+			return;
+		}
 		settle_worker(pool, worker);
+	}
 }

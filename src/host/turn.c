@@ -188,21 +188,38 @@ turn_read_control(struct brood_pool *pool)
 /* 3: workers */
 
 static void
-turn_read_workers(struct brood_pool *pool,
-    const struct brood__ready_event *events, int n_events)
+turn_read_worker(struct brood_pool *pool,
+    const struct brood__ready_event *event)
 {
-	struct brood__worker *worker;
+	unsigned slot = (unsigned)(event->token & UINT32_MAX);
+	struct brood__worker *worker = slot < pool->fleet.n_slots ?
+	    pool->fleet.slots[slot].worker : NULL;
 
-	for (int i = 0; i < n_events; i++) {
-		unsigned slot = (unsigned)(events[i].token & UINT32_MAX);
+	if (worker != NULL && brood__worker_token(worker) == event->token)
+		brood__exchange_read(pool, worker);
+}
 
-		worker = slot < pool->fleet.n_slots ?
-		    pool->fleet.slots[slot].worker : NULL;
-		if (worker != NULL &&
-		    brood__worker_token(worker) == events[i].token)
-			brood__exchange_read(pool, worker);
+/*
+ * What was not read for being more than enough is still ready in the next turn,
+ * and in the same order.
+ */
+static void
+turn_read_workers(struct brood_pool *pool,
+    const struct brood__ready_event *events, unsigned n_events)
+{
+	unsigned first = pool->read_first;
+
+	pool->read_first = 0;
+	pool->n_read_bytes = 0;
+	for (unsigned i = 0; i < n_events; i++) {
+		if (brood__exchange_is_enough(pool)) {
+			pool->read_first = (first + i) % n_events;
+			break;
+		}
+		turn_read_worker(pool, &events[(first + i) % n_events]);
 	}
 	brood__arrival_read(pool);
+	pool->n_read_bytes = 0;
 	brood__settle_ended(pool);
 }
 
@@ -381,7 +398,7 @@ brood__turn(struct brood_pool *pool, int timeout_ms)
 			brood__waker_drain(&pool->waker);
 			pool->is_woken = true;
 		}
-	turn_read_workers(pool, events, n);
+	turn_read_workers(pool, events, (unsigned)n);
 	brood__settle_expire(pool, now_ms);
 	return turn_act(pool);
 }

@@ -19,6 +19,7 @@
 enum {
 	CHANNEL_LENT_MIN = 32 << 10,	/* a shorter payload is copied: that
 					   costs less than to keep it apart */
+	CHANNEL_FLUSH_MAX = 1 << 20,	/* bytes of one call that does not wait */
 };
 
 static int
@@ -192,10 +193,23 @@ channel_await_room(struct brood_channel *ch, int64_t deadline)
 	return r == -EAGAIN ? 1 : r;
 }
 
+/*
+ * Has a call that does not wait sent enough?  A peer that reads as fast as this
+ * process writes must not hold it.  The socket then still has room, which
+ * poll(2) tells at once; that a ring has room it does not.
+ */
+static bool
+channel_has_sent_enough(const struct brood_channel *ch, uint64_t from)
+{
+	return ch->out.n_sent - from >= CHANNEL_FLUSH_MAX &&
+	    brood__outbox_len(&ch->out) > 0 && !brood__channel_lacks_room(ch);
+}
+
 int
 brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 {
 	int64_t deadline = brood__channel_deadline(timeout_ms);
+	uint64_t from = ch->out.n_sent;
 	ssize_t n;
 	int r;
 
@@ -204,6 +218,11 @@ brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 	while (brood__outbox_len(&ch->out) > 0) {
 		n = brood__channel_send_some(ch,
 		    timeout_ms < 0 ? 0 : MSG_DONTWAIT);
+		if (n >= 0 && timeout_ms == 0 &&
+		    channel_has_sent_enough(ch, from)) {
+			r = brood__channel_publish(ch);
+			return r < 0 ? r : -EAGAIN;
+		}
 		if (n >= 0)
 			continue;
 		/* EPERM: it takes no descriptors, and did not say so. */

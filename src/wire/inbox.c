@@ -13,9 +13,17 @@
 #include "wire/inbox.h"
 #include "wire/peek.h"
 
+#include <sys/param.h>
+
 #include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
+
+/*
+ * The most bytes of one recvmsg(2), which goes on for as long as a peer writes
+ * as fast as it reads.  A socket holds fewer, as a rule.
+ */
+enum { INBOX_RECV_MAX = 256 << 10 };
 
 int
 brood__inbox_init(struct brood__inbox *inbox, uint32_t max_payload,
@@ -284,10 +292,10 @@ brood__inbox_recv(struct brood__inbox *inbox, int socket, int flags)
 		r = inbox_make_ahead(inbox);
 		if (r < 0)
 			return r;
-		room = brood__buffer_room(&inbox->bytes);
+		room = MIN(brood__buffer_room(&inbox->bytes), INBOX_RECV_MAX);
 		n = inbox_recv_ahead(inbox, socket, room, flags);
 	} else {
-		room = missing;
+		room = MIN(missing, INBOX_RECV_MAX);
 		n = inbox_recv_bytes(inbox, socket, room, flags);
 	}
 	if (n < 0)

@@ -13,7 +13,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { BROOD__LOG_SINK_LINE = 1200 };	/* the longest line, with its prefix */
+/*
+ * The most bytes of one write: as many as a pipe takes all at once or not at
+ * all, everywhere that has pipes of 4 KiB or more.
+ */
+enum { BROOD__LOG_SINK_MAX = 4096 };
 
 /* How to write to the descriptor so that it does not wait. */
 enum brood__log_sink_kind {
@@ -28,8 +32,8 @@ struct brood__log_sink {
 	int fd;
 	bool is_full;		/* the last write found no room: wait for
 				   POLLOUT, then call brood__log_sink_flush() */
-	size_t rest_len;	/* bytes of a line that was written in part */
-	char rest[BROOD__LOG_SINK_LINE];
+	size_t rest_len;	/* bytes of lines that were written in part */
+	char rest[BROOD__LOG_SINK_MAX];
 };
 
 /*
@@ -38,13 +42,13 @@ struct brood__log_sink {
  */
 void	brood__log_sink_init(struct brood__log_sink *sink, int fd);
 
-/* Write what is left of a line.  False: the sink is still full. */
+/* Write what is left of lines.  False: the sink is still full. */
 bool	brood__log_sink_flush(struct brood__log_sink *sink);
 
 /*
- * Write a line, of at most BROOD__LOG_SINK_LINE bytes.  False: the sink is
- * full, and no byte of the line was taken.  A line that meets another error is
- * lost, since nobody can be told.
+ * Write lines, of at most BROOD__LOG_SINK_MAX bytes.  False: the sink is full,
+ * and no byte was taken.  Lines that meet another error are lost, since nobody
+ * can be told.
  */
 bool	brood__log_sink_write(struct brood__log_sink *sink, const char *bytes,
 	    size_t n);

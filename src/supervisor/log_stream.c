@@ -82,45 +82,76 @@ log_stream_keep_tail(struct brood__log_stream *stream, const char *bytes,
 	stream->tail_len += n - over;
 }
 
-/* Write n bytes of the line buffer as one line.  False: the sink is full. */
-static bool
-log_stream_write_line(struct brood__log_stream *stream,
-    struct brood__log_sink *sink, size_t n)
+/*
+ * The length of the line at this place of the buffer, its end included; 0 if it
+ * is not complete.  One that fills the buffer is cut; is_last: there is no more
+ * to come.
+ */
+static size_t
+log_stream_line_len(const struct brood__log_stream *stream, size_t at,
+    bool is_last)
 {
-	char bytes[sizeof(stream->prefix) + BROOD__LOG_STREAM_LINE + 1];
-	size_t len = stream->prefix_len;
+	size_t left = stream->line_len - at;
+	const char *line = stream->line + at, *end;
 
-	_Static_assert(sizeof(bytes) <= BROOD__LOG_SINK_LINE, "a line fits");
-	memcpy(bytes, stream->prefix, len);
-	memcpy(bytes + len, stream->line, n);
+	end = left > 0 ? memchr(line, '\n', left) : NULL;
+	if (end != NULL)
+		return (size_t)(end - line) + 1;
+	return is_last || left == sizeof(stream->line) ? left : 0;
+}
+
+/* Append a line of n bytes to bytes, of which len are there: the new length. */
+static size_t
+log_stream_add_line(const struct brood__log_stream *stream, const char *line,
+    size_t n, char *bytes, size_t len)
+{
+	memcpy(bytes + len, stream->prefix, stream->prefix_len);
+	len += stream->prefix_len;
+	memcpy(bytes + len, line, n);
 	len += n;
 	if (bytes[len - 1] != '\n')
 		bytes[len++] = '\n';
-	if (!brood__log_sink_write(sink, bytes, len))
-		return false;
-	stream->line_len -= n;
-	memmove(stream->line, stream->line + n, stream->line_len);
-	return true;
+	return len;
 }
 
-/* Pass on the lines that are complete; one that fills the buffer is cut. */
+/*
+ * Pass on as many lines as one write takes, so that many short ones do not cost
+ * a system call each.  Gives 1 if a line is left, 0 if not, -EAGAIN if the sink
+ * is full.
+ */
+static int
+log_stream_write_some(struct brood__log_stream *stream,
+    struct brood__log_sink *sink, bool is_last)
+{
+	char bytes[BROOD__LOG_SINK_MAX];
+	size_t len = 0, at = 0, n;
+
+	_Static_assert(sizeof(bytes) >= sizeof(stream->prefix) +
+	    sizeof(stream->line) + 1, "a line fits");
+	while ((n = log_stream_line_len(stream, at, is_last)) > 0 &&
+	    len + stream->prefix_len + n < sizeof(bytes)) {
+		len = log_stream_add_line(stream, stream->line + at, n, bytes,
+		    len);
+		at += n;
+	}
+	if (len > 0 && !brood__log_sink_write(sink, bytes, len))
+		return -EAGAIN;
+	stream->line_len -= at;
+	memmove(stream->line, stream->line + at, stream->line_len);
+	return n > 0;
+}
+
+/* Pass on the lines that are complete.  False: the sink is full. */
 static bool
 log_stream_write_lines(struct brood__log_stream *stream,
-    struct brood__log_sink *sink)
+    struct brood__log_sink *sink, bool is_last)
 {
-	const char *end;
-	size_t n;
+	int r;
 
-	while (stream->line_len > 0) {
-		end = memchr(stream->line, '\n', stream->line_len);
-		if (end == NULL && stream->line_len < sizeof(stream->line))
-			return true;
-		n = end != NULL ? (size_t)(end - stream->line) + 1 :
-		    stream->line_len;
-		if (!log_stream_write_line(stream, sink, n))
-			return false;
-	}
-	return true;
+	do {
+		r = log_stream_write_some(stream, sink, is_last);
+	} while (r == 1);
+	return r == 0;
 }
 
 /*
@@ -134,7 +165,7 @@ log_stream_step(struct brood__log_stream *stream,
 	char *end;
 	ssize_t n;
 
-	if (!log_stream_write_lines(stream, sink))
+	if (!log_stream_write_lines(stream, sink, false))
 		return -EAGAIN;
 	end = stream->line + stream->line_len;
 	do {
@@ -145,15 +176,14 @@ log_stream_step(struct brood__log_stream *stream,
 		return n == 0 ? -EPIPE : errno == EAGAIN ? 0 : -errno;
 	log_stream_keep_tail(stream, end, (size_t)n);
 	stream->line_len += (size_t)n;
-	return log_stream_write_lines(stream, sink) ? 1 : -EAGAIN;
+	return log_stream_write_lines(stream, sink, false) ? 1 : -EAGAIN;
 }
 
 /* Write the last line, complete or not, if the sink has room. */
 static void
 log_stream_end(struct brood__log_stream *stream, struct brood__log_sink *sink)
 {
-	if (stream->line_len > 0)
-		(void)log_stream_write_line(stream, sink, stream->line_len);
+	(void)log_stream_write_lines(stream, sink, true);
 	stream->line_len = 0;
 	brood__log_stream_close(stream);
 }
@@ -180,7 +210,7 @@ brood__log_stream_resume(struct brood__log_stream *stream,
 	int r;
 
 	if (stream->state != BROOD__LOG_STREAM_PAUSED ||
-	    !log_stream_write_lines(stream, sink))
+	    !log_stream_write_lines(stream, sink, false))
 		return 0;
 	r = brood__ready_add(stream->ready, stream->fd, POLLIN,
 	    stream->token);

@@ -10,8 +10,11 @@
 #include "supervisor/log_stream.h"
 #include "support/support.h"
 
+#include <sys/socket.h>
+
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,6 +127,39 @@ Test(log_stream, each_line_has_the_prefix)
 	print(&fix, "one\ntwo\n");
 	read_all(&fix);
 	expect(&fix, "child: one\nchild: two\n");
+	end(&fix);
+}
+
+/* Or a worker could hold up the supervisor process by printing. */
+Test(log_stream, many_short_lines_leave_in_few_writes)
+{
+	enum { LINES = 1000, WRITES = 8 };
+	char lines[LINES], packet[BROOD__LOG_SINK_MAX];
+	size_t n_writes = 0, n_lines = 0;
+	struct fixture fix;
+	int sockets[2];
+	ssize_t n;
+
+	begin(&fix);
+	(void)strlcpy(fix.stream.prefix, "child: ", sizeof(fix.stream.prefix));
+	fix.stream.prefix_len = strlen("child: ");
+	/* In such a socket each write is a packet. */
+	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0,
+	    sockets), 0);
+	brood__log_sink_init(&fix.sink, sockets[1]);
+	memset(lines, '\n', sizeof(lines));
+	cr_assert_eq(write(fix.child_fd, lines, sizeof(lines)),
+	    (ssize_t)sizeof(lines));
+	read_all(&fix);
+	while ((n = recv(sockets[0], packet, sizeof(packet),
+	    MSG_DONTWAIT)) > 0) {
+		for (ssize_t i = 0; i < n; i += 8, n_lines++)
+			cr_assert_eq(memcmp(packet + i, "child: \n", 8), 0);
+		n_writes++;
+	}
+	cr_assert_eq(n_lines, LINES);
+	cr_assert_leq(n_writes, WRITES);
+	brood__fd_close_all(sockets, 2);
 	end(&fix);
 }
 

@@ -4,6 +4,7 @@
  * Obeying the host.  messages.h says what each command means.
  */
 
+#include "base/clock.h"
 #include "supervisor/commands.h"
 #include "supervisor/notice.h"
 #include "wire/channel.h"
@@ -123,7 +124,8 @@ commands_next(struct brood__commands *commands)
 }
 
 int
-brood__commands_read(struct brood__commands *commands, int64_t now_ms)
+brood__commands_read(struct brood__commands *commands, int64_t now_ms,
+    int64_t until_ms)
 {
 	int r;
 
@@ -137,5 +139,7 @@ brood__commands_read(struct brood__commands *commands, int64_t now_ms)
 		if (r < 0)
 			return r;
 		commands->kept.kind = 0;
+		if (brood__has_come(until_ms))
+			return 1;
 	}
 }

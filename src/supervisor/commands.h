@@ -19,13 +19,14 @@ struct brood__commands {
 };
 
 /*
- * Read and obey all that is there, without waiting.
+ * Read and obey what is there, without waiting: 0 when that is all, or 1 if
+ * until_ms has come before.
  *
  *   -ENOMEM, -ENOBUFS	not all was obeyed: call it again in a while
  *   others	the channel has ended, or what came is no command
  */
 int	brood__commands_read(struct brood__commands *commands,
-	    int64_t now_ms);
+	    int64_t now_ms, int64_t until_ms);
 
 /*
  * Stop every slot for good.  From now on nothing starts, and the strategy

@@ -41,7 +41,8 @@ enum {
 	SUPERVISOR_EVENTS = 64,		/* looked at in one turn */
 	SUPERVISOR_BACKLOG = 256 << 10,	/* bytes of notices; then no starts */
 	SUPERVISOR_RETRY_MS = 10,	/* until memory is asked for again */
-	SUPERVISOR_START_MS = 10,	/* of forking in one turn */
+	SUPERVISOR_STEP_MS = 10,	/* the longest that a turn collects, or
+					   judges, or forks */
 };
 
 enum {
@@ -66,29 +67,10 @@ struct supervisor {
 				   memory: look again in RETRY_MS */
 	bool is_socket_full;	/* something was not sent: look again when the
 				   control channel has room */
+	bool is_late;		/* something was left undone for want of time:
+				   look again at once */
+	bool is_unread;		/* that was to read commands */
 };
-
-static int
-supervisor_close_others(const struct brood__supervisor_config *config,
-    int control_fd)
-{
-	size_t n = config->n_keep_fds;
-	int *fds, r;
-
-	fds = reallocarray(NULL, n + 3, sizeof(*fds));
-	if (fds == NULL)
-		return -ENOMEM;
-	if (n > 0)
-		memcpy(fds, config->keep_fds, n * sizeof(*fds));
-	fds[n++] = control_fd;
-	if (config->sink_fd >= 0)
-		fds[n++] = config->sink_fd;
-	if (config->host_fd >= 0)
-		fds[n++] = config->host_fd;
-	r = brood__setup_fds(fds, n);
-	free(fds);
-	return r;
-}
 
 static int
 supervisor_watch(struct supervisor *sup, int fd, unsigned token)
@@ -122,6 +104,7 @@ static int
 supervisor_init(struct supervisor *sup,
     const struct brood__supervisor_config *config, int control_fd)
 {
+	const int own_fds[] = { control_fd, config->sink_fd, config->host_fd };
 	int r;
 
 	*sup = (struct supervisor) {
@@ -139,7 +122,8 @@ supervisor_init(struct supervisor *sup,
 	brood__order_init(&sup->shared.order, config->is_ordered,
 	    config->strategy);
 	brood__setup_signals();
-	r = supervisor_close_others(config, control_fd);
+	r = brood__setup_fds(config->keep_fds, config->n_keep_fds, own_fds,
+	    sizeof(own_fds) / sizeof(own_fds[0]));
 	if (r < 0)
 		return r;
 	brood__log_sink_init(&sup->shared.sink, config->sink_fd);
@@ -175,11 +159,23 @@ supervisor_read_control(struct supervisor *sup, int64_t now_ms)
 
 	if (sup->shared.host == BROOD__HOST_GONE)
 		return;
-	r = brood__commands_read(&sup->commands, now_ms);
+	r = brood__commands_read(&sup->commands, now_ms,
+	    brood__now_ms() + SUPERVISOR_STEP_MS);
+	sup->is_late |= sup->is_unread = r == 1;
 	if (r == -ENOMEM || r == -ENOBUFS)
 		sup->is_short = true;
 	else if (r < 0)
 		supervisor_lose_host(sup);
+}
+
+/* Has a step of the turn, which began then, taken its time? */
+static bool
+supervisor_is_late(struct supervisor *sup, int64_t begun_ms)
+{
+	bool is_late = brood__now_ms() - begun_ms >= SUPERVISOR_STEP_MS;
+
+	sup->is_late |= is_late;
+	return is_late;
 }
 
 /* Children */
@@ -187,13 +183,15 @@ supervisor_read_control(struct supervisor *sup, int64_t now_ms)
 static void
 supervisor_collect(struct supervisor *sup)
 {
+	int64_t begun_ms = brood__now_ms();
 	struct brood__slot *slot;
 	int status;
 	pid_t pid;
 
 	while (brood__self_pipe_next(sup->signal_fd) != 0)
 		continue;
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+	while (!supervisor_is_late(sup, begun_ms) &&
+	    (pid = waitpid(-1, &status, WNOHANG)) > 0) {
 		slot = brood__slot_reap(&sup->shared, pid, status);
 		if (slot != NULL)
 			STAILQ_INSERT_TAIL(&sup->ended, slot, ended);
@@ -216,11 +214,13 @@ supervisor_judge_one(struct supervisor *sup, struct brood__slot *slot,
 static void
 supervisor_judge(struct supervisor *sup, int64_t now_ms)
 {
+	int64_t begun_ms = brood__now_ms();
 	struct brood__slot *slot;
 
-	if (sup->is_short)
+	if (sup->is_short || sup->is_unread)
 		return;
-	while ((slot = STAILQ_FIRST(&sup->ended)) != NULL) {
+	while ((slot = STAILQ_FIRST(&sup->ended)) != NULL &&
+	    !supervisor_is_late(sup, begun_ms)) {
 		if (brood__notice_reserve(&sup->shared) < 0) {
 			sup->is_short = true;
 			return;
@@ -318,7 +318,7 @@ supervisor_start_due(struct supervisor *sup, int64_t now_ms)
 		return;
 	brood__order_begin(order, &pass, now_ms);
 	while ((next = brood__order_next_start(order, &pass, now_ms)) != NULL &&
-	    brood__now_ms() < begun_ms + SUPERVISOR_START_MS) {
+	    !supervisor_is_late(sup, begun_ms)) {
 		if (brood__notice_reserve(&sup->shared) < 0) {
 			sup->is_short = true;
 			return;
@@ -424,7 +424,8 @@ supervisor_next_due(const struct supervisor *sup, int64_t now_ms)
 {
 	const struct brood__order *order = &sup->shared.order;
 	struct brood__order_pass pass;
-	int64_t due_ms = brood__order_next_due(order, now_ms);
+	int64_t due_ms = sup->is_late ? now_ms :
+	    brood__order_next_due(order, now_ms);
 
 	if (sup->is_short && now_ms + SUPERVISOR_RETRY_MS < due_ms)
 		due_ms = now_ms + SUPERVISOR_RETRY_MS;
@@ -448,7 +449,7 @@ supervisor_turn(struct supervisor *sup)
 	n = brood__ready_wait(sup->shared.ready, -1, events,
 	    SUPERVISOR_EVENTS);
 	now_ms = brood__now_ms();
-	sup->is_short = sup->is_socket_full = false;
+	sup->is_short = sup->is_socket_full = sup->is_late = false;
 	supervisor_collect(sup);
 	supervisor_read_control(sup, now_ms);
 	for (int i = 0; i < n; i++)

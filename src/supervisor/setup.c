@@ -26,6 +26,8 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -82,9 +84,22 @@ setup_stdio(void)
 }
 
 int
-brood__setup_fds(int *fds, size_t n_fds)
+brood__setup_fds(const int *keep_fds, size_t n_keep_fds, const int *own_fds,
+    size_t n_own_fds)
 {
-	brood__spawn_close_others(fds, n_fds);
+	size_t n = n_keep_fds;
+	int *fds;
+
+	fds = reallocarray(NULL, n + n_own_fds, sizeof(*fds));
+	if (fds == NULL)
+		return -ENOMEM;
+	if (n > 0)
+		memcpy(fds, keep_fds, n * sizeof(*fds));
+	for (size_t i = 0; i < n_own_fds; i++)
+		if (own_fds[i] >= 0)
+			fds[n++] = own_fds[i];
+	brood__spawn_close_others(fds, n);
+	free(fds);
 	return setup_stdio();
 }
 

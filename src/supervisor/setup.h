@@ -25,10 +25,11 @@ unsigned brood__setup_max_held(rlim_t limit, size_t n_slots,
 	    size_t n_keep_fds);
 
 /*
- * Open /dev/null as descriptors 0 to 2, and close all others that are not in
- * fds, which are sorted by that.  0 or a negative errno.
+ * Open /dev/null as descriptors 0 to 2, and close all others but those of both
+ * lists; of own_fds those below 0 are none.  0 or a negative errno.
  */
-int	brood__setup_fds(int *fds, size_t n_fds);
+int	brood__setup_fds(const int *keep_fds, size_t n_keep_fds,
+	    const int *own_fds, size_t n_own_fds);
 
 /* Ignore what the program decides about; everything else is as after exec. */
 void	brood__setup_signals(void);

@@ -325,18 +325,25 @@ brood__control_flush(struct brood__control *control)
 }
 
 int
-brood__control_send(struct brood__control *control,
+brood__control_queue(struct brood__control *control,
     const struct brood__command *command)
 {
 	struct brood_message msg = {
 		.data = command,
 		.len = sizeof(*command),
 	};
-	int r;
 
 	if (control->state == CONTROL_LOST)
 		return -EPIPE;
-	r = brood__channel_queue(control->channel, &msg);
+	return brood__channel_queue(control->channel, &msg);
+}
+
+int
+brood__control_send(struct brood__control *control,
+    const struct brood__command *command)
+{
+	int r = brood__control_queue(control, command);
+
 	if (r < 0)
 		return r;
 	(void)brood__control_flush(control);

@@ -56,6 +56,10 @@ int	brood__control_watch(struct brood__control *control,
 int	brood__control_send(struct brood__control *control,
 	    const struct brood__command *command);
 
+/* The same, but nothing leaves before the next brood__control_flush(). */
+int	brood__control_queue(struct brood__control *control,
+	    const struct brood__command *command);
+
 /*
  * Send what is queued, and poll for room if some is left.  Called last in a
  * turn.

@@ -13,6 +13,8 @@
 #include "base/clock.h"
 #include "host/fleet.h"
 
+#include <limits.h>
+
 /* Looking at slots */
 
 static bool
@@ -194,24 +196,48 @@ fleet_slot_worth(const struct brood__fleet *fleet,
 	    (fleet_is_outdated(fleet, worker) ? 0 : BROOD__IN_FLIGHT_MAX + 2);
 }
 
-/* Stop wanting the slot of this kind that is worth least. */
-static void
-fleet_drop(struct brood__fleet *fleet,
-    bool (*is_kind)(const struct brood__fleet *fleet,
-    const struct brood__fleet_slot *slot))
+typedef bool fleet_kind_fn(const struct brood__fleet *fleet,
+    const struct brood__fleet_slot *slot);
+
+/* The least worth that a slot of this kind has; UINT_MAX: there is none. */
+static unsigned
+fleet_least_worth(const struct brood__fleet *fleet, fleet_kind_fn *is_kind)
 {
-	struct brood__fleet_slot *least = NULL;
+	unsigned least = UINT_MAX, worth;
 
 	for (unsigned i = 0; i < fleet->n_slots; i++) {
-		struct brood__fleet_slot *slot = &fleet->slots[i];
-
-		if (is_kind(fleet, slot) && (least == NULL ||
-		    fleet_slot_worth(fleet, slot) <
-		    fleet_slot_worth(fleet, least)))
-			least = slot;
+		if (!is_kind(fleet, &fleet->slots[i]))
+			continue;
+		worth = fleet_slot_worth(fleet, &fleet->slots[i]);
+		if (worth < least)
+			least = worth;
 	}
-	if (least != NULL)
-		least->is_wanted = false;
+	return least;
+}
+
+/*
+ * Stop wanting n slots of this kind, those that are worth least.  There are few
+ * different worths, so a few looks at all slots suffice for any n.
+ */
+static void
+fleet_drop(struct brood__fleet *fleet, fleet_kind_fn *is_kind, unsigned n)
+{
+	unsigned least;
+
+	while (n > 0) {
+		least = fleet_least_worth(fleet, is_kind);
+		if (least == UINT_MAX)
+			return;
+		for (unsigned i = 0; i < fleet->n_slots && n > 0; i++) {
+			struct brood__fleet_slot *slot = &fleet->slots[i];
+
+			if (!is_kind(fleet, slot) ||
+			    fleet_slot_worth(fleet, slot) != least)
+				continue;
+			slot->is_wanted = false;
+			n--;
+		}
+	}
 }
 
 /* A replacement was given up: the worker it was for stays, with new limits. */
@@ -258,8 +284,11 @@ fleet_fill_places(struct brood__fleet *fleet, int64_t now_ms)
 {
 	unsigned n_serving = fleet_count(fleet).n_serving, n_free;
 
-	for (; n_serving > fleet->workers; n_serving--)
-		fleet_drop(fleet, fleet_slot_is_serving);
+	if (n_serving > fleet->workers) {
+		fleet_drop(fleet, fleet_slot_is_serving,
+		    n_serving - fleet->workers);
+		n_serving = fleet->workers;
+	}
 	n_free = fleet->workers - n_serving;
 	n_free = fleet_promote(fleet, n_free, false, now_ms);
 	(void)fleet_promote(fleet, n_free, true, now_ms);
@@ -291,8 +320,8 @@ fleet_choose(struct brood__fleet *fleet, int64_t now_ms)
 	goal = target + fleet_extra(fleet, &n);
 	if (n.n_wanted < goal)
 		fleet_want(fleet, goal - n.n_wanted);
-	for (; n.n_wanted > goal; n.n_wanted--)
-		fleet_drop(fleet, fleet_slot_is_wanted);
+	if (n.n_wanted > goal)
+		fleet_drop(fleet, fleet_slot_is_wanted, n.n_wanted - goal);
 
 	/* The replacement, or a spare, is ready; or it will never be. */
 	n = fleet_count(fleet);
@@ -300,9 +329,9 @@ fleet_choose(struct brood__fleet *fleet, int64_t now_ms)
 		return false;
 	if (n.n_spare == 0 && n.n_given_up > 0) {
 		fleet_keep_outdated(fleet);
-		fleet_drop(fleet, fleet_slot_is_wanted);
+		fleet_drop(fleet, fleet_slot_is_wanted, 1);
 	} else
-		fleet_drop(fleet, fleet_slot_is_outdated);
+		fleet_drop(fleet, fleet_slot_is_outdated, 1);
 	return true;
 }
 

@@ -226,15 +226,17 @@ turn_read_workers(struct brood_pool *pool,
 /* 5: the fleet */
 
 /*
- * Send one command.  GOODBYE goes to the worker itself too, but only after the
- * supervisor can know of it: an end that it does not expect would be made good.
+ * Queue one command: there may be one for each worker, and the flush at the end
+ * of the turn sends them together.  GOODBYE goes to the worker itself too, but
+ * only after the supervisor can know of it: it would make good an end that it
+ * does not expect.
  */
 static void
 turn_obey(struct brood_pool *pool, const struct brood__command *command)
 {
 	struct brood__worker *worker = pool->fleet.slots[command->slot].worker;
 
-	if (brood__control_send(pool->control, command) < 0) {
+	if (brood__control_queue(pool->control, command) < 0) {
 		brood__fleet_take_back(&pool->fleet, command);
 		brood__pool_turn_in(pool, TURN_RETRY_MS);
 		return;

@@ -19,7 +19,7 @@
 enum {
 	CHANNEL_LENT_MIN = 32 << 10,	/* a shorter payload is copied: that
 					   costs less than to keep it apart */
-	CHANNEL_FLUSH_MAX = 1 << 20,	/* bytes of one call that does not wait */
+	CHANNEL_FLUSH_MAX = 1 << 20,	/* bytes, of a call that may not wait */
 };
 
 static int

@@ -13,7 +13,7 @@
  * not be handled yet stay in the channel, whose memory is bounded.
  */
 
-#include "command/serve/connection.h"
+#include "command/serve/timing.h"
 
 #include "base/clock.h"
 #include "base/fd.h"
@@ -153,41 +153,10 @@ connection_open(struct connection *connection, int fd)
 	return r;
 }
 
-static void
-connection_unidle(struct connection *connection)
-{
-	if (connection->idle_ms != 0)
-		TAILQ_REMOVE(&connection->server->idle, connection, in_idle);
-	connection->idle_ms = 0;
-}
-
-/* Something has happened to it: if it is idle now, it is so from now on. */
-static void
-connection_note_idle(struct connection *connection)
-{
-	struct server *server = connection->server;
-
-	connection_unidle(connection);
-	if (server->options->idle_ms == 0 || connection->n_jobs > 0 ||
-	    connection->state != CONNECTION_OPEN)
-		return;
-	connection->idle_ms = brood__now_ms();
-	TAILQ_INSERT_TAIL(&server->idle, connection, in_idle);
-}
-
-struct connection *
-connection_find_idle(const struct server *server)
-{
-	struct connection *connection = TAILQ_FIRST(&server->idle);
-
-	return connection != NULL && brood__now_ms() >=
-	    connection->idle_ms + server->options->idle_ms ? connection : NULL;
-}
-
 void
 connection_end_idle(struct connection *connection)
 {
-	connection_unidle(connection);
+	timing_unset_idle(connection);
 	connection_touch(connection);
 	connection_drop(connection, "no request for too long");
 }
@@ -216,6 +185,7 @@ connection_new(struct connection **ret_connection, struct server *server,
 	connection->who = *who;
 	connection->hello_ms = brood__now_ms() + CONNECTION_HELLO_MS;
 	connection->frame_ms = BROOD__NEVER;
+	connection->timed_ms = BROOD__NEVER;
 	TAILQ_INIT(&connection->jobs);
 	r = connection_open(connection, fd);
 	if (r < 0) {
@@ -237,7 +207,8 @@ connection_free(struct connection *connection)
 	struct server *server = connection->server;
 
 	connection_untouch(connection);
-	connection_unidle(connection);
+	timing_set(connection, BROOD__NEVER);
+	timing_unset_idle(connection);
 	connection_unwatch(connection);
 	TAILQ_REMOVE(&server->connections, connection, next);
 	server->n_connections--;
@@ -486,12 +457,18 @@ connection_rewatch(struct connection *connection)
 void
 connection_settle(struct connection *connection)
 {
+	int64_t until_ms;
+
 	connection_count_held(connection);
 	connection_rewatch(connection);
-	connection_note_idle(connection);
+	timing_note_idle(connection);
 	connection->revents = 0;
-	if (connection->state != CONNECTION_GONE &&
-	    connection_due_ms(connection) == BROOD__NEVER)
+	if (connection->state == CONNECTION_GONE)
+		return;
+	until_ms = connection->state == CONNECTION_HELLO ?
+	    connection->hello_ms : connection->frame_ms;
+	timing_set(connection, until_ms);
+	if (connection_due_ms(connection) == until_ms)
 		connection_untouch(connection);
 }
 

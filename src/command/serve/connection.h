@@ -23,6 +23,10 @@ struct connection {
 	TAILQ_ENTRY(connection) next;
 	TAILQ_ENTRY(connection) in_touched;
 	bool is_touched;	/* it is in the server's list of those */
+	TAILQ_ENTRY(connection) in_timed;
+	struct connections *timed;	/* the server's list that it is in:
+					   greeting, sending, or NULL */
+	int64_t timed_ms;	/* what it has until then; NEVER: no list */
 	TAILQ_ENTRY(connection) in_idle;
 	int64_t idle_ms;	/* 0: not in the server's list of those; else
 				   when it came there */
@@ -73,8 +77,8 @@ struct connection *
  * answer is such a thing, and so the end of a job, which is always an answer.
  *
  * connection_settle() is the end of that: it derives what the readiness set is
- * to tell of.  The connection stays touched while something is due whatever the
- * set tells, and connection_due_ms() says when.
+ * to tell of, and when something is due whatever the set tells.  If that is at
+ * once, the connection stays touched; if it is later, timing.h knows.
  */
 void	connection_touch(struct connection *connection);
 void	connection_settle(struct connection *connection);
@@ -102,9 +106,7 @@ void	connection_close_fds(struct connection *connection, size_t n_fds);
  */
 void	connection_end_reading(struct connection *connection);
 
-/* The first one that has been idle for too long, or NULL; and its end. */
-struct connection *
-	connection_find_idle(const struct server *server);
+/* It has been idle for too long. */
 void	connection_end_idle(struct connection *connection);
 
 /*

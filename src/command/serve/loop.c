@@ -6,8 +6,8 @@
  * connections.  Nothing else waits.  The answers to one client leave together,
  * before it is read and at the end of the turn.
  *
- * Connections to which nothing happens cost nothing: a turn looks at those that
- * were touched.
+ * Connections to which nothing happens cost nothing, stalled ones too: a turn
+ * looks at those that were touched.
  *
  * Knows nothing of signals, of the service manager, or of how an event reads.
  */
@@ -15,6 +15,7 @@
 #include "command/methods.h"
 #include "command/serve/admin.h"
 #include "command/serve/loop.h"
+#include "command/serve/timing.h"
 
 #include "base/clock.h"
 
@@ -208,6 +209,7 @@ loop_wait_ms(const struct server *server, int timeout_ms)
 		due_ms = MIN(due_ms, server->accept_ms);
 	if (brood_pool_fd(server->pool) < 0)
 		due_ms = MIN(due_ms, now_ms + LOOP_POLL_MS);
+	due_ms = MIN(due_ms, timing_first_ms(server));
 	TAILQ_FOREACH(connection, &server->touched, in_touched)
 		due_ms = MIN(due_ms, connection_due_ms(connection));
 	connection = TAILQ_FIRST(&server->idle);
@@ -222,8 +224,10 @@ loop_serve(struct server *server)
 {
 	struct connection *connection, *next;
 
-	while ((connection = connection_find_idle(server)) != NULL)
+	while ((connection = timing_find_idle(server)) != NULL)
 		connection_end_idle(connection);
+	while ((connection = timing_next(server)) != NULL)
+		connection_touch(connection);
 	TAILQ_FOREACH_SAFE(connection, &server->touched, in_touched, next)
 		if (connection->revents != 0 || connection_is_due(connection))
 			loop_read_or_close(connection);

@@ -104,6 +104,8 @@ server_new(struct server **ret_server, struct brood_pool *pool,
 	server->end_ms = BROOD__NEVER;
 	TAILQ_INIT(&server->connections);
 	TAILQ_INIT(&server->touched);
+	TAILQ_INIT(&server->greeting);
+	TAILQ_INIT(&server->sending);
 	TAILQ_INIT(&server->idle);
 	quota_init(&server->quota, geteuid());
 	server->blocks = brood__blocks_new();

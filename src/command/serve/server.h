@@ -8,7 +8,7 @@
  *
  * The files of this folder use each other in one direction only:
  *
- *	run -> loop -> admin -> job -> connection -> server -> quota
+ *	run -> loop -> admin -> job -> connection -> timing -> server -> quota
  *	job -> quarantine
  */
 
@@ -73,8 +73,11 @@ struct server {
 	const char *path;		/* of the listener; "" if inherited */
 	enum server_state state;
 	struct connections connections;
-	struct connections touched;	/* to be looked at: something happened,
-					   or will be due */
+	struct connections touched;	/* to be looked at in this turn */
+	/* Those that have until an instant, and need no look before that: the
+	   one whose instant comes first is first. */
+	struct connections greeting;	/* for their HELLO */
+	struct connections sending;	/* for the rest of a frame */
 	struct connections idle;	/* the one that is it longest is first;
 					   only if there is a limit of that */
 

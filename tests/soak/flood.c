@@ -58,7 +58,7 @@ static _Atomic uint8_t *n_runs;	/* of each request; workers write it */
 static uint8_t *n_done;			/* the same, of completions */
 static uint64_t n_requests = 20000, n_starts = 1000;
 static struct look last_look;
-static uint64_t n_open;
+static uint64_t n_open, n_unlucky;
 
 static _Noreturn void
 wrong(const char *what, uint64_t number)
@@ -140,9 +140,12 @@ take(struct brood_pool *pool)
 	struct brood_event event;
 
 	while (brood_pool_take(pool, &done) == 1) {
-		if (done.fate != BROOD_DONE)
+		/* Five workers were exiting when they were given it. */
+		if (done.fate == BROOD_CRASHED && done.ran == BROOD_NOT_RUN)
+			n_unlucky++;
+		else if (done.fate != BROOD_DONE)
 			wrong(done.text, done.id);
-		if (done.reply.len == sizeof(last_look))
+		else if (done.reply.len == sizeof(last_look))
 			memcpy(&last_look, done.reply.data, sizeof(last_look));
 		else
 			n_done[(uintptr_t)done.tag]++;
@@ -238,7 +241,7 @@ flood_queue(void)
 		turn(pool);
 	late = look_at(getpid());
 	for (n = 0; n < n_requests; n++)
-		if (n_done[n] != 1 || n_runs[n] != 1)
+		if (n_unlucky > 0 || n_done[n] != 1 || n_runs[n] != 1)
 			wrong("not run and completed once", n);
 	pool = brood_pool_free(pool);
 	(void)printf("flood: %llu requests in %.1f s, the queue was full %llu "
@@ -305,9 +308,9 @@ flood_starts(uint64_t n_wanted, enum method method)
 	while (n_open > 0)
 		turn(pool);
 	look_at_all(late);
-	(void)printf("flood: %llu starts of workers that %s, %.0f a second; ",
-	    (unsigned long long)stats.started,
-	    exits ? "exit" : "are replaced",
+	(void)printf("flood: %llu starts of workers that %s, %llu requests not "
+	    "begun, %.0f a second; ", (unsigned long long)stats.started,
+	    exits ? "exit" : "are replaced", (unsigned long long)n_unlucky,
 	    (double)stats.started * 1e6 / (double)(now_us() - began_us));
 	check_growth(early, late);
 	pool = brood_pool_free(pool);

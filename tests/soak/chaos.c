@@ -18,6 +18,7 @@
  */
 
 #include "soak/soak.h"
+#include "soak/turn.h"
 
 #include <brood.h>
 
@@ -45,6 +46,8 @@ enum {
 	WORKERS = 4,
 	LONG = 200 << 10,	/* a payload that no ring takes */
 	PATIENCE_MS = 20000,
+	LONGEST_US = 5000000,	/* a turn, by the clock */
+	LONGEST_CPU_US = 250000, /* and by processor time */
 	KEPT_FD = 4,		/* where a program finds the memory */
 };
 
@@ -97,18 +100,8 @@ static struct truth *truth;
 static struct told told[REQUESTS];
 static struct kind kind;
 static unsigned n_submitted, n_done;
-static int64_t longest_us;		/* call of dispatch or submit */
 static uint64_t n_deaths, n_requests, n_pools, n_signals, n_resubmitted;
 static uint64_t n_fates[BROOD_PROGRESS + 1];
-
-static void
-note_turn(int64_t began_us)
-{
-	int64_t us = now_us() - began_us;
-
-	if (us > longest_us)
-		longest_us = us;
-}
 
 static _Noreturn void
 wrong(const char *what, unsigned number)
@@ -299,7 +292,6 @@ submit(struct brood_pool *pool, int file)
 	struct told *t = &told[n_submitted];
 	struct brood_request_options options = { .tag = t };
 	struct brood_message msg = { .data = &payload };
-	int64_t began_us;
 	int r;
 
 	*t = (struct told) {
@@ -321,9 +313,9 @@ submit(struct brood_pool *pool, int file)
 		msg.fds = &file;
 		msg.n_fds = 1;
 	}
-	began_us = now_us();
-	r = brood_pool_submit(pool, &msg, &options, &t->id);
-	note_turn(began_us);
+	turn_begin();
+	r = turn_end(TURN_SUBMIT, brood_pool_submit(pool, &msg, &options,
+	    &t->id));
 	if (r == -EAGAIN)
 		return false;
 	if (r < 0)
@@ -403,7 +395,6 @@ static void
 turn(struct brood_pool *pool)
 {
 	struct pollfd pfd;
-	int64_t began_us;
 	int r;
 
 	/* Some systems have no descriptor that stands for a pool. */
@@ -412,10 +403,9 @@ turn(struct brood_pool *pool)
 	else {
 		pfd = (struct pollfd) { brood_pool_fd(pool), POLLIN, 0 };
 		r = poll(&pfd, 1, PATIENCE_MS);
-		began_us = now_us();
-		if (brood_pool_dispatch(pool) < 0)
+		turn_begin();
+		if (turn_end(TURN_DISPATCH, brood_pool_dispatch(pool)) < 0)
 			r = -1;
-		note_turn(began_us);
 	}
 	if (r < 0 || (r == 0 && n_done < n_submitted))
 		wrong("nothing comes", n_done);
@@ -674,7 +664,7 @@ main(int argc, char **argv)
 	file = open("/dev/null", O_RDONLY | O_CLOEXEC);
 	if (stream == NULL || file < 0 ||
 	    ftruncate(fileno(stream), sizeof(*truth)) < 0 ||
-	    !map_truth(fileno(stream)) || !adopt_orphans()) {
+	    !map_truth(fileno(stream)) || !adopt_orphans() || !turn_watch()) {
 		perror("chaos");
 		return 1;
 	}
@@ -692,7 +682,7 @@ main(int argc, char **argv)
 	(void)printf("chaos: %llu deaths, %llu of them by signals; %llu "
 	    "requests in %llu pools: done %llu, failed %llu, crashed %llu, "
 	    "expired %llu, canceled %llu; sent again %llu times; %lld s; "
-	    "longest turn %lld us; %ld KiB\n", (unsigned long long)n_deaths,
+	    "%ld KiB; ", (unsigned long long)n_deaths,
 	    (unsigned long long)n_signals, (unsigned long long)n_requests,
 	    (unsigned long long)n_pools,
 	    (unsigned long long)n_fates[BROOD_DONE],
@@ -702,6 +692,8 @@ main(int argc, char **argv)
 	    (unsigned long long)n_fates[BROOD_CANCELED],
 	    (unsigned long long)n_resubmitted,
 	    (long long)((now_us() - began_us) / 1000000),
-	    (long long)longest_us, usage.ru_maxrss);
+	    usage.ru_maxrss);
+	if (!turn_report(LONGEST_US, LONGEST_CPU_US))
+		wrong("a turn took too long", 0);
 	return 0;
 }

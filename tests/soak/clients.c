@@ -22,9 +22,9 @@
 
 #include "soak/soak.h"
 
+#include "base/ready.h"
 #include "wire/frame.h"
 
-#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -76,7 +76,7 @@ static unsigned n_clients = 400, n_greedy = 4;
 static uint64_t n_reconnects;
 static char queue[16];
 static struct sockaddr_un address = { .sun_family = AF_UNIX };
-static int epoll_fd;
+static struct brood__ready *ready;
 static pid_t server;
 
 static _Noreturn void
@@ -176,10 +176,7 @@ begin(struct client *client)
 static void
 connect_client(struct client *client)
 {
-	struct epoll_event event = {
-		.events = client->kind == DEAF ? 0 : EPOLLIN,
-		.data.ptr = client,
-	};
+	short events = client->kind == DEAF ? 0 : POLLIN;
 
 	client->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (client->fd < 0 || connect(client->fd,
@@ -188,8 +185,9 @@ connect_client(struct client *client)
 	client->last_id = client->n_open = client->slow_at = 0;
 	client->n_bytes = 0;
 	client->served_us = now_us();
-	if (epoll_ctl(epoll_fd, EPOLL_CTL_ADD, client->fd, &event) < 0)
-		wrong("epoll_ctl");
+	if (brood__ready_add(ready, client->fd, events,
+	    (uint64_t)(client - clients)) < 0)
+		wrong("memory");
 	begin(client);
 }
 
@@ -198,6 +196,7 @@ reconnect(struct client *client)
 {
 	if (client->kind == ACTIVE || client->kind == GREEDY)
 		wrong("a client that did nothing wrong was dropped");
+	brood__ready_remove(ready, client->fd);
 	(void)close(client->fd);
 	n_reconnects++;
 	connect_client(client);
@@ -270,16 +269,16 @@ static void
 run(int64_t until_us)
 {
 	static int64_t fed_us;
-	struct epoll_event events[256];
+	struct brood__ready_event events[64];
 	int n;
 
 	while (now_us() < until_us) {
-		n = epoll_wait(epoll_fd, events, 256, 100);
+		n = brood__ready_wait(ready, 100, events, 64);
 		for (int i = 0; i < n; i++)
-			if (events[i].events & EPOLLIN)
-				read_client(events[i].data.ptr);
+			if (events[i].events & POLLIN)
+				read_client(&clients[events[i].token]);
 			else
-				reconnect(events[i].data.ptr);
+				reconnect(&clients[events[i].token]);
 		if (now_us() < fed_us + 1000000)
 			continue;
 		fed_us = now_us();
@@ -536,8 +535,7 @@ main(int argc, char **argv)
 	if (queue[0] == '\0')
 		(void)snprintf(queue, sizeof(queue), "%u", 4 * n_clients);
 	clients = calloc(n_clients, sizeof(*clients));
-	epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (clients == NULL || epoll_fd < 0)
+	if (clients == NULL || brood__ready_new(&ready) < 0)
 		wrong("memory");
 	start_server(argv[optind], argv[optind + 1]);
 	connect_some(false);

@@ -6,7 +6,8 @@
 
 : "${BROOD:?must name the command}"
 : "${ECHO_WORKER:?must name the worker}"
-tests/soak/flood -n 20000 -k 600 || exit 1
-tests/soak/turns -w 48 -q 5000 -m 256 -b 100 || exit 1
-test ! -x tests/soak/clients ||
+
+tests/soak/flood -n 20000 -k 600 &&
+    tests/soak/turns -w 48 -q 5000 -m 256 -b 100 &&
+    tests/soak/threads -n 1000 &&
     tests/soak/clients -c 2000 -t 2 "$BROOD" "$ECHO_WORKER"

@@ -3,13 +3,13 @@
 /*
  * Several threads, each with a pool of its own, and others that wake them.
  *
- *	threads [-n REQUESTS] [-p POOLS] [-w WAKERS]
+ *	threads [-e] [-n REQUESTS] [-p POOLS] [-w WAKERS]
  *
  * Half of the pools are made before there are threads, half by the threads that
- * use them.  Each waker puts jobs in the box of each pool, and wakes its
- * thread; a job is a request that the thread then submits.  Each thread waits
- * without a limit of time, so that a wake that got lost would hang it.  Half way
- * it gives its pool to another thread, and ends.
+ * use them; with -e, all of them before.  Each waker puts jobs in the box of
+ * each pool, and wakes its thread; a job is a request that the thread then
+ * submits.  Each thread waits without a limit of time, so that a wake that got
+ * lost would hang it.  Half way it gives its pool to another thread, and ends.
  *
  * Every job must have been done by the right pool's worker.  Built with
  * ThreadSanitizer it shows too that pools share nothing: see HACKING.md.
@@ -42,6 +42,7 @@ struct box {
 static struct box boxes[MAX_POOLS];
 static unsigned n_pools = 4, n_wakers = 2;
 static uint64_t n_requests = 5000;	/* of each waker for each pool */
+static bool are_early;			/* pools, all of them */
 
 static _Noreturn void
 wrong(const char *what, const char *text)
@@ -210,11 +211,13 @@ parse(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "n:p:w:")) != -1) {
-		uint64_t n = option == '?' ? 0 :
+	while ((option = getopt(argc, argv, "en:p:w:")) != -1) {
+		uint64_t n = optarg == NULL ? 0 :
 		    option_number(argv[0], optarg);
 
-		if (option == 'n')
+		if (option == 'e')
+			are_early = true;
+		else if (option == 'n')
 			n_requests = n;
 		else if (option == 'p' && n > 0 && n <= MAX_POOLS)
 			n_pools = (unsigned)n;
@@ -239,7 +242,7 @@ main(int argc, char **argv)
 		(void)pthread_cond_init(&boxes[p].changed, NULL);
 		boxes[p].number = p;
 		boxes[p].n_wakers = n_wakers;
-		if (p % 2 == 0)
+		if (are_early || p % 2 == 0)
 			boxes[p].pool = make_pool(&boxes[p]);
 	}
 	for (unsigned i = 0; i < n_wakers; i++)

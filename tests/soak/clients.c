@@ -46,7 +46,7 @@ enum {
 	WARM_UP_US = 2000000,
 	BASE_KIB = 64 << 10,		/* memory that the server may have, */
 	CLIENT_KIB = 24,		/* and for each client */
-	DEARER = 3,			/* an answer, if others are stalled */
+	DEARER = 4,			/* an answer, if others are stalled */
 };
 
 enum kind {

@@ -150,7 +150,7 @@ poll(struct pollfd *fds, nfds_t n_fds, int timeout_ms)
 	const struct timespec ts = {
 		timeout_ms / 1000, timeout_ms % 1000 * 1000000L
 	};
-	bool is_wait = timeout_ms != 0;	/* or it asks for room to write */
+	bool is_wait = n_fds > 1;	/* the other ones look at one thing */
 	int n;
 
 	if (is_wait)

@@ -17,6 +17,7 @@
 
 #include "soak/soak.h"
 #include "soak/turn.h"
+#include "support/asan.h"
 
 #include <brood.h>
 
@@ -34,9 +35,10 @@ enum {
 	QUEUE = 1000,
 	SLOW_US = 4,			/* that a worker needs for a request */
 	PATIENCE_MS = 30000,
-	MORE_KIB = 1024,		/* of memory, that are no growth */
+	/* Of memory, that are no growth.  ASan keeps what was freed. */
+	MORE_KIB = SUPPORT_HAS_ASAN ? 1 << 20 : 1024,
 	MORE_FDS = 16,			/* of workers that come and go */
-	LIMIT_US = 1000000,		/* of one turn, by the clock */
+	LIMIT_US = 10000000,		/* of one turn, by the clock */
 	LIMIT_CPU_US = 100000,		/* and by processor time */
 };
 

@@ -7,9 +7,9 @@
  *	clients [-c CLIENTS] [-g GREEDY] [-t SECONDS] [-q QUEUE] BROOD WORKER
  *
  * Half of the clients are stalled: silent before or after HELLO, in the middle
- * of a frame, feeding a byte a second, or deaf to their answers.  Those that the
- * server drops connect again.  The other half has one request open at a time,
- * except for a few that are greedy: they send as many as the socket takes.
+ * of a frame, feeding a byte a second, or deaf to their answers.  Those that
+ * the server drops connect again.  The other half has one request open at a
+ * time, except for a few that are greedy: they send as many as the socket takes.
  *
  * Shown is what became of the others: how many requests of each were answered,
  * the longest wait between two answers, and the memory and time of the server.
@@ -64,7 +64,7 @@ struct client {
 	int fd;
 	uint64_t last_id;
 	unsigned n_open;
-	uint32_t slow_at;		/* bytes of the slow frame that were sent */
+	uint32_t slow_at;		/* bytes sent of the slow frame */
 	uint64_t n_served, n_refused;
 	int64_t served_us, longest_us;
 	uint8_t bytes[BUFFER];		/* received, and not looked at */
@@ -400,7 +400,7 @@ connect_some(bool are_stalled)
 		if ((clients[i].kind >= MUTE) != are_stalled)
 			continue;
 		connect_client(&clients[i]);
-		/* Or the first ones would be dropped for what they do not say. */
+		/* Or the first ones would be dropped: they say no HELLO. */
 		if (i % 256 == 0)
 			run(now_us() + 1);
 	}

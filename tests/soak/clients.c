@@ -9,7 +9,7 @@
  * Half of the clients are stalled: silent before or after HELLO, in the middle
  * of a frame, feeding a byte a second, or deaf to their answers.  Those that
  * the server drops connect again.  The other half has one request open at a
- * time, except for a few that are greedy: they send as many as the socket takes.
+ * time, except for a few that are greedy: they send all that the socket takes.
  *
  * Shown is what became of the others: how many requests of each were answered,
  * the longest wait between two answers, and the memory and time of the server.

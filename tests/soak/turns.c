@@ -89,6 +89,11 @@ handle(struct brood_request *request, void *arg)
 	case ECHO:
 		break;
 	case HANG:
+		/*
+		 * Where no signal tells of a parent's death, nothing else ends
+		 * a worker whose supervisor process was killed meanwhile.
+		 */
+		(void)alarm(60);
 		for (;;)
 			(void)pause();
 	case LONG_REPLY:

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * Which cases there are.
+ *
+ * Lanes are processes that run cases at the same time.  What they find is in
+ * memory that they share.
+ */
+
+#include "faults/driver.h"
+
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SCENARIOS_MAX = 32 };
+
+/* Errors that last as long as what they come from. */
+#define SHORTAGES	(1u << FAULT_EAGAIN | 1u << FAULT_EINVAL |	\
+	1u << FAULT_EMFILE | 1u << FAULT_ENFILE | 1u << FAULT_ENOBUFS |	\
+	1u << FAULT_ENOMEM | 1u << FAULT_ENOSPC | 1u << FAULT_EPERM |	\
+	1u << FAULT_EACCES | 1u << FAULT_ETOOMANYREFS |			\
+	1u << FAULT_CTRUNC | FAULT_LASTING)
+
+/* A site, in a process of this role. */
+struct place {
+	uint32_t n_calls[SCENARIOS_MAX];	/* without a fault */
+	uint32_t errors[SCENARIOS_MAX];
+	_Atomic bool is_known;		/* some case has come to it */
+	_Atomic bool has_failed;	/* or it cannot fail there */
+};
+
+struct findings {
+	struct place places[FAULT_ROLES][FAULT_SITES_MAX];
+	_Atomic unsigned n_cases, n_failed_cases, n_not_fired;
+};
+
+static struct findings *findings;
+static const struct fault_options *opts;
+static unsigned n_scenarios;
+static unsigned lane;		/* of this process */
+static unsigned long turn;	/* counts cases; each lane takes its own */
+
+/* What the case has come to.  Gives how many places are new. */
+static void
+note(const struct fault_case *one)
+{
+	for (unsigned k = 0; k < 2; k++) {
+		const struct fault *fault = &fault_region->faults[k];
+
+		if (fault->n_fired > 0)
+			findings->places[fault->role][fault->site].has_failed =
+			    true;
+		else if (one->faults[k].is_set)
+			findings->n_not_fired++;
+	}
+}
+
+static bool
+run(const struct fault_case *one)
+{
+	bool has_passed = fault_case_run(one);
+
+	findings->n_cases++;
+	findings->n_failed_cases += !has_passed;
+	note(one);
+	return has_passed;
+}
+
+static unsigned
+pick_error(uint32_t errors)
+{
+	unsigned error;
+
+	do {
+		error = chance(FAULT_ERRORS);
+	} while (!(errors & 1u << error));
+	return error;
+}
+
+static bool
+error_lasts(unsigned error)
+{
+	return FAULT_LASTING & 1u << error;
+}
+
+/* Sites that came to light in this case fail too, after the first failure. */
+static void
+run_seconds(const struct fault_case *first)
+{
+	static struct fault_region seen;
+	struct fault_case both = *first;
+
+	memcpy((void *)&seen, (const void *)fault_region, sizeof(seen));
+	for (uint32_t role = 0; role < FAULT_ROLES; role++)
+		for (uint32_t site = 0; site < fault_n_sites(); site++) {
+			struct place *place = &findings->places[role][site];
+
+			if (seen.n_calls[role][site] == 0 ||
+			    atomic_exchange(&place->is_known, true))
+				continue;
+			for (uint32_t e = 0; e < FAULT_ERRORS; e++) {
+				if (!(seen.errors[role][site] & 1u << e))
+					continue;
+				both.faults[1] = (struct fault){
+					.is_set = true, .role = role,
+					.site = site, .error = e, .n = 1,
+					.is_steady = error_lasts(e),
+				};
+				(void)run(&both);
+			}
+		}
+}
+
+static void
+run_and_look(const struct fault_case *one)
+{
+	if (turn++ % opts->n_lanes != lane)
+		return;
+	if (run(one))
+		run_seconds(one);
+}
+
+static void
+run_error(unsigned scenario, uint32_t role, uint32_t site, uint32_t error)
+{
+	const struct place *place = &findings->places[role][site];
+	struct fault_case one = {
+		.scenario = scenario,
+		.faults[0] = {
+			.is_set = true, .role = role, .site = site,
+			.error = error, .n = 1,
+		},
+	};
+	struct fault *fault = &one.faults[0];
+
+	if (!error_lasts(error))
+		for (; fault->n <= 3 && fault->n <= place->n_calls[scenario];
+		    fault->n++)
+			run_and_look(&one);
+	fault->n = 1;
+	fault->is_steady = true;
+	if (SHORTAGES & 1u << error)
+		run_and_look(&one);
+}
+
+/* Every error, in every scenario. */
+static void
+run_whole(uint32_t role, uint32_t site)
+{
+	struct place *place = &findings->places[role][site];
+
+	for (unsigned i = 0; i < n_scenarios; i++)
+		for (uint32_t error = 0; error < FAULT_ERRORS; error++)
+			if (place->errors[i] & 1u << error)
+				run_error(i, role, site, error);
+}
+
+/* One error, in one scenario. */
+static void
+run_sample(uint32_t role, uint32_t site)
+{
+	struct place *place = &findings->places[role][site];
+	unsigned n = 0, scenario = 0;
+	struct fault_case one;
+	struct fault *fault = &one.faults[0];
+
+	for (unsigned i = 0; i < n_scenarios; i++)
+		if (place->errors[i] != 0 && (!scenarios[i].is_slow ||
+		    n == 0) && chance(++n) == 0)
+			scenario = i;
+	if (n == 0)
+		return;
+	one = (struct fault_case){ .scenario = scenario };
+	*fault = (struct fault){ .is_set = true, .role = role, .site = site,
+	    .n = 1 };
+	fault->error = pick_error(place->errors[scenario]);
+	fault->is_steady = error_lasts(fault->error);
+	if (!fault->is_steady && place->n_calls[scenario] > 1)
+		fault->n = 1 + chance(place->n_calls[scenario] < 3 ? 2 : 3);
+	run_and_look(&one);
+}
+
+/* What each scenario comes to without a fault. */
+static bool
+observe(void)
+{
+	bool has_passed = true;
+
+	for (unsigned i = 0; i < n_scenarios; i++) {
+		int64_t began_us = now_us();
+		struct fault_case one = { .scenario = i };
+
+		if (!fault_case_run(&one)) {
+			has_passed = false;
+			continue;
+		}
+		for (int role = 0; role < FAULT_ROLES; role++)
+			for (unsigned s = 0; s < fault_n_sites(); s++) {
+				struct place *place = &findings->places[role][s];
+				uint32_t n = fault_region->n_calls[role][s];
+
+				place->n_calls[i] = n;
+				place->errors[i] = fault_region->errors[role][s];
+				if (n > 0)
+					place->is_known = true;
+			}
+		(void)printf("faults: scenario %s: %lld ms\n", scenarios[i].name,
+		    (long long)((now_us() - began_us) / 1000));
+	}
+	(void)fflush(stdout);
+	return has_passed;
+}
+
+/* A lane */
+
+static _Noreturn void
+be_lane(unsigned number)
+{
+	lane = number;
+	if (!adopt_orphans() || !fault_open_region())
+		_exit(1);
+	for (uint32_t role = 0; role < FAULT_ROLES; role++)
+		for (uint32_t site = 0; site < fault_n_sites(); site++) {
+			if (opts->is_whole)
+				run_whole(role, site);
+			else
+				run_sample(role, site);
+		}
+	_exit(0);
+}
+
+static bool
+run_lanes(void)
+{
+	bool has_passed = true;
+	int status;
+
+	for (unsigned i = 0; i < opts->n_lanes; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			be_lane(i);
+		has_passed = has_passed && pid > 0;
+	}
+	while (waitpid(-1, &status, 0) > 0)
+		has_passed = has_passed && status == 0;
+	return has_passed;
+}
+
+/* The figures */
+
+static bool
+is_visited(unsigned site)
+{
+	for (int role = 0; role < FAULT_ROLES; role++)
+		if (findings->places[role][site].is_known)
+			return true;
+	return false;
+}
+
+static void
+report(int64_t began_us)
+{
+	unsigned n_visited = 0, n_places = 0, n_failed = 0;
+
+	for (unsigned s = 0; s < fault_n_sites(); s++) {
+		const struct fault_site *site = fault_get_site(s);
+
+		n_visited += is_visited(s);
+		for (int role = 0; role < FAULT_ROLES; role++) {
+			n_places += findings->places[role][s].is_known;
+			n_failed += findings->places[role][s].has_failed;
+		}
+		if (opts->is_listed && !is_visited(s))
+			(void)printf("faults: not visited: %s() in %s(), "
+			    "%s:%d of %s\n", site->name, site->function,
+			    site->file, site->line, site->source);
+	}
+	(void)printf("faults: %u sites visited of %u found; in %u places, a "
+	    "site in a kind of process, of which %u have failed\n", n_visited,
+	    fault_n_sites(), n_places, n_failed);
+	(void)printf("faults: %u cases, %u failed; %u faults did not come "
+	    "about; %lld s\n", findings->n_cases, findings->n_failed_cases,
+	    findings->n_not_fired, (long long)((now_us() - began_us) / 1000000));
+}
+
+int
+fault_run_all(const struct fault_options *options)
+{
+	int64_t began_us = now_us();
+	bool has_passed;
+
+	opts = options;
+	soak_state = options->seed | 1;
+	while (scenarios[n_scenarios].name != NULL)
+		n_scenarios++;
+	(void)printf("faults: seed %llu\n", (unsigned long long)options->seed);
+	findings = mmap(NULL, sizeof(*findings), PROT_READ | PROT_WRITE,
+	    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (findings == MAP_FAILED)
+		return 1;
+	has_passed = observe();
+	has_passed = run_lanes() && has_passed && findings->n_failed_cases == 0;
+	report(began_us);
+	return has_passed ? 0 : 1;
+}

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: ISC */
+
+#include "faults/inject.h"
+
+#include <sys/mman.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/* The linker gives a section whose name is an identifier these symbols. */
+extern struct fault_site __start_fault_sites[], __stop_fault_sites[];
+
+struct fault_region *fault_region;
+int fault_region_fd = -1;
+enum fault_role fault_role = FAULT_HOST;
+long fault_n_blocks;
+long fault_n_mappings;
+
+static const struct {
+	const char *name;
+	int number;
+} errors[FAULT_ERRORS] = {
+	[FAULT_EACCES] = { "EACCES", EACCES },
+	[FAULT_EADDRINUSE] = { "EADDRINUSE", EADDRINUSE },
+	[FAULT_EAGAIN] = { "EAGAIN", EAGAIN },
+	[FAULT_EBUSY] = { "EBUSY", EBUSY },
+	[FAULT_ECHILD] = { "ECHILD", ECHILD },
+	[FAULT_ECONNABORTED] = { "ECONNABORTED", ECONNABORTED },
+	[FAULT_ECONNREFUSED] = { "ECONNREFUSED", ECONNREFUSED },
+	[FAULT_ECONNRESET] = { "ECONNRESET", ECONNRESET },
+	[FAULT_EINTR] = { "EINTR", EINTR },
+	[FAULT_EINVAL] = { "EINVAL", EINVAL },
+	[FAULT_EIO] = { "EIO", EIO },
+	[FAULT_EMFILE] = { "EMFILE", EMFILE },
+	[FAULT_ENFILE] = { "ENFILE", ENFILE },
+	[FAULT_ENOBUFS] = { "ENOBUFS", ENOBUFS },
+	[FAULT_ENOENT] = { "ENOENT", ENOENT },
+	[FAULT_ENOLCK] = { "ENOLCK", ENOLCK },
+	[FAULT_ENOMEM] = { "ENOMEM", ENOMEM },
+	[FAULT_ENOPROTOOPT] = { "ENOPROTOOPT", ENOPROTOOPT },
+	[FAULT_ENOSPC] = { "ENOSPC", ENOSPC },
+	[FAULT_ENOSYS] = { "ENOSYS", ENOSYS },
+	[FAULT_ENOTCONN] = { "ENOTCONN", ENOTCONN },
+	[FAULT_EPERM] = { "EPERM", EPERM },
+	[FAULT_EPIPE] = { "EPIPE", EPIPE },
+	[FAULT_ETOOMANYREFS] = { "ETOOMANYREFS", ETOOMANYREFS },
+	[FAULT_SHORT] = { "short", 0 },
+	[FAULT_CTRUNC] = { "MSG_CTRUNC", 0 },
+};
+
+const char *
+fault_error_name(unsigned error)
+{
+	return errors[error].name;
+}
+
+unsigned
+fault_n_sites(void)
+{
+	return (unsigned)(__stop_fault_sites - __start_fault_sites);
+}
+
+const struct fault_site *
+fault_get_site(unsigned i)
+{
+	return &__start_fault_sites[i];
+}
+
+bool
+fault_find_region(int fd)
+{
+	void *memory = mmap(NULL, sizeof(*fault_region), PROT_READ | PROT_WRITE,
+	    MAP_SHARED, fd, 0);
+
+	if (memory == MAP_FAILED)
+		return false;
+	fault_region = memory;
+	fault_region_fd = fd;
+	return true;
+}
+
+bool
+fault_open_region(void)
+{
+	char path[] = "/tmp/brood-faults.XXXXXX";
+	int fd = mkstemp(path);
+
+	return fd >= 0 && unlink(path) == 0 &&
+	    ftruncate(fd, sizeof(*fault_region)) == 0 && fault_find_region(fd);
+}
+
+bool
+fault_has_fired(void)
+{
+	return !fault_region->is_strict &&
+	    (fault_region->faults[0].n_fired != 0 ||
+	    fault_region->faults[1].n_fired != 0);
+}
+
+static bool
+fault_is_due(struct fault *fault, unsigned site, uint32_t possible)
+{
+	uint32_t n;
+
+	if (!fault->is_set || fault->role != fault_role ||
+	    fault->site != site || !(possible & 1u << fault->error))
+		return false;
+	n = ++fault->n_calls;
+	if (n != fault->n && (n < fault->n || !fault->is_steady))
+		return false;
+	fault->n_fired++;
+	return true;
+}
+
+int
+fault_due(const struct fault_site *site, uint32_t possible)
+{
+	unsigned i = (unsigned)(site - __start_fault_sites);
+	struct fault_region *region = fault_region;
+
+	if (region == NULL || region->is_over || fault_role == FAULT_ROLES)
+		return -1;
+	region->n_calls[fault_role][i]++;
+	region->errors[fault_role][i] |= possible;
+	for (int k = 0; k < 2; k++)
+		if (fault_is_due(&region->faults[k], i, possible)) {
+			unsigned error = region->faults[k].error;
+
+			errno = errors[error].number;
+			return (int)error;
+		}
+	return -1;
+}

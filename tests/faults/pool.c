@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: ISC */
+
+/*
+ * A pool under faults; see pool.h.
+ *
+ * Each request has a number, under which its workers count how often it ran:
+ * that is compared with what its completion says.
+ */
+
+#include "faults/pool.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { TURN_MS = 100, DESPAIR_MS = 1000 };
+
+static int64_t
+deadline_in(int ms)
+{
+	return now_us() + (int64_t)ms * 1000;
+}
+
+/* Being told */
+
+static void
+work_read_events(struct work *work)
+{
+	struct brood_event event;
+
+	while (brood_pool_next_event(work->pool, &event) == 1) {
+		if (WIFSIGNALED(event.status) &&
+		    (WTERMSIG(event.status) == SIGABRT ||
+		    WTERMSIG(event.status) == SIGSEGV))
+			wrong("a worker has crashed: %s", event.stderr_tail);
+		work->n_ended += event.kind == BROOD_EVENT_ENDED;
+		work->n_reloaded += event.kind == BROOD_EVENT_RELOADED;
+		work->n_not_reloaded += event.kind == BROOD_EVENT_NOT_RELOADED;
+		if (event.kind != BROOD_EVENT_BROKEN)
+			continue;
+		work->is_broken = true;
+		if (!work->may_break)
+			wrong("the pool is broken: %s", event.text);
+	}
+}
+
+static struct ticket *
+work_find(struct work *work, const struct brood_completion *done)
+{
+	size_t i = (size_t)(uintptr_t)done->tag;
+
+	if (i >= work->n || work->tickets[i].id != done->id)
+		wrong("a completion of no request: %s", done->text);
+	return &work->tickets[i];
+}
+
+static void
+work_take_part(struct ticket *ticket, const struct brood_completion *done)
+{
+	const uint8_t *bytes = done->reply.data;
+
+	if (done->fate == BROOD_PROGRESS)
+		return;
+	for (size_t i = 0; i < done->reply.len; i++)
+		if (ticket->n_part_bytes + i >= sizeof(struct order) &&
+		    bytes[i] != payload_byte(ticket->n_part_bytes + i))
+			wrong("a part is not what was sent");
+	ticket->n_part_bytes += done->reply.len;
+}
+
+static void
+work_take_last(struct work *work, struct ticket *ticket,
+    const struct brood_completion *done)
+{
+	size_t len = ticket->n_part_bytes + done->reply.len;
+
+	if (ticket->n_completions++ > 0)
+		wrong("a second completion: %s", done->text);
+	work->n_done++;
+	ticket->fate = (enum brood_fate)done->fate;
+	ticket->ran = (enum brood_ran)done->ran;
+	if (ticket->fate != BROOD_DONE)
+		return;
+	if (len != ticket->len || (ticket->n_part_bytes == 0 &&
+	    !payload_is_whole(done->reply.data, done->reply.len)))
+		wrong("the answer of method %d is not what was sent",
+		    ticket->method);
+	if (ticket->method == ECHO_FDS && done->reply.n_fds != 2)
+		wrong("%zu descriptors came back, not 2", done->reply.n_fds);
+}
+
+static void
+work_take(struct work *work)
+{
+	struct brood_completion done;
+	struct ticket *ticket;
+
+	while (brood_pool_take(work->pool, &done) == 1) {
+		ticket = work_find(work, &done);
+		if (done.fate == BROOD_PART || done.fate == BROOD_PROGRESS)
+			work_take_part(ticket, &done);
+		else
+			work_take_last(work, ticket, &done);
+		if (done.reply.n_fds > 0)
+			(void)close(brood_completion_take_fd(&done, 0));
+		brood_completion_fini(&done);
+	}
+}
+
+/* One turn.  False: nothing can come any more. */
+static bool
+work_turn(struct work *work, int timeout_ms)
+{
+	struct pollfd pfd = { .fd = -1, .events = POLLIN };
+	int r;
+
+	if (work->is_polled)
+		pfd.fd = brood_pool_fd(work->pool);
+	if (pfd.fd >= 0) {
+		(void)poll(&pfd, 1, timeout_ms);
+		r = brood_pool_dispatch(work->pool);
+	} else
+		r = brood_pool_wait(work->pool, timeout_ms);
+	work_read_events(work);
+	work_take(work);
+	if (r < 0 && r != -ESHUTDOWN)
+		(void)excused(r, "dispatch");
+	return r != -ESHUTDOWN;
+}
+
+/* What lasts may keep something from happening, until it is over. */
+bool
+work_await(struct work *work, bool (*is_so)(const struct work *))
+{
+	int64_t end_us = deadline_in(PATIENCE_MS);
+	int64_t despair_us = deadline_in(DESPAIR_MS);
+
+	while (!is_so(work)) {
+		if (!work_turn(work, TURN_MS) && !is_so(work))
+			return false;
+		if (now_us() > end_us)
+			return false;
+		if (now_us() > despair_us && fault_has_fired())
+			fault_region->is_over = true;
+	}
+	return true;
+}
+
+/* Asking */
+
+int
+work_start(struct work *work, const struct brood_pool_options *options)
+{
+	char text[BROOD_TEXT_SIZE];
+
+	*work = (struct work){ .n = 0 };
+	memset(fault_region->n_runs, 0, sizeof(fault_region->n_runs));
+	return TRY(brood_pool_new(&work->pool, options, text));
+}
+
+static int
+submit(struct work *work, struct ticket *ticket,
+    const struct brood_request_options *options, size_t n_fds)
+{
+	static const int fds[2] = { STDIN_FILENO, STDIN_FILENO };
+	struct brood_message msg = {
+		.code = (uint32_t)ticket->method,
+		.len = ticket->len,
+		.fds = fds,
+		.n_fds = n_fds,
+	};
+	void *memory = NULL;
+	int r = 0;
+
+	/* Half of them in memory of the pool's, half of them copied. */
+	if (work->n % 2 == 0)
+		memory = malloc(ticket->len);
+	else
+		r = TRY(brood_request_alloc(work->pool, ticket->len, &memory));
+	if (r < 0)
+		return r;
+	payload_fill(memory, work->n, ticket->len);
+	msg.data = memory;
+	r = TRY(brood_pool_submit(work->pool, &msg, options, &ticket->id));
+	if (work->n % 2 == 0)
+		free(memory);
+	else if (r < 0)
+		(void)brood_request_free(work->pool, memory);
+	return r;
+}
+
+int
+work_submit(struct work *work, enum method method, size_t len,
+    const struct brood_request_options *options, size_t n_fds)
+{
+	struct brood_request_options own = { .flags = 0 };
+	struct ticket *ticket = &work->tickets[work->n];
+	int r;
+
+	if (work->n == TICKETS)
+		wrong("too many requests");
+	if (options != NULL)
+		own = *options;
+	own.tag = (void *)(uintptr_t)work->n;
+	*ticket = (struct ticket){
+		.method = method,
+		.flags = own.flags,
+		.len = len,
+		.has_limit = own.run_ms > 0 || own.expire_ms > 0,
+	};
+	r = submit(work, ticket, &own, n_fds);
+	work->n += r == 0;
+	return r;
+}
+
+static bool
+is_finished(const struct work *work)
+{
+	return work->n_done == work->n;
+}
+
+/* What a completion may say if nothing has failed on purpose. */
+static bool
+is_usual(const struct ticket *ticket)
+{
+	switch (ticket->method) {
+	case FAIL:
+	case NO_ANSWER:
+		return ticket->fate == BROOD_FAILED;
+	case LINGER:
+		return ticket->fate == BROOD_CANCELED;
+	case HANG:
+		return ticket->fate == (ticket->has_limit ? BROOD_EXPIRED :
+		    BROOD_CANCELED);
+	case DIE:
+		return ticket->fate == (ticket->flags & BROOD_IDEMPOTENT ?
+		    BROOD_DONE : BROOD_CRASHED);
+	case ECHO:
+	case ECHO_FDS:
+	case ECHO_ALLOC:
+	case PARTS:
+	case PRINT:
+	case METHODS:
+		break;
+	}
+	return ticket->fate == BROOD_DONE;
+}
+
+static void
+judge(const struct work *work, unsigned number)
+{
+	const struct ticket *ticket = &work->tickets[number];
+	unsigned n_runs = fault_region->n_runs[number];
+
+	if (!fault_has_fired() && !work->may_break && !is_usual(ticket))
+		wrong("method %d: fate %d", ticket->method, ticket->fate);
+	if (ticket->fate == BROOD_DONE && ticket->ran != BROOD_RAN)
+		wrong("method %d: done and not run", ticket->method);
+	if (ticket->ran == BROOD_NOT_RUN && n_runs > 0)
+		wrong("method %d: said not to have run", ticket->method);
+	if (ticket->ran == BROOD_RAN && n_runs == 0)
+		wrong("method %d: said to have run", ticket->method);
+	if (n_runs > (ticket->flags & BROOD_IDEMPOTENT ? 2 : 1))
+		wrong("method %d: ran %u times", ticket->method, n_runs);
+}
+
+int
+work_finish(struct work *work)
+{
+	if (!work_await(work, is_finished))
+		wrong("%u of %u requests have a completion", work->n_done,
+		    work->n);
+	for (unsigned i = 0; i < work->n; i++)
+		judge(work, i);
+	return work->is_broken ? -ESHUTDOWN : 0;
+}
+
+/* The end */
+
+void
+work_check_alive(struct work *work)
+{
+	unsigned first = work->n;
+
+	if (fault_has_fired())
+		fault_region->is_over = true;
+	if (work->pool == NULL || work->is_broken)
+		return;
+	for (int i = 0; i < 4; i++)
+		if (work_submit(work, ECHO, 100, NULL, 0) < 0)
+			wrong("a later request is not accepted");
+	(void)work_finish(work);
+	for (unsigned i = first; i < work->n; i++)
+		if (work->tickets[i].fate != BROOD_DONE)
+			wrong("a later request has fate %d",
+			    work->tickets[i].fate);
+}
+
+void
+work_end(struct work *work)
+{
+	int64_t end_us = deadline_in(PATIENCE_MS);
+
+	if (work->pool == NULL)
+		return;
+	work->is_polled = false;
+	if (brood_pool_stop(work->pool, -1) == 0)
+		while (work_turn(work, TURN_MS))
+			if (now_us() > end_us)
+				wrong("the pool does not stop");
+	for (unsigned i = 0; i < work->n; i++)
+		judge(work, i);
+	work->pool = brood_pool_free(work->pool);
+}

@@ -60,20 +60,22 @@ region_make(size_t size, int protection, int seals, void **ret_memory,
     int *ret_fd)
 {
 	int fd = region_open(), r;
+	void *memory = NULL;
 
 	if (fd < 0)
 		return fd;
 	r = ftruncate(fd, (off_t)size) < 0 ? -errno :
-	    region_map(fd, size, protection, ret_memory);
+	    region_map(fd, size, protection, &memory);
 	if (r == 0 && fcntl(fd, F_ADD_SEALS, seals) < 0) {
 		r = -errno;
-		(void)munmap(*ret_memory, size);
+		(void)munmap(memory, size);
 	}
 	if (r < 0) {
 		(void)close(fd);
 		/* EINVAL: a seal that this kernel does not know. */
 		return r == -EINVAL ? -ENOSYS : r;
 	}
+	*ret_memory = memory;
 	*ret_fd = fd;
 	return 0;
 }

@@ -15,13 +15,39 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
 BROOD_SUITE(region);
 
 enum { SIZE = 64 << 10, FD_PATH_SIZE = 64 };
+
+int	__real_fcntl(int, int, ...);
+int	__wrap_fcntl(int, int, ...);
+
+/* The kernel refuses to seal, with this errno; 0: it does not. */
+static int seal_error;
+
+int
+__wrap_fcntl(int fd, int command, ...)
+{
+	va_list list;
+	int argument;
+
+	va_start(list, command);
+	argument = command == F_GETFD ? 0 : va_arg(list, int);
+	va_end(list);
+#ifdef F_ADD_SEALS
+	if (command == F_ADD_SEALS && seal_error != 0) {
+		errno = seal_error;
+		return -1;
+	}
+#endif
+	return __real_fcntl(fd, command, argument);
+}
 
 /* Skips the test where there is no such memory. */
 static uint8_t *
@@ -200,4 +226,29 @@ Test(region, descriptor_is_closed_on_exec)
 
 	cr_assert(fcntl(fd, F_GETFD) & FD_CLOEXEC);
 	region_end(memory, fd);
+}
+
+/*
+ * What the caller holds would be unmapped a second time, when something else
+ * may be in its place.
+ */
+Test(region, failing_to_seal_gives_no_memory)
+{
+	static const struct { int error, r; } cases[] = {
+		{ EINVAL, -ENOSYS }, { EPERM, -EPERM },
+	};
+	void *memory = NULL;
+	int fd;
+
+	memory = region_new(&fd);
+	region_end(memory, fd);
+	memory = NULL;
+	fd = -1;
+	for (size_t i = 0; i < 2; i++) {
+		seal_error = cases[i].error;
+		cr_assert_eq(brood__region_new(SIZE, &memory, &fd),
+		    cases[i].r);
+		cr_assert_null(memory);
+		cr_assert_eq(fd, -1);
+	}
 }

@@ -6,6 +6,7 @@
  * The one way to fork in brood.
  */
 
+#include "base/fd.h"
 #include "base/pidfd.h"
 
 #include <errno.h>
@@ -21,7 +22,7 @@
  * parent, where the mask is as it was, or a negative errno.
  *
  * *ret_pidfd, unless ret_pidfd is NULL, is set in the parent to a descriptor of
- * pidfd.h, or -1 if there can be none.  It is opened before the mask is
+ * pidfd.h, or -1 if there can be none that is of use.  It is opened before the mask is
  * restored, so that no signal handler of this thread can have reaped the child.
  */
 static inline pid_t
@@ -41,6 +42,8 @@ brood__fork(int *ret_pidfd)
 		*ret_pidfd = pid > 0 ? brood__pidfd_open(pid) : -1;
 	if (ret_pidfd != NULL && *ret_pidfd < 0)
 		*ret_pidfd = -1;
+	else if (ret_pidfd != NULL && !brood__pidfd_is_usable(*ret_pidfd))
+		*ret_pidfd = brood__fd_close(*ret_pidfd);
 	(void)pthread_sigmask(SIG_SETMASK, &mask, NULL);
 	return pid;
 }

@@ -13,6 +13,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <sys/types.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,29 @@ brood__pidfd_open(pid_t pid)
 #else
 	(void)pid;
 	return -ENOSYS;
+#endif
+}
+
+/*
+ * Can a child be signalled and waited for by this descriptor of it?  Linux 5.3
+ * cannot wait so, and a filter of system calls may let one of the three pass
+ * and not the others.  That somebody else has reaped the child meanwhile is no
+ * reason to say no: the number is worth less then.
+ */
+static inline bool
+brood__pidfd_is_usable(int pidfd)
+{
+#ifdef HAVE_PIDFD_OPEN
+	siginfo_t info;
+
+	if (syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0 &&
+	    errno != ESRCH)
+		return false;
+	return waitid((idtype_t)P_PIDFD, (id_t)pidfd, &info,
+	    WEXITED | WNOHANG | WNOWAIT) == 0 || errno == ECHILD;
+#else
+	(void)pidfd;
+	return false;
 #endif
 }
 

@@ -26,7 +26,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONTROL_MARGIN_MS = 2000 };
+enum {
+	CONTROL_MARGIN_MS = 2000,
+	CONTROL_RETRY_MS = 10,		/* until memory is asked for again */
+};
 
 enum control_state {
 	CONTROL_OPEN,
@@ -179,24 +182,34 @@ brood__control_new(struct brood__control **ret_control,
 	return 0;
 }
 
+static bool
+control_is_short(int error)
+{
+	return error == -ENOBUFS || error == -ENOMEM;
+}
+
 /*
  * Read the control channel to its end; false if that does not come in time.
  * The last word of a supervisor that has stopped all its children is GOODBYE.
+ * A shortage of memory is not the end.
  */
 static bool
 control_wait_end(struct brood__control *control, bool *ret_is_orderly)
 {
+	static const struct timespec pause = { 0, CONTROL_RETRY_MS * 1000000 };
 	int64_t deadline = brood__deadline(brood__now_ms(), control->stop_ms);
 	struct brood_message msg;
-	int r;
+	int left_ms, r;
 
 	do {
-		r = brood__channel_recv(control->channel,
-		    brood__time_left(deadline, brood__now_ms()), &msg);
+		left_ms = brood__time_left(deadline, brood__now_ms());
+		r = brood__channel_recv(control->channel, left_ms, &msg);
 		if (r > 0 && msg.kind == BROOD_KIND_GOODBYE)
 			*ret_is_orderly = true;
-	} while (r > 0);
-	return r < 0;
+		if (control_is_short(r))
+			(void)nanosleep(&pause, NULL);
+	} while (r > 0 || (control_is_short(r) && left_ms > 0));
+	return r < 0 && !control_is_short(r);
 }
 
 static void
@@ -301,12 +314,6 @@ brood__control_resume(struct brood__control *control)
 }
 
 /* The conversation */
-
-static bool
-control_is_short(int error)
-{
-	return error == -ENOBUFS || error == -ENOMEM;
-}
 
 int
 brood__control_flush(struct brood__control *control)

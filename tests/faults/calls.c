@@ -323,7 +323,10 @@ write_errors(int fd, size_t len)
 		return errors | E(ENOSPC) | (len > 1 ? E(SHORT) : 0);
 	if (len == 1)
 		return 0;
-	return errors | E(EPIPE) | (len > PIPE_BUF ? E(SHORT) : 0);
+	/* Whoever started this process reads its report. */
+	if (fault_role != FAULT_WORKER)
+		errors |= E(EPIPE);
+	return errors | (len > PIPE_BUF ? E(SHORT) : 0);
 }
 
 ssize_t fault_write(FAULT_AT, int fd, const void *bytes, size_t len);
@@ -551,6 +554,9 @@ fault_fork(FAULT_AT)
 	if (fault_due(site, E(EAGAIN) | E(ENOMEM)) >= 0)
 		return -1;
 	pid = fork();
+	if (pid > 0 && fault_role == FAULT_SUPERVISOR &&
+	    fault_region != NULL)
+		fault_region->has_forked = true;
 	if (pid == 0)
 		fault_role = strstr(site->source, "control.c") != NULL ?
 		    FAULT_SUPERVISOR : FAULT_WORKER;
@@ -581,9 +587,12 @@ int fault_waitid(FAULT_AT, idtype_t type, id_t id, siginfo_t *info, int flags);
 int
 fault_waitid(FAULT_AT, idtype_t type, id_t id, siginfo_t *info, int flags)
 {
-	uint32_t errors = flags & WNOHANG ? 0 :
-	    E(EINTR) | E(ECHILD) | (type == P_PID ? 0 : E(EINVAL));
-	int due = fault_due(site, errors);
+	uint32_t errors = type == P_PID ? 0 : E(EINVAL);
+	int due;
+
+	if (!(flags & WNOHANG))
+		errors |= E(EINTR) | E(ECHILD);
+	due = fault_due(site, errors);
 
 	if (due == FAULT_ECHILD) {
 		(void)waitid(type, id, info, flags);
@@ -599,12 +608,12 @@ CALL(int, prctl, (FAULT_AT, int option, unsigned long argument),
 CALL(int, sched_getaffinity, (FAULT_AT, pid_t pid, size_t size,
     cpu_set_t *set), (pid, size, set), E(EINVAL), -1)
 
-/* Of processes by a descriptor.  EPERM: a filter of system calls. */
+/* Of processes by a descriptor. */
 long fault_syscall(FAULT_AT, long number, ...);
 long
 fault_syscall(FAULT_AT, long number, ...)
 {
-	uint32_t errors = E(ENOSYS) | E(EPERM);
+	uint32_t errors = E(ENOSYS);
 	va_list list;
 	long a[4];
 
@@ -614,7 +623,7 @@ fault_syscall(FAULT_AT, long number, ...)
 	va_end(list);
 	a[2] = a[3] = 0;
 	if (number == SYS_pidfd_open)
-		errors |= NO_FD;
+		errors |= NO_FD | E(EPERM);
 	if (fault_due(site, errors) >= 0)
 		return -1;
 	return syscall(number, a[0], a[1], a[2], a[3]);

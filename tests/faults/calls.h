@@ -155,7 +155,8 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define execvp(...)	fault_execvp(FAULT_SITE("execvp"), __VA_ARGS__)
 #define fchmod(...)	fault_fchmod(FAULT_SITE("fchmod"), __VA_ARGS__)
 #define fchmodat(...)	fault_fchmodat(FAULT_SITE("fchmodat"), __VA_ARGS__)
-#define fcntl(...)	fault_fcntl(FAULT_SITE("fcntl"), __VA_ARGS__)
+#define fcntl(fd, ...)	\
+	fault_fcntl(FAULT_SITE("fcntl " #__VA_ARGS__), fd, __VA_ARGS__)
 #define fflush(...)	fault_fflush(FAULT_SITE("fflush"), __VA_ARGS__)
 #define fgets(...)	fault_fgets(FAULT_SITE("fgets"), __VA_ARGS__)
 #define flock(...)	fault_flock(FAULT_SITE("flock"), __VA_ARGS__)
@@ -197,17 +198,20 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define sendto(...)	fault_sendto(FAULT_SITE("sendto"), __VA_ARGS__)
 #define setpgid(...)	fault_setpgid(FAULT_SITE("setpgid"), __VA_ARGS__)
 #define setrlimit(...)	fault_setrlimit(FAULT_SITE("setrlimit"), __VA_ARGS__)
-#define setsockopt(...)	fault_setsockopt(FAULT_SITE("setsockopt"), __VA_ARGS__)
+#define setsockopt(fd, level, option, ...)	\
+	fault_setsockopt(FAULT_SITE("setsockopt " #option), fd, level, option, __VA_ARGS__)
 #define shutdown(...)	fault_shutdown(FAULT_SITE("shutdown"), __VA_ARGS__)
 #define socket(...)	fault_socket(FAULT_SITE("socket"), __VA_ARGS__)
 #define socketpair(...)	fault_socketpair(FAULT_SITE("socketpair"), __VA_ARGS__)
 #define strdup(...)	fault_strdup(FAULT_SITE("strdup"), __VA_ARGS__)
 #define strndup(...)	fault_strndup(FAULT_SITE("strndup"), __VA_ARGS__)
-#define syscall(...)	fault_syscall(FAULT_SITE("syscall"), __VA_ARGS__)
+#define syscall(number, ...)	\
+	fault_syscall(FAULT_SITE("syscall " #number), number, __VA_ARGS__)
 #define timerfd_create(...)	\
 	fault_timerfd_create(FAULT_SITE("timerfd_create"), __VA_ARGS__)
 #define unlink(...)	fault_unlink(FAULT_SITE("unlink"), __VA_ARGS__)
-#define waitid(...)	fault_waitid(FAULT_SITE("waitid"), __VA_ARGS__)
+#define waitid(type, ...)	\
+	fault_waitid(FAULT_SITE("waitid " #type), type, __VA_ARGS__)
 #define waitpid(...)	fault_waitpid(FAULT_SITE("waitpid"), __VA_ARGS__)
 #define write(...)	fault_write(FAULT_SITE("write"), __VA_ARGS__)
 

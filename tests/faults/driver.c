@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { SCENARIOS_MAX = 32 };
+enum { SCENARIOS_MAX = 32, SLOW_MS = 900 };
 
 /* Errors that last as long as what they come from. */
 #define SHORTAGES	(1u << FAULT_EAGAIN | 1u << FAULT_EINVAL |	\
@@ -61,8 +61,14 @@ note(const struct fault_case *one)
 static bool
 run(const struct fault_case *one)
 {
+	int64_t began_us = now_us(), ms;
 	bool has_passed = fault_case_run(one);
 
+	ms = (now_us() - began_us) / 1000;
+	if (opts->is_listed && ms > SLOW_MS) {
+		fault_case_print(stdout, one);
+		(void)printf("\n  took %lld ms\n", (long long)ms);
+	}
 	findings->n_cases++;
 	findings->n_failed_cases += !has_passed;
 	note(one);

@@ -56,7 +56,8 @@ enum fault_error {
 };
 
 /* Those that do not pass: a kernel does not learn a call. */
-#define FAULT_LASTING	(1u << FAULT_ENOSYS | 1u << FAULT_ENOPROTOOPT)
+#define FAULT_LASTING	(1u << FAULT_EINVAL | 1u << FAULT_ENOSYS |	\
+	1u << FAULT_ENOPROTOOPT)
 
 /* One call that fails, or all from that one on. */
 struct fault {
@@ -82,6 +83,8 @@ struct fault_region {
 
 	_Atomic uint32_t n_runs[FAULT_RUNS_MAX];	/* of a request */
 	_Atomic int32_t n_told;		/* workers count something here */
+	_Atomic bool has_forked;	/* the supervisor process */
+	_Atomic bool may_break;		/* a pool, by what has failed */
 	char text[1024];		/* why the case has failed */
 };
 
@@ -106,6 +109,12 @@ const char *
 
 /* Has anything failed on purpose in this case? */
 bool	fault_has_fired(void);
+
+/*
+ * May a pool be broken by what has failed?  It may if its supervisor process
+ * could not begin, or if the kernel has said that the other side is gone.
+ */
+bool	fault_may_break(void);
 
 /*
  * A call comes to this site, and could fail with these errors, a set of bits.

@@ -42,7 +42,7 @@ work_read_events(struct work *work)
 		if (event.kind != BROOD_EVENT_BROKEN)
 			continue;
 		work->is_broken = true;
-		if (!work->may_break)
+		if (!work->may_break && !fault_may_break())
 			wrong("the pool is broken: %s", event.text);
 	}
 }

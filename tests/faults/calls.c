@@ -175,8 +175,6 @@ CALL(char *, fgets, (FAULT_AT, char *line, int size, FILE *file),
     (line, size, file), E(EIO), NULL)
 CALL(int, flock, (FAULT_AT, int fd, int operation), (fd, operation),
     E(EAGAIN) | E(EINTR) | E(ENOLCK), -1)
-CALL(FILE *, fopen, (FAULT_AT, const char *path, const char *mode),
-    (path, mode), NO_FD | E(ENOENT) | E(EACCES), NULL)
 CALL(int, fstat, (FAULT_AT, int fd, struct stat *ret_stat), (fd, ret_stat),
     E(ENOMEM), -1)
 CALL(int, ftruncate, (FAULT_AT, int fd, off_t size), (fd, size),
@@ -244,6 +242,22 @@ fault_fcntl(FAULT_AT, int fd, int command, ...)
 	if (fault_due(site, fcntl_errors(command)) >= 0)
 		return -1;
 	return fcntl(fd, command, argument);
+}
+
+/* A limit of processors is there even where the system has no such file. */
+FILE *fault_fopen(FAULT_AT, const char *path, const char *mode);
+FILE *
+fault_fopen(FAULT_AT, const char *path, const char *mode)
+{
+	static char limit[] = "200000 100000\n";
+	FILE *file;
+
+	if (fault_due(site, NO_FD | E(ENOENT) | E(EACCES)) >= 0)
+		return NULL;
+	file = fopen(path, mode);
+	if (file == NULL && strstr(path, "/cpu.max") != NULL)
+		file = fmemopen(limit, sizeof(limit) - 1, "r");
+	return file;
 }
 
 int fault_fscanf(FAULT_AT, FILE *file, const char *format, ...)
@@ -409,11 +423,21 @@ CALL(ssize_t, sendto, (FAULT_AT, int fd, const void *bytes, size_t len,
 CALL(int, setsockopt, (FAULT_AT, int fd, int level, int name,
     const void *value, socklen_t len), (fd, level, name, value, len),
     E(ENOBUFS) | E(ENOPROTOOPT), -1)
-CALL(int, shutdown, (FAULT_AT, int fd, int how), (fd, how), E(ENOTCONN), -1)
 CALL(int, socket, (FAULT_AT, int domain, int type, int protocol),
     (domain, type, protocol), NO_FD | E(ENOBUFS), -1)
 CALL(int, socketpair, (FAULT_AT, int domain, int type, int protocol,
     int fds[2]), (domain, type, protocol, fds), NO_FD | E(ENOBUFS), -1)
+
+/* ENOTCONN: the peer has closed; this end is shut down all the same. */
+int fault_shutdown(FAULT_AT, int fd, int how);
+int
+fault_shutdown(FAULT_AT, int fd, int how)
+{
+	int r = shutdown(fd, how);
+
+	/* errno is of the one that has failed on purpose. */
+	return fault_due(site, E(ENOTCONN)) >= 0 ? -1 : r;
+}
 
 ssize_t fault_recv(FAULT_AT, int fd, void *bytes, size_t len, int flags);
 ssize_t
@@ -467,26 +491,31 @@ msg_shorten(const struct msghdr *msg, struct iovec *ret_first)
 	return shorter;
 }
 
-/* As when no descriptor is left: the message comes, without those it had. */
+/*
+ * As when the last descriptor is missing that this process may have: the
+ * message comes, with half of those that it had.
+ */
 static void
 msg_truncate(struct msghdr *msg)
 {
 	struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg);
+	size_t n, left;
 	int fd;
 
 	for (; cmsg != NULL; cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		if (cmsg->cmsg_level != SOL_SOCKET ||
 		    cmsg->cmsg_type != SCM_RIGHTS)
 			continue;
-		for (size_t at = CMSG_LEN(0); at < cmsg->cmsg_len;
-		    at += sizeof(fd)) {
-			memcpy(&fd, (char *)cmsg + at, sizeof(fd));
+		n = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(fd);
+		left = n / 2;
+		for (size_t i = left; i < n; i++) {
+			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd),
+			    sizeof(fd));
 			(void)close(fd);
 		}
-	}
-	if (msg->msg_controllen > 0)
+		cmsg->cmsg_len = CMSG_LEN(left * sizeof(fd));
 		msg->msg_flags |= MSG_CTRUNC;
-	msg->msg_controllen = 0;
+	}
 }
 
 ssize_t fault_recvmsg(FAULT_AT, int fd, struct msghdr *msg, int flags);
@@ -549,17 +578,16 @@ pid_t fault_fork(FAULT_AT);
 pid_t
 fault_fork(FAULT_AT)
 {
+	bool is_supervisor = strstr(site->source, "control.c") != NULL;
 	pid_t pid;
 
 	if (fault_due(site, E(EAGAIN) | E(ENOMEM)) >= 0)
 		return -1;
+	if (fault_region != NULL)
+		fault_region->has_forked = !is_supervisor;
 	pid = fork();
-	if (pid > 0 && fault_role == FAULT_SUPERVISOR &&
-	    fault_region != NULL)
-		fault_region->has_forked = true;
 	if (pid == 0)
-		fault_role = strstr(site->source, "control.c") != NULL ?
-		    FAULT_SUPERVISOR : FAULT_WORKER;
+		fault_role = is_supervisor ? FAULT_SUPERVISOR : FAULT_WORKER;
 	return pid;
 }
 

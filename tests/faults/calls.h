@@ -176,8 +176,8 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define lstat(...)	fault_lstat(FAULT_SITE("lstat"), __VA_ARGS__)
 #define madvise(...)	fault_madvise(FAULT_SITE("madvise"), __VA_ARGS__)
 #define malloc(...)	fault_malloc(FAULT_SITE("malloc"), __VA_ARGS__)
-#define memfd_create(...)	\
-	fault_memfd_create(FAULT_SITE("memfd_create"), __VA_ARGS__)
+#define memfd_create(name, flags)	\
+	fault_memfd_create(FAULT_SITE("memfd_create " #flags), name, flags)
 #define mmap(...)	fault_mmap(FAULT_SITE("mmap"), __VA_ARGS__)
 #define open(...)	fault_open(FAULT_SITE("open"), __VA_ARGS__)
 #define pipe2(...)	fault_pipe2(FAULT_SITE("pipe2"), __VA_ARGS__)

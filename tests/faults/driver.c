@@ -164,29 +164,49 @@ run_whole(uint32_t role, uint32_t site)
 				run_error(i, role, site, error);
 }
 
-/* One error, in one scenario. */
-static void
-run_sample(uint32_t role, uint32_t site)
+/* A scenario that comes to this place, and could fail so there. */
+static unsigned
+pick_scenario(const struct place *place, uint32_t errors)
 {
-	struct place *place = &findings->places[role][site];
-	unsigned n = 0, scenario = 0;
-	struct fault_case one;
-	struct fault *fault = &one.faults[0];
+	unsigned n = 0, scenario = n_scenarios;
 
 	for (unsigned i = 0; i < n_scenarios; i++)
-		if (place->errors[i] != 0 && (!scenarios[i].is_slow ||
+		if ((place->errors[i] & errors) && (!scenarios[i].is_slow ||
 		    n == 0) && chance(++n) == 0)
 			scenario = i;
-	if (n == 0)
+	return scenario;
+}
+
+static void
+run_one_error(uint32_t role, uint32_t site, uint32_t errors)
+{
+	struct place *place = &findings->places[role][site];
+	unsigned scenario = pick_scenario(place, errors);
+	struct fault_case one = { .scenario = scenario };
+	struct fault *fault = &one.faults[0];
+
+	if (scenario == n_scenarios)
 		return;
-	one = (struct fault_case){ .scenario = scenario };
 	*fault = (struct fault){ .is_set = true, .role = role, .site = site,
 	    .n = 1 };
-	fault->error = pick_error(place->errors[scenario]);
+	fault->error = pick_error(place->errors[scenario] & errors);
 	fault->is_steady = error_lasts(fault->error);
 	if (!fault->is_steady && place->n_calls[scenario] > 1)
 		fault->n = 1 + chance(place->n_calls[scenario] < 3 ? 2 : 3);
 	run_and_look(&one);
+}
+
+/*
+ * One error, in one scenario; and those that make the library take another way
+ * than usual, which may have sites of its own.
+ */
+static void
+run_sample(uint32_t role, uint32_t site)
+{
+	run_one_error(role, site, UINT32_MAX & ~FAULT_LASTING);
+	for (uint32_t error = 0; error < FAULT_ERRORS; error++)
+		if (error_lasts(error) || error == FAULT_CTRUNC)
+			run_one_error(role, site, 1u << error);
 }
 
 /* What each scenario comes to without a fault. */

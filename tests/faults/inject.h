@@ -83,7 +83,7 @@ struct fault_region {
 
 	_Atomic uint32_t n_runs[FAULT_RUNS_MAX];	/* of a request */
 	_Atomic int32_t n_told;		/* workers count something here */
-	_Atomic bool has_forked;	/* the supervisor process */
+	_Atomic bool has_forked;	/* the last supervisor process */
 	_Atomic bool may_break;		/* a pool, by what has failed */
 	char text[1024];		/* why the case has failed */
 };

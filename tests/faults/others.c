@@ -7,6 +7,7 @@
 #include "faults/scenario.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -68,6 +69,26 @@ talk(struct brood_channel *channel)
 	return 0;
 }
 
+/* An answer with descriptors comes while a call waits, and is not taken. */
+static int
+leave_kept(struct brood_channel *channel)
+{
+	char bytes[100];
+	int fd = STDIN_FILENO, r;
+	struct brood_message msg = { .data = bytes, .len = sizeof(bytes),
+	    .code = ECHO_FDS, .fds = &fd, .n_fds = 1, .id = 10 }, got;
+
+	payload_fill(bytes, 0, sizeof(bytes));
+	r = TRY(brood_channel_queue(channel, &msg));
+	if (r < 0)
+		return r;
+	msg.n_fds = 0;
+	msg.id = 0;
+	msg.code = ECHO;
+	r = TRY(brood_channel_call(channel, &msg, PATIENCE_MS, &got));
+	return r < 0 ? r : 0;
+}
+
 static const struct brood_child_options child_options = {
 	.channel = { .max_fds = 4 },
 };
@@ -92,10 +113,34 @@ run_child_fork(void)
 	if (r < 0)
 		return r;
 	/* Another one is killed. */
-	r = TRY(brood_child_fork(&child, NULL, answer, NULL));
+	r = TRY(brood_child_fork(&child, &child_options, answer, NULL));
+	if (r == 0)
+		r = leave_kept(brood_child_channel(child));
 	if (r == 0)
 		r = excused(brood_child_kill(child, SIGTERM), "kill");
 	child = brood_child_free(child);
+	return r;
+}
+
+/* A host that has no standard descriptors. */
+int
+run_child_bare(void)
+{
+	struct brood_child *child = NULL;
+	int saved[3], r;
+
+	for (int i = 0; i < 3; i++)
+		saved[i] = fcntl(i, F_DUPFD_CLOEXEC, 3);
+	for (int i = 0; i < 3; i++)
+		(void)close(i);
+	r = TRY(brood_child_fork(&child, &child_options, answer, NULL));
+	if (r == 0)
+		r = excused(brood_child_kill(child, SIGTERM), "kill");
+	child = brood_child_free(child);
+	for (int i = 0; i < 3; i++) {
+		(void)dup2(saved[i], i);
+		(void)close(saved[i]);
+	}
 	return r;
 }
 
@@ -361,7 +406,7 @@ accept_one(struct brood_listener *listener)
 
 	r = TRY(brood_channel_connect("s", 1000, NULL, &near, NULL));
 	if (r == 0) {
-		r = TRY(brood_listener_accept_channel(listener, 1000, NULL,
+		r = TRY(brood_listener_accept_channel(listener, 300, NULL,
 		    &far, &credentials));
 		if (r == 0 && !fault_has_fired())
 			wrong("nobody to accept");
@@ -370,7 +415,7 @@ accept_one(struct brood_listener *listener)
 	if (r == 0)
 		r = TRY(brood_channel_send(near, &msg));
 	if (r == 0)
-		r = TRY(brood_channel_recv(far, 1000, &got));
+		r = TRY(brood_channel_recv(far, 300, &got));
 	if (r == 1 && (got.len != sizeof(text) ||
 	    memcmp(got.data, text, sizeof(text)) != 0))
 		wrong("a message is not what was sent");
@@ -383,7 +428,7 @@ accept_one(struct brood_listener *listener)
 		return r;
 	(void)excused(brood_socket_credentials(fd, &credentials), "who");
 	(void)close(fd);
-	r = TRY(brood_listener_accept(listener, 1000, &fd, &credentials));
+	r = TRY(brood_listener_accept(listener, 300, &fd, &credentials));
 	if (r == 1)
 		(void)close(fd);
 	return r < 0 ? r : 0;
@@ -419,8 +464,7 @@ run_listener(void)
 {
 	struct brood_listener_options options = {
 		.mode = 0666,
-		.uid = getuid(),
-		.gid = getgid(),
+		.uid = getuid() != 0 ? getuid() : 65534,
 	};
 	struct brood_listener *listener = NULL;
 	int r;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 const struct scenario scenarios[] = {
+	{ "child-bare", run_child_bare, false },
 	{ "child-exec", run_child_exec, false },
 	{ "child-fork", run_child_fork, false },
 	{ "client", run_client, false },
@@ -150,10 +151,10 @@ print(struct brood_request *request, const void *data, size_t len)
 static int
 linger(struct brood_request *request)
 {
-	for (int i = 0; i < 5000; i++) {
+	for (int i = 0; i < 1000; i++) {
 		if (brood_request_is_canceled(request))
 			return brood_request_fail(request, ECANCELED, NULL);
-		nap_us(500);
+		nap_us(1000);
 	}
 	return -ETIMEDOUT;
 }

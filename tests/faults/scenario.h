@@ -88,6 +88,7 @@ unsigned
 	count_fds(void);
 
 /* Scenarios of other files */
+int	run_child_bare(void);
 int	run_child_exec(void);
 int	run_child_fork(void);
 int	run_client(void);

@@ -58,11 +58,19 @@
 
 /* Memory */
 
+static void
+count_blocks(int n)
+{
+	fault_n_blocks += n;
+	if (fault_role == FAULT_SUPERVISOR && fault_region != NULL)
+		fault_region->supervisor_blocks = (int32_t)fault_n_blocks;
+}
+
 /* Count a block, if it is one. */
 static void *
 block(void *memory)
 {
-	fault_n_blocks += memory != NULL;
+	count_blocks(memory != NULL);
 	return memory;
 }
 
@@ -103,7 +111,7 @@ void fault_free(void *memory);
 void
 fault_free(void *memory)
 {
-	fault_n_blocks -= memory != NULL;
+	count_blocks(-(memory != NULL));
 	free(memory);
 }
 
@@ -120,7 +128,7 @@ fault_asprintf(FAULT_AT, char **ret_text, const char *format, ...)
 	va_start(list, format);
 	n = vasprintf(ret_text, format, list);
 	va_end(list);
-	fault_n_blocks += n >= 0;
+	count_blocks(n >= 0);
 	return n;
 }
 
@@ -586,6 +594,8 @@ fault_fork(FAULT_AT)
 	if (fault_region != NULL)
 		fault_region->has_forked = !is_supervisor;
 	pid = fork();
+	if (pid == 0 && is_supervisor)
+		fault_n_blocks = 0;
 	if (pid == 0)
 		fault_role = is_supervisor ? FAULT_SUPERVISOR : FAULT_WORKER;
 	return pid;

@@ -92,6 +92,7 @@ be_case(const struct scenario *scenario)
 	    !scenario->is_slow)) {
 		fault_region->is_over = true;
 		fault_region->is_strict = true;
+		scenario_n_rests = 0;
 		r = scenario->run();
 		if (r < 0)
 			wrong("it fails afterwards too: %s", strerror(-r));
@@ -168,11 +169,15 @@ await_rest(void)
 bool
 fault_case_run(const struct fault_case *one)
 {
+	static const struct fault_rest none[FAULT_RESTS_MAX];
+	struct fault_rest rests[FAULT_RESTS_MAX];
 	const char *why = NULL;
 	int status = 0;
 	pid_t pid;
 
+	memcpy(rests, one->rests != NULL ? one->rests : none, sizeof(rests));
 	memset(fault_region, 0, sizeof(*fault_region));
+	memcpy(fault_region->rests, rests, sizeof(rests));
 	memcpy(fault_region->faults, one->faults, sizeof(one->faults));
 	(void)fflush(NULL);
 	pid = fork();

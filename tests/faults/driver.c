@@ -18,8 +18,7 @@
 enum { SCENARIOS_MAX = 32, SLOW_MS = 900 };
 
 /* Errors that last as long as what they come from. */
-#define SHORTAGES	(1u << FAULT_EAGAIN | 1u << FAULT_EINVAL |	\
-	1u << FAULT_EMFILE | 1u << FAULT_ENFILE | 1u << FAULT_ENOBUFS |	\
+#define SHORTAGES	(1u << FAULT_EMFILE | 1u << FAULT_ENFILE | 1u << FAULT_ENOBUFS |	\
 	1u << FAULT_ENOMEM | 1u << FAULT_ENOSPC | 1u << FAULT_EPERM |	\
 	1u << FAULT_EACCES | 1u << FAULT_ETOOMANYREFS |			\
 	1u << FAULT_CTRUNC | FAULT_LASTING)
@@ -34,6 +33,7 @@ struct place {
 
 struct findings {
 	struct place places[FAULT_ROLES][FAULT_SITES_MAX];
+	struct fault_rest rests[SCENARIOS_MAX][FAULT_RESTS_MAX];
 	_Atomic unsigned n_cases, n_failed_cases, n_not_fired;
 };
 
@@ -59,11 +59,14 @@ note(const struct fault_case *one)
 }
 
 static bool
-run(const struct fault_case *one)
+run(const struct fault_case *asked)
 {
+	struct fault_case copy = *asked, *one = &copy;
 	int64_t began_us = now_us(), ms;
-	bool has_passed = fault_case_run(one);
+	bool has_passed;
 
+	one->rests = findings->rests[one->scenario];
+	has_passed = fault_case_run(one);
 	ms = (now_us() - began_us) / 1000;
 	if (opts->is_listed && ms > SLOW_MS) {
 		fault_case_print(stdout, one);
@@ -84,6 +87,16 @@ pick_error(uint32_t errors)
 		error = chance(FAULT_ERRORS);
 	} while (!(errors & 1u << error));
 	return error;
+}
+
+/* Can it be so for a while that the call at this site fails so? */
+static bool
+error_is_shortage(uint32_t site, unsigned error)
+{
+	/* To the others it means: not now, but an event tells when. */
+	if (error == FAULT_EAGAIN)
+		return strcmp(fault_get_site(site)->name, "fork") == 0;
+	return SHORTAGES & 1u << error;
 }
 
 static bool
@@ -148,19 +161,23 @@ run_error(unsigned scenario, uint32_t role, uint32_t site, uint32_t error)
 			run_and_look(&one);
 	fault->n = 1;
 	fault->is_steady = true;
-	if (SHORTAGES & 1u << error)
+	if (error_is_shortage(site, error))
 		run_and_look(&one);
 }
 
-/* Every error, in every scenario. */
+/* Every error, in every scenario; in a slow one only what no other has. */
 static void
 run_whole(uint32_t role, uint32_t site)
 {
 	struct place *place = &findings->places[role][site];
+	unsigned n = 0;
 
 	for (unsigned i = 0; i < n_scenarios; i++)
+		n += !scenarios[i].is_slow && place->errors[i] != 0;
+	for (unsigned i = 0; i < n_scenarios; i++)
 		for (uint32_t error = 0; error < FAULT_ERRORS; error++)
-			if (place->errors[i] & 1u << error)
+			if ((place->errors[i] & 1u << error) &&
+			    (!scenarios[i].is_slow || n == 0))
 				run_error(i, role, site, error);
 }
 
@@ -223,6 +240,8 @@ observe(void)
 			has_passed = false;
 			continue;
 		}
+		memcpy(findings->rests[i], fault_region->rests,
+		    sizeof(fault_region->rests));
 		for (int role = 0; role < FAULT_ROLES; role++)
 			for (unsigned s = 0; s < fault_n_sites(); s++) {
 				struct place *place = &findings->places[role][s];

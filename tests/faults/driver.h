@@ -11,6 +11,7 @@
 struct fault_case {
 	unsigned scenario;
 	struct fault faults[2];
+	const struct fault_rest *rests;	/* to compare with; NULL: to be made */
 };
 
 struct fault_options {

@@ -71,7 +71,8 @@ parse_fault(char **text)
 static int
 run_one(char *text)
 {
-	struct fault_case one = { .faults[1].is_set = false };
+	static struct fault_rest rests[FAULT_RESTS_MAX];
+	struct fault_case one = { .scenario = 0 }, usual = { .scenario = 0 };
 	char *second = strchr(text, ','), *name = strsep(&text, ":");
 
 	if (second != NULL)
@@ -85,6 +86,12 @@ run_one(char *text)
 		one.faults[0] = parse_fault(&text);
 	if (second != NULL)
 		one.faults[1] = parse_fault(&second);
+	/* First without a fault: that shows what the pool holds usually. */
+	usual.scenario = one.scenario;
+	if (!fault_case_run(&usual))
+		return 1;
+	memcpy(rests, fault_region->rests, sizeof(rests));
+	one.rests = rests;
 	if (!fault_case_run(&one))
 		return 1;
 	(void)printf("faults: passed, failed calls: %u and %u\n",

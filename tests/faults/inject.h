@@ -71,7 +71,14 @@ struct fault {
 	_Atomic uint32_t n_fired;
 };
 
-enum { FAULT_RUNS_MAX = 128 };
+enum { FAULT_RUNS_MAX = 128, FAULT_RESTS_MAX = 4 };
+
+/* What the processes of a pool hold while they have nothing to do. */
+struct fault_rest {
+	uint32_t supervisor_fds;	/* 0: not known */
+	uint32_t worker_fds;		/* of the one with most */
+	int32_t supervisor_blocks;	/* of memory */
+};
 
 /* The memory that the processes of a case share. */
 struct fault_region {
@@ -82,7 +89,9 @@ struct fault_region {
 	_Atomic uint32_t errors[FAULT_ROLES][FAULT_SITES_MAX];	/* possible */
 
 	_Atomic uint32_t n_runs[FAULT_RUNS_MAX];	/* of a request */
-	_Atomic int32_t n_told;		/* workers count something here */
+	_Atomic int32_t supervisor_blocks;
+	struct fault_rest rests[FAULT_RESTS_MAX];	/* of each pool of the
+					   scenario; without a fault */
 	_Atomic bool has_forked;	/* the last supervisor process */
 	_Atomic bool may_break;		/* a pool, by what has failed */
 	char text[1024];		/* why the case has failed */

@@ -565,6 +565,9 @@ take_all(struct brood_client *client, unsigned n)
 	int r = 0;
 
 	while (n_done < n) {
+		if (end_us - now_us() < (int64_t)PATIENCE_MS * 900 &&
+		    fault_has_fired())
+			fault_region->is_over = true;
 		if (now_us() > end_us)
 			wrong("%u of %u requests have a completion", n_done,
 			    n);

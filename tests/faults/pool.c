@@ -9,6 +9,7 @@
 
 #include "faults/pool.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -16,7 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { TURN_MS = 100, DESPAIR_MS = 1000 };
+enum {
+	TURN_MS = 100, DESPAIR_MS = 1000, REST_MS = 2000,
+	BLOCKS_MORE = 8,	/* slots that were needed meanwhile */
+};
 
 static int64_t
 deadline_in(int ms)
@@ -278,6 +282,92 @@ work_finish(struct work *work)
 	return work->is_broken ? -ESHUTDOWN : 0;
 }
 
+/* Rest */
+
+static unsigned
+fds_of(int pid)
+{
+	char path[64];
+	unsigned n = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	dir = opendir(path);
+	if (dir == NULL)
+		return 0;
+	while (readdir(dir) != NULL)
+		n++;
+	(void)closedir(dir);
+	return n;
+}
+
+static struct fault_rest
+rest_of(const struct work *work)
+{
+	struct fault_rest rest = {
+		.supervisor_blocks = fault_region->supervisor_blocks,
+	};
+	struct brood_pool_stats stats;
+	struct brood_worker_info info;
+	unsigned n;
+
+	brood_pool_stats(work->pool, &stats);
+	rest.supervisor_fds = fds_of(stats.supervisor);
+	for (unsigned i = 0; brood_pool_worker(work->pool, i, &info) == 1; i++) {
+		n = info.pid > 0 ? fds_of(info.pid) : 0;
+		if (n > rest.worker_fds)
+			rest.worker_fds = n;
+	}
+	return rest;
+}
+
+static bool
+is_at_rest(const struct work *work)
+{
+	struct brood_pool_stats stats;
+
+	brood_pool_stats(work->pool, &stats);
+	return work->is_broken || (stats.ready == stats.workers &&
+	    stats.started - stats.ended == stats.ready + stats.spare);
+}
+
+static bool
+rests_as(const struct fault_rest *rest, const struct fault_rest *usual)
+{
+	return rest->supervisor_fds <= usual->supervisor_fds &&
+	    rest->worker_fds <= usual->worker_fds &&
+	    rest->supervisor_blocks <= usual->supervisor_blocks +
+	    BLOCKS_MORE;
+}
+
+/* The processes of the pool hold no more than they do without a fault. */
+static void
+work_check_rest(struct work *work)
+{
+	struct fault_rest *usual = &fault_region->rests[scenario_n_rests++];
+	int64_t end_us = deadline_in(REST_MS);
+	struct fault_rest rest;
+
+	if (!work_await(work, is_at_rest))
+		wrong("the pool does not come to rest");
+	if (work->is_broken)
+		return;
+	if (usual->supervisor_fds == 0) {
+		nap_us(20000);
+		*usual = rest_of(work);
+		return;
+	}
+	while (rest = rest_of(work), !rests_as(&rest, usual)) {
+		(void)work_turn(work, 10);
+		if (now_us() > end_us)
+			wrong("the supervisor process holds %u descriptors "
+			    "and %d blocks, a worker %u; usually %u, %d, %u",
+			    rest.supervisor_fds, rest.supervisor_blocks,
+			    rest.worker_fds, usual->supervisor_fds,
+			    usual->supervisor_blocks, usual->worker_fds);
+	}
+}
+
 /* The end */
 
 void
@@ -307,6 +397,8 @@ work_end(struct work *work)
 	if (work->pool == NULL)
 		return;
 	work->is_polled = false;
+	if (!work->is_broken && !work->may_break)
+		work_check_rest(work);
 	if (brood_pool_stop(work->pool, -1) == 0)
 		while (work_turn(work, TURN_MS))
 			if (now_us() > end_us)

@@ -95,8 +95,11 @@ static int
 call_once(struct work *work)
 {
 	static const struct brood_message msg = { .data = "words", .len = 5 };
+	static const struct brood_request_options options = {
+		.expire_ms = 3000,
+	};
 	struct brood_completion done = { .id = 0 };
-	int r = TRY(brood_pool_call(work->pool, &msg, NULL, &done));
+	int r = TRY(brood_pool_call(work->pool, &msg, &options, &done));
 
 	if (r == 0 && done.fate != BROOD_DONE && !fault_has_fired())
 		wrong("call: fate %u: %s", done.fate, done.text);

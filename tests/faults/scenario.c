@@ -36,6 +36,7 @@ const struct scenario scenarios[] = {
 };
 
 const char *scenario_program;
+unsigned scenario_n_rests;
 
 _Noreturn void
 wrong(const char *format, ...)

@@ -87,6 +87,9 @@ bool	payload_is_whole(const void *data, size_t len);
 unsigned
 	count_fds(void);
 
+/* How many pools of this run were looked at while they rested. */
+extern unsigned scenario_n_rests;
+
 /* Scenarios of other files */
 int	run_child_bare(void);
 int	run_child_exec(void);

@@ -114,6 +114,15 @@ fault_note(uint32_t error)
 		fault_region->may_break = true;
 }
 
+bool
+fault_has_fired_at(const char *function)
+{
+	const struct fault *fault = &fault_region->faults[0];
+
+	return fault->n_fired > 0 &&
+	    strcmp(fault_get_site(fault->site)->function, function) == 0;
+}
+
 /*
  * Is it this call that fails?  What a kernel does not know it knows nowhere:
  * then it is all calls of the same name, in all processes.

@@ -118,6 +118,7 @@ const char *
 
 /* Has anything failed on purpose in this case? */
 bool	fault_has_fired(void);
+bool	fault_has_fired_at(const char *function);
 
 /*
  * May a pool be broken by what has failed?  It may if its supervisor process

@@ -328,7 +328,7 @@ run_supervisor(void)
 	if (r < 0)
 		return r;
 	(void)brood_supervisor_fd(sup);
-	r = TRY(brood_supervisor_wait_ready(sup, PATIENCE_MS));
+	r = TRY(brood_supervisor_wait_ready(sup, 2000));
 	read_events(sup);
 	if (r == 0)
 		r = ask_children(sup);
@@ -337,7 +337,7 @@ run_supervisor(void)
 		if (r != -EALREADY)
 			r = excused(r, "restart");
 		r = 0;
-		r = TRY(brood_supervisor_wait_ready(sup, PATIENCE_MS));
+		r = TRY(brood_supervisor_wait_ready(sup, 2000));
 		read_events(sup);
 	}
 	if (r == 0)

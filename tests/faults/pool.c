@@ -40,9 +40,10 @@ work_read_events(struct work *work)
 		    (WTERMSIG(event.status) == SIGABRT ||
 		    WTERMSIG(event.status) == SIGSEGV))
 			wrong("a worker has crashed: %s", event.stderr_tail);
-		work->n_ended += event.kind == BROOD_EVENT_ENDED;
-		work->n_reloaded += event.kind == BROOD_EVENT_RELOADED;
-		work->n_not_reloaded += event.kind == BROOD_EVENT_NOT_RELOADED;
+		work->n_reloads += event.kind == BROOD_EVENT_RELOADED ||
+		    event.kind == BROOD_EVENT_NOT_RELOADED;
+		if (event.n_lost > 0)
+			work->has_lost_events = true;
 		if (event.kind != BROOD_EVENT_BROKEN)
 			continue;
 		work->is_broken = true;
@@ -132,7 +133,8 @@ work_turn(struct work *work, int timeout_ms)
 	work_take(work);
 	if (r < 0 && r != -ESHUTDOWN)
 		(void)excused(r, "dispatch");
-	return r != -ESHUTDOWN;
+	work->has_ended = r == -ESHUTDOWN;
+	return !work->has_ended;
 }
 
 /* What lasts may keep something from happening, until it is over. */
@@ -382,7 +384,8 @@ work_check_alive(struct work *work)
 	for (int i = 0; i < 4; i++)
 		if (work_submit(work, ECHO, 100, NULL, 0) < 0)
 			wrong("a later request is not accepted");
-	(void)work_finish(work);
+	if (work_finish(work) < 0)
+		return;
 	for (unsigned i = first; i < work->n; i++)
 		if (work->tickets[i].fate != BROOD_DONE)
 			wrong("a later request has fate %d",

@@ -30,7 +30,9 @@ struct work {
 	bool is_polled;			/* by its descriptor */
 	bool is_broken;			/* that was told */
 	bool may_break;			/* the scenario is about that */
-	unsigned n_ended, n_reloaded, n_not_reloaded;
+	bool has_ended;			/* nothing can come any more */
+	bool has_lost_events;
+	unsigned n_reloads;		/* that have ended, well or not */
 };
 
 int	work_start(struct work *work, const struct brood_pool_options *options);

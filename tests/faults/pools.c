@@ -191,7 +191,9 @@ run_pool_exec(void)
 static bool
 is_reloaded(const struct work *work)
 {
-	return work->is_broken || work->n_reloaded + work->n_not_reloaded > 0;
+	/* No memory for an event loses that, and no more. */
+	return work->is_broken || work->n_reloads > 0 ||
+	    work->has_lost_events || fault_has_fired_at("brood__events_push");
 }
 
 int
@@ -340,7 +342,7 @@ run_pool_output(void)
 static bool
 is_broken(const struct work *work)
 {
-	return work->is_broken;
+	return work->is_broken || work->has_ended;
 }
 
 static int

@@ -58,6 +58,25 @@ excused(int r, const char *operation)
 	return r;
 }
 
+static bool
+is_shortage(int r)
+{
+	return r == -ENOMEM || r == -ENOBUFS || r == -EMFILE || r == -ENFILE ||
+	    r == -ETOOMANYREFS;
+}
+
+bool
+may_try_again(int r, const char *operation, int n_times)
+{
+	if (excused(r, operation) >= 0)
+		return false;
+	if (n_times > 2 && is_shortage(r))
+		wrong("%s still fails: %s", operation, strerror(-r));
+	if (n_times > 1 || r == -ETIMEDOUT)
+		fault_region->is_over = true;
+	return n_times < 3;
+}
+
 unsigned
 count_fds(void)
 {

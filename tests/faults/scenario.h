@@ -39,14 +39,18 @@ _Noreturn void wrong(const char *format, ...)
 int	excused(int r, const char *operation);
 
 /*
- * Run an operation that must do nothing if it fails: so it is run again, as
- * often as something has failed in it.  Gives its result.
+ * The same of an operation that must have done nothing if it has failed: true
+ * if it is to be tried again.  What failed goes on to fail for the second time
+ * only: then the shortage passes, and the third time must succeed.
  */
+bool	may_try_again(int r, const char *operation, int n_times);
+
+/* Run an operation so, and give its result. */
 #define TRY(operation)	__extension__ ({				\
 	int result_, times_ = 0;					\
 	do {								\
-		result_ = excused(operation, #operation);		\
-	} while (result_ < 0 && times_++ < 3);				\
+		result_ = operation;					\
+	} while (may_try_again(result_, #operation, ++times_));		\
 	result_; })
 
 /* The handler, of workers and of all others that answer. */

@@ -28,7 +28,8 @@ struct place {
 	uint32_t n_calls[SCENARIOS_MAX];	/* without a fault */
 	uint32_t errors[SCENARIOS_MAX];
 	_Atomic bool is_known;		/* some case has come to it */
-	_Atomic bool has_failed;	/* or it cannot fail there */
+	_Atomic bool can_fail;
+	_Atomic bool has_failed;
 };
 
 struct findings {
@@ -120,6 +121,7 @@ run_seconds(const struct fault_case *first)
 			if (seen.n_calls[role][site] == 0 ||
 			    atomic_exchange(&place->is_known, true))
 				continue;
+			place->can_fail = seen.errors[role][site] != 0;
 			for (uint32_t e = 0; e < FAULT_ERRORS; e++) {
 				if (!(seen.errors[role][site] & 1u << e))
 					continue;
@@ -207,7 +209,8 @@ run_one_error(uint32_t role, uint32_t site, uint32_t errors)
 	*fault = (struct fault){ .is_set = true, .role = role, .site = site,
 	    .n = 1 };
 	fault->error = pick_error(place->errors[scenario] & errors);
-	fault->is_steady = error_lasts(fault->error);
+	fault->is_steady = error_lasts(fault->error) ||
+	    fault->error == FAULT_CTRUNC;
 	if (!fault->is_steady && place->n_calls[scenario] > 1)
 		fault->n = 1 + chance(place->n_calls[scenario] < 3 ? 2 : 3);
 	run_and_look(&one);
@@ -251,6 +254,8 @@ observe(void)
 				place->errors[i] = fault_region->errors[role][s];
 				if (n > 0)
 					place->is_known = true;
+				if (place->errors[i] != 0)
+					place->can_fail = true;
 			}
 		(void)printf("faults: scenario %s: %lld ms\n", scenarios[i].name,
 		    (long long)((now_us() - began_us) / 1000));
@@ -306,30 +311,73 @@ is_visited(unsigned site)
 	return false;
 }
 
-static void
+/*
+ * Sites that no case comes to, and those that only the whole run is sure to
+ * come to.  A function of a header is named with the file that includes it.
+ */
+static const struct {
+	const char *source, *function;
+	bool is_rare;
+} expected[] = {
+	/* A notice of a slot that is not there: no supervisor sends it. */
+	{ "host/turn.c", "brood__fd_close", false },
+	/* No memory for a reply that has descriptors. */
+	{ "host/queue.c", "brood__fd_close", true },
+#ifndef HAVE_SEALED_MEMORY
+	{ "wire/channel_rings.c", "brood__fd_close", false },
+	{ "wire/channel_rings.c", "rings_wake", false },
+	{ "wire/ring.c", "brood__ring_new", false },
+	{ "wire/rings.c", "brood__fd_close", false },
+#endif
+};
+
+static bool
+is_expected(const struct fault_site *site)
+{
+	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
+		if (strstr(site->source, expected[i].source) != NULL &&
+		    strcmp(site->function, expected[i].function) == 0)
+			return !expected[i].is_rare || !opts->is_whole;
+	return false;
+}
+
+static bool
+report_site(unsigned s)
+{
+	const struct fault_site *site = fault_get_site(s);
+	bool is_well = is_visited(s) || is_expected(site);
+
+	if (!is_visited(s) && (opts->is_listed || !is_well))
+		(void)printf("faults: %snot visited: %s() in %s(), "
+		    "%s:%d of %s\n", is_well ? "" : "FAILED: ", site->name,
+		    site->function, site->file, site->line, site->source);
+	return is_well;
+}
+
+/* False: a site was not visited that should be. */
+static bool
 report(int64_t began_us)
 {
 	unsigned n_visited = 0, n_places = 0, n_failed = 0;
+	bool is_well = true;
 
 	for (unsigned s = 0; s < fault_n_sites(); s++) {
-		const struct fault_site *site = fault_get_site(s);
-
 		n_visited += is_visited(s);
 		for (int role = 0; role < FAULT_ROLES; role++) {
-			n_places += findings->places[role][s].is_known;
-			n_failed += findings->places[role][s].has_failed;
+			const struct place *place = &findings->places[role][s];
+
+			n_places += place->can_fail;
+			n_failed += place->has_failed;
 		}
-		if (opts->is_listed && !is_visited(s))
-			(void)printf("faults: not visited: %s() in %s(), "
-			    "%s:%d of %s\n", site->name, site->function,
-			    site->file, site->line, site->source);
+		is_well = report_site(s) && is_well;
 	}
-	(void)printf("faults: %u sites visited of %u found; in %u places, a "
-	    "site in a kind of process, of which %u have failed\n", n_visited,
-	    fault_n_sites(), n_places, n_failed);
+	(void)printf("faults: %u sites visited of %u found; each in up to "
+	    "three kinds of process: %u of %u have failed there\n", n_visited,
+	    fault_n_sites(), n_failed, n_places);
 	(void)printf("faults: %u cases, %u failed; %u faults did not come "
 	    "about; %lld s\n", findings->n_cases, findings->n_failed_cases,
 	    findings->n_not_fired, (long long)((now_us() - began_us) / 1000000));
+	return is_well;
 }
 
 int
@@ -349,6 +397,5 @@ fault_run_all(const struct fault_options *options)
 		return 1;
 	has_passed = observe();
 	has_passed = run_lanes() && has_passed && findings->n_failed_cases == 0;
-	report(began_us);
-	return has_passed ? 0 : 1;
+	return report(began_us) && has_passed ? 0 : 1;
 }

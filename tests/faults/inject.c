@@ -107,9 +107,10 @@ fault_may_break(void)
 }
 
 static void
-fault_note(uint32_t error)
+fault_note(const struct fault *fault)
 {
-	if (error == FAULT_EPIPE || error == FAULT_ECONNRESET ||
+	if (fault->error == FAULT_EPIPE || fault->error == FAULT_ECONNRESET ||
+	    (fault_role == FAULT_WORKER && fault->is_steady) ||
 	    (fault_role == FAULT_SUPERVISOR && !fault_region->has_forked))
 		fault_region->may_break = true;
 }
@@ -189,7 +190,7 @@ fault_due(const struct fault_site *site, uint32_t possible)
 		if (fault_is_due(&region->faults[k], i, possible)) {
 			unsigned error = region->faults[k].error;
 
-			fault_note(error);
+			fault_note(&region->faults[k]);
 			errno = errors[error].number;
 			return (int)error;
 		}

@@ -122,7 +122,8 @@ bool	fault_has_fired_at(const char *function);
 
 /*
  * May a pool be broken by what has failed?  It may if its supervisor process
- * could not begin, or if the kernel has said that the other side is gone.
+ * could not begin, if no worker can start, or if the kernel has said that the
+ * other side is gone.
  */
 bool	fault_may_break(void);
 

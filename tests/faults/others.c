@@ -25,11 +25,14 @@ answer(struct brood_channel *channel, void *arg)
 	return brood_worker_run(channel, scenario_handle, arg) < 0 ? 1 : 0;
 }
 
-/* Ask by a channel: an answer by call, others by queue and recv. */
+/*
+ * Ask by a channel: an answer by call, others by queue and recv.  Those are
+ * longer than what the socket takes.
+ */
 static int
 talk(struct brood_channel *channel)
 {
-	static uint8_t bytes[100000];
+	static uint8_t bytes[400000];
 	struct brood_message msg = { .data = bytes, .len = 100 }, got;
 	int fd = STDIN_FILENO, n = 0, r;
 
@@ -51,7 +54,7 @@ talk(struct brood_channel *channel)
 			return r;
 	}
 	while (n < 2) {
-		r = brood_channel_flush(channel, 0);
+		r = brood_channel_flush(channel, 10);
 		if (r < 0 && r != -EAGAIN)
 			r = excused(r, "flush");
 		r = excused(brood_channel_recv(channel, 50, &got), "recv");

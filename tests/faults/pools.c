@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 enum {
-	LONG = 300 << 10,	/* longer than a quarter of a ring */
+	LONG = 1 << 20,		/* longer than a socket and a ring take */
 	WHOLE_RING = 60 << 10,	/* about the longest that a ring takes */
 };
 

@@ -171,7 +171,7 @@ print(struct brood_request *request, const void *data, size_t len)
 static int
 linger(struct brood_request *request)
 {
-	for (int i = 0; i < 1000; i++) {
+	for (int i = 0; i < 300; i++) {
 		if (brood_request_is_canceled(request))
 			return brood_request_fail(request, ECANCELED, NULL);
 		nap_us(1000);

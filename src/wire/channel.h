@@ -133,6 +133,14 @@ int	brood__channel_recv(struct brood_channel *channel, int timeout_ms,
 	    struct brood_message *ret_msg);
 
 /*
+ * As brood__channel_send(), but after an error the message is not queued: while
+ * the system is short of memory, or has too many descriptors in messages, this
+ * waits and tries again.  For an answer, of which there must not be two.
+ */
+int	brood__channel_insist(struct brood_channel *channel,
+	    const struct brood_message *msg);
+
+/*
  * Queue a message of brood's own, whether or not max_queued is reached: HELLO,
  * CANCEL, LINK and GOODBYE must not be lost because the program has filled the
  * queue.  The caller sees to it that there are few of them.

@@ -20,6 +20,8 @@ enum {
 	CHANNEL_LENT_MIN = 32 << 10,	/* a shorter payload is copied: that
 					   costs less than to keep it apart */
 	CHANNEL_FLUSH_MAX = 1 << 20,	/* bytes, of a call that may not wait */
+	CHANNEL_RETRY_MS = 10,		/* while the system is short of what
+					   sending takes */
 };
 
 static int
@@ -245,21 +247,22 @@ brood__channel_flush(struct brood_channel *ch, int timeout_ms)
 	return brood__channel_publish(ch);
 }
 
-int
-brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
+/* Queue it, if need be when all that is queued was sent. */
+static int
+channel_queue_waiting(struct brood_channel *ch, const struct brood_message *msg)
 {
-	int r;
+	int r = brood__channel_queue_lent(ch, msg);
 
-	r = brood__channel_queue_lent(ch, msg);
-	if (r == -EAGAIN) {
-		r = brood__channel_flush(ch, -1);
-		if (r < 0)
-			return r;
-		r = brood__channel_queue_lent(ch, msg);
-	}
-	if (r < 0)
+	if (r != -EAGAIN)
 		return r;
 	r = brood__channel_flush(ch, -1);
+	return r < 0 ? r : brood__channel_queue_lent(ch, msg);
+}
+
+/* How the sending of a message has ended, which may not be sent yet. */
+static int
+channel_end_send(struct brood_channel *ch, int r)
+{
 	/*
 	 * The message was sent, if only WAKE is missing.  brood__channel_recv()
 	 * sends that before it waits.
@@ -270,6 +273,29 @@ brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
 	if (r < 0 && brood__outbox_keep(&ch->out) < 0)
 		brood__channel_stop_sending(ch);
 	return r;
+}
+
+int
+brood__channel_send(struct brood_channel *ch, const struct brood_message *msg)
+{
+	int r = channel_queue_waiting(ch, msg);
+
+	return r < 0 ? r :
+	    channel_end_send(ch, brood__channel_flush(ch, -1));
+}
+
+int
+brood__channel_insist(struct brood_channel *ch, const struct brood_message *msg)
+{
+	static const struct timespec pause = { 0, CHANNEL_RETRY_MS * 1000000 };
+	int r = channel_queue_waiting(ch, msg);
+
+	if (r < 0)
+		return r;
+	while (r = brood__channel_flush(ch, -1), r == -ENOMEM ||
+	    r == -ENOBUFS || r == -ETOOMANYREFS)
+		(void)nanosleep(&pause, NULL);
+	return channel_end_send(ch, r);
 }
 
 int

@@ -105,7 +105,7 @@ request_send(struct brood_request *req, struct brood_message *msg)
 	if (req->is_answered)
 		return -EALREADY;
 	msg->id = req->msg.id;
-	r = brood__channel_send(req->channel, msg);
+	r = brood__channel_insist(req->channel, msg);
 	if (r == 0 && msg->kind != BROOD_KIND_PROGRESS && !msg->more)
 		req->is_answered = true;
 	return r;
@@ -241,7 +241,7 @@ worker_pong(struct brood_channel *channel, struct brood_message *msg)
 {
 	msg->kind = BROOD_KIND_PONG;
 	msg->n_fds = 0;
-	return brood__channel_send(channel, msg);
+	return brood__channel_insist(channel, msg);
 }
 
 /*

@@ -116,7 +116,7 @@ const struct fault_site *
 const char *
 	fault_error_name(unsigned error);
 
-/* Has anything failed on purpose in this case? */
+/* Has anything failed on purpose in this case that may show? */
 bool	fault_has_fired(void);
 bool	fault_has_fired_at(const char *function);
 

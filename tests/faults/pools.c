@@ -35,6 +35,7 @@ static const struct brood_pool_options usual = {
 	.ring_bytes = 256 << 10,
 	.fds_from_worker = 1,
 	.shutdown_ms = 300,
+	.intensity = 2,
 	.stderr_fd = -1,
 };
 

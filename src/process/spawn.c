@@ -275,6 +275,7 @@ _Noreturn static void
 spawn_run(struct spawn_plan *plan, const sigset_t *mask)
 {
 	const struct brood_child_options *options = plan->spawn->options;
+	static char lines[BUFSIZ];
 	size_t n = 0;
 	int status;
 
@@ -287,8 +288,12 @@ spawn_run(struct spawn_plan *plan, const sigset_t *mask)
 
 	/* The parent will print what is in its buffer; the child must not. */
 	(void)fpurge(stdout);
+	/*
+	 * With a new buffer: in one that the parent has used, glibc lets
+	 * puts(3) leave the end of a line.
+	 */
 	if (plan->spawn->output_fd >= 0)
-		(void)setvbuf(stdout, NULL, _IOLBF, 0);
+		(void)setvbuf(stdout, lines, _IOLBF, sizeof(lines));
 	(void)sigprocmask(SIG_SETMASK, mask, NULL);
 	status = spawn_call(plan);
 	(void)fflush(stdout);

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -99,6 +100,41 @@ Test(children_output, sink_with_room_again_is_not_watched_for_the_dead)
 	cr_assert_geq(used_ms, 0);
 	poll(NULL, 0, 300);
 	cr_assert_lt(cpu_ms(who.parent) - used_ms, 50);
+	brood_supervisor_free(sup);
+	close(fds[0]);
+	close(fds[1]);
+}
+
+/* puts(3) writes the words and the end of the line one after the other. */
+static int
+say_and_stay(struct brood_channel *channel, void *arg)
+{
+	struct brood_message msg;
+
+	(void)arg;
+	(void)puts("words");
+	return brood_channel_recv(channel, -1, &msg) >= 0;
+}
+
+Test(children_output, line_comes_at_once_though_the_host_has_printed)
+{
+	struct brood_child_spec spec = { .name = "a", .fn = say_and_stay,
+	    .shutdown_ms = 100 };
+	struct brood_supervisor *sup;
+	char text[16] = "";
+	int fds[2];
+
+	cr_assert_eq(setvbuf(stdout, NULL, _IOFBF, BUFSIZ), 0);
+	(void)puts("the host prints");
+	cr_assert_eq(pipe2(fds, O_CLOEXEC), 0);
+	cr_assert_eq(brood_supervisor_new(&sup,
+	    &(struct brood_supervisor_options){ .children = &spec,
+	    .n_children = 1, .stderr_fd = fds[1] }, NULL), 0);
+	cr_assert_eq(brood_supervisor_wait_ready(sup, 5000), 0);
+	cr_assert_eq(poll(&(struct pollfd){ .fd = fds[0], .events = POLLIN }, 1,
+	    5000), 1);
+	cr_assert_eq(read(fds[0], text, sizeof(text) - 1), 6);
+	cr_assert_str_eq(text, "words\n");
 	brood_supervisor_free(sup);
 	close(fds[0]);
 	close(fds[1]);

@@ -211,7 +211,7 @@ run_one_error(uint32_t role, uint32_t site, uint32_t errors)
 	fault->error = pick_error(place->errors[scenario] & errors);
 	fault->is_steady = error_lasts(fault->error) ||
 	    fault->error == FAULT_CTRUNC ||
-	    (error_is_shortage(site, fault->error) && chance(4) == 0);
+	    (error_is_shortage(site, fault->error) && chance(8) == 0);
 	if (!fault->is_steady && place->n_calls[scenario] > 1)
 		fault->n = 1 + chance(place->n_calls[scenario] < 3 ? 2 : 3);
 	run_and_look(&one);

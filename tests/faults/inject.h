@@ -89,6 +89,7 @@ struct fault_region {
 	_Atomic uint32_t errors[FAULT_ROLES][FAULT_SITES_MAX];	/* possible */
 
 	_Atomic uint32_t n_runs[FAULT_RUNS_MAX];	/* of a request */
+	_Atomic uint32_t n_lines;	/* that workers printed and were read */
 	_Atomic int32_t supervisor_blocks;
 	struct fault_rest rests[FAULT_RESTS_MAX];	/* of each pool of the
 					   scenario; without a fault */

@@ -24,6 +24,7 @@ const struct scenario scenarios[] = {
 	{ "pool-broken", run_pool_broken, false },
 	{ "pool-changes", run_pool_changes, false },
 	{ "pool-exec", run_pool_exec, false },
+	{ "pool-fds", run_pool_fds, false },
 	{ "pool-limits", run_pool_limits, false },
 	{ "pool-lost", run_pool_lost, false },
 	{ "pool-output", run_pool_output, false },
@@ -161,7 +162,7 @@ print(struct brood_request *request, const void *data, size_t len)
 
 	memset(line, 'x', sizeof(line));
 	line[sizeof(line) - 1] = '\n';
-	for (int i = 0; i < 20; i++)
+	for (int i = 0; i < PRINT_LINES - 1; i++)
 		if (write(STDERR_FILENO, line, sizeof(line)) < 0)
 			return -errno;
 	(void)printf("words\n");

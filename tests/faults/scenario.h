@@ -68,6 +68,8 @@ enum method {
 	METHODS,
 };
 
+enum { PRINT_LINES = 21 };
+
 /* A payload begins with this. */
 struct order {
 	uint32_t number;	/* counts its runs in the memory of the case */
@@ -104,6 +106,7 @@ int	run_listener(void);
 int	run_pool_broken(void);
 int	run_pool_changes(void);
 int	run_pool_exec(void);
+int	run_pool_fds(void);
 int	run_pool_limits(void);
 int	run_pool_lost(void);
 int	run_pool_output(void);

@@ -2,7 +2,8 @@
 
 /*
  * The end of the supervisor process, as the host deals with it.  kill(2) and
- * waitpid(2) are replaced here, to see who is meant.
+ * waitpid(2) are replaced here, to see who is meant; and what a process can be
+ * asked by a descriptor, to have it fail.
  */
 
 #include "base/pidfd.h"
@@ -11,7 +12,9 @@
 #include "support/support.h"
 
 #include <brood/pool.h>
+#include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -24,6 +27,44 @@ int	__real_kill(pid_t pid, int sig);
 int	__wrap_kill(pid_t pid, int sig);
 pid_t	__real_waitpid(pid_t pid, int *status, int options);
 pid_t	__wrap_waitpid(pid_t pid, int *status, int options);
+
+#ifdef HAVE_PIDFD_OPEN
+
+static bool has_no_signal, has_no_wait;	/* by a descriptor */
+
+long	__real_syscall(long number, ...);
+long	__wrap_syscall(long number, ...);
+int	__real_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+int	__wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options);
+
+long
+__wrap_syscall(long number, ...)
+{
+	va_list list;
+	int a, b;
+
+	va_start(list, number);
+	a = va_arg(list, int);
+	b = va_arg(list, int);
+	va_end(list);
+	if (number == SYS_pidfd_send_signal && has_no_signal) {
+		errno = ENOSYS;
+		return -1;
+	}
+	return __real_syscall(number, a, b, NULL, 0);
+}
+
+int
+__wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
+{
+	if (type == (idtype_t)P_PIDFD && has_no_wait) {
+		errno = EINVAL;
+		return -1;
+	}
+	return __real_waitid(type, id, info, options);
+}
+
+#endif
 
 int
 __wrap_kill(pid_t pid, int sig)
@@ -67,3 +108,39 @@ Test(control, number_of_a_supervisor_that_was_reaped_is_not_used)
 	(void)drain_children();
 	(void)counters_free(counters);
 }
+
+#ifdef HAVE_PIDFD_OPEN
+
+/* The supervisor does not obey, so it has to be killed, and waited for. */
+static void
+free_stuck(void)
+{
+	struct brood_pool_stats stats;
+	struct counters *counters;
+	struct brood_pool *pool;
+
+	pool = fixture_pool(&counters, (struct brood_pool_options){
+	    .workers = 1, .shutdown_ms = 100 });
+	cr_assert_gt(drain_echo(pool), 0);
+	brood_pool_stats(pool, &stats);
+	cr_assert_eq(kill(stats.supervisor, SIGSTOP), 0);
+	cr_assert_null(brood_pool_free(pool));
+	cr_assert_eq(waitpid(stats.supervisor, NULL, WNOHANG), -1);
+	cr_assert_eq(errno, ECHILD);
+	(void)drain_children();
+	(void)counters_free(counters);
+}
+
+Test(control, supervisor_is_killed_where_a_descriptor_takes_no_signal)
+{
+	has_no_signal = true;
+	free_stuck();
+}
+
+Test(control, supervisor_is_reaped_where_a_descriptor_cannot_be_waited_for)
+{
+	has_no_wait = true;
+	free_stuck();
+}
+
+#endif

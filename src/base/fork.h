@@ -23,8 +23,8 @@
  *
  * *ret_pidfd, unless ret_pidfd is NULL, is set in the parent to a descriptor of
  * pidfd.h, or -1 if there can be none that is of use.  It is opened before the
- * mask is restored, so that no signal handler of this thread can have reaped the
- * child.
+ * mask is restored, so that no signal handler of this thread can have reaped
+ * the child.
  */
 static inline pid_t
 brood__fork(int *ret_pidfd)

@@ -199,7 +199,8 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define setpgid(...)	fault_setpgid(FAULT_SITE("setpgid"), __VA_ARGS__)
 #define setrlimit(...)	fault_setrlimit(FAULT_SITE("setrlimit"), __VA_ARGS__)
 #define setsockopt(fd, level, option, ...)	\
-	fault_setsockopt(FAULT_SITE("setsockopt " #option), fd, level, option, __VA_ARGS__)
+	fault_setsockopt(FAULT_SITE("setsockopt " #option), fd, level,	\
+	    option, __VA_ARGS__)
 #define shutdown(...)	fault_shutdown(FAULT_SITE("shutdown"), __VA_ARGS__)
 #define socket(...)	fault_socket(FAULT_SITE("socket"), __VA_ARGS__)
 #define socketpair(...)	fault_socketpair(FAULT_SITE("socketpair"), __VA_ARGS__)

@@ -121,8 +121,8 @@ kill_rest(void)
 	long pid;
 
 	for (int i = 0; i < 100; i++) {
-		(void)snprintf(path, sizeof(path), "/proc/self/task/%d/children",
-		    (int)getpid());
+		(void)snprintf(path, sizeof(path),
+		    "/proc/self/task/%d/children", (int)getpid());
 		file = fopen(path, "r");
 		at = file != NULL ? fgets(line, sizeof(line), file) : NULL;
 		if (file != NULL)

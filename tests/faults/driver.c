@@ -18,10 +18,10 @@
 enum { SCENARIOS_MAX = 32, SLOW_MS = 900 };
 
 /* Errors that last as long as what they come from. */
-#define SHORTAGES	(1u << FAULT_EMFILE | 1u << FAULT_ENFILE | 1u << FAULT_ENOBUFS |	\
-	1u << FAULT_ENOMEM | 1u << FAULT_ENOSPC | 1u << FAULT_EPERM |	\
-	1u << FAULT_EACCES | 1u << FAULT_ETOOMANYREFS |			\
-	1u << FAULT_CTRUNC | FAULT_LASTING)
+#define SHORTAGES	(1u << FAULT_EMFILE | 1u << FAULT_ENFILE |	\
+	1u << FAULT_ENOBUFS | 1u << FAULT_ENOMEM | 1u << FAULT_ENOSPC |	\
+	1u << FAULT_EPERM | 1u << FAULT_EACCES |			\
+	1u << FAULT_ETOOMANYREFS | 1u << FAULT_CTRUNC | FAULT_LASTING)
 
 /* A site, in a process of this role. */
 struct place {
@@ -248,17 +248,20 @@ observe(void)
 		    sizeof(fault_region->rests));
 		for (int role = 0; role < FAULT_ROLES; role++)
 			for (unsigned s = 0; s < fault_n_sites(); s++) {
-				struct place *place = &findings->places[role][s];
+				struct place *place =
+				    &findings->places[role][s];
 				uint32_t n = fault_region->n_calls[role][s];
 
 				place->n_calls[i] = n;
-				place->errors[i] = fault_region->errors[role][s];
+				place->errors[i] =
+				    fault_region->errors[role][s];
 				if (n > 0)
 					place->is_known = true;
 				if (place->errors[i] != 0)
 					place->can_fail = true;
 			}
-		(void)printf("faults: scenario %s: %lld ms\n", scenarios[i].name,
+		(void)printf("faults: scenario %s: %lld ms\n",
+		    scenarios[i].name,
 		    (long long)((now_us() - began_us) / 1000));
 	}
 	(void)fflush(stdout);
@@ -377,7 +380,8 @@ report(int64_t began_us)
 	    fault_n_sites(), n_failed, n_places);
 	(void)printf("faults: %u cases, %u failed; %u faults did not come "
 	    "about; %lld s\n", findings->n_cases, findings->n_failed_cases,
-	    findings->n_not_fired, (long long)((now_us() - began_us) / 1000000));
+	    findings->n_not_fired,
+	    (long long)((now_us() - began_us) / 1000000));
 	return is_well;
 }
 

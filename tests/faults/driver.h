@@ -20,7 +20,7 @@ struct fault_options {
 	bool is_whole, is_listed;
 };
 
-/* Run a case in a process of its own; false: it has failed, and that was said. */
+/* Run a case in a process of its own.  False: it has failed; that was said. */
 bool	fault_case_run(const struct fault_case *one);
 
 void	fault_case_print(FILE *out, const struct fault_case *one);

@@ -25,7 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static const char *const roles[FAULT_ROLES] = { "host", "supervisor", "worker" };
+static const char *const roles[FAULT_ROLES] = {
+	"host", "supervisor", "worker",
+};
 
 /* A program that a scenario starts. */
 static int

@@ -22,6 +22,25 @@ enum {
 	BLOCKS_MORE = 8,	/* slots that were needed meanwhile */
 };
 
+static int
+set_up(void *arg)
+{
+	(void)arg;
+	return 0;
+}
+
+const struct brood_pool_options pool_usual = {
+	.handler = scenario_handle,
+	.setup = set_up,
+	.workers = 2,
+	.in_flight = 4,
+	.ring_bytes = 256 << 10,
+	.fds_from_worker = 1,
+	.shutdown_ms = 300,
+	.intensity = 2,
+	.stderr_fd = -1,
+};
+
 static int64_t
 deadline_in(int ms)
 {
@@ -315,7 +334,8 @@ rest_of(const struct work *work)
 
 	brood_pool_stats(work->pool, &stats);
 	rest.supervisor_fds = fds_of(stats.supervisor);
-	for (unsigned i = 0; brood_pool_worker(work->pool, i, &info) == 1; i++) {
+	for (unsigned i = 0;
+	    brood_pool_worker(work->pool, i, &info) == 1; i++) {
 		n = info.pid > 0 ? fds_of(info.pid) : 0;
 		if (n > rest.worker_fds)
 			rest.worker_fds = n;

@@ -11,6 +11,9 @@
 
 enum { TICKETS = 100 };
 
+/* The options of most pools here. */
+extern const struct brood_pool_options pool_usual;
+
 struct ticket {
 	uint64_t id;
 	enum method method;

@@ -20,25 +20,6 @@ enum {
 	WHOLE_RING = 60 << 10,	/* about the longest that a ring takes */
 };
 
-static int
-set_up(void *arg)
-{
-	(void)arg;
-	return 0;
-}
-
-static const struct brood_pool_options usual = {
-	.handler = scenario_handle,
-	.setup = set_up,
-	.workers = 2,
-	.in_flight = 4,
-	.ring_bytes = 256 << 10,
-	.fds_from_worker = 1,
-	.shutdown_ms = 300,
-	.intensity = 2,
-	.stderr_fd = -1,
-};
-
 static bool
 is_ready(const struct work *work)
 {
@@ -131,7 +112,7 @@ run_usual(const struct brood_pool_options *options, bool is_polled)
 int
 run_pool_socket(void)
 {
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 
 	options.transport = BROOD_SOCKET;
 	return run_usual(&options, false);
@@ -140,7 +121,7 @@ run_pool_socket(void)
 int
 run_pool_rings(void)
 {
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 
 	options.transport = BROOD_RINGS;
 	return run_usual(&options, true);
@@ -150,7 +131,7 @@ run_pool_rings(void)
 int
 run_pool_switch(void)
 {
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 	struct work work;
 	int r;
 
@@ -174,7 +155,7 @@ run_pool_switch(void)
 int
 run_pool_fds(void)
 {
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 	struct work work;
 	int r;
 
@@ -194,7 +175,7 @@ run_pool_exec(void)
 {
 	const char *argv[] = { scenario_program, "--worker", NULL };
 	static const char *const env[] = { "PATH=/bin", NULL };
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 
 	options.handler = NULL;
 	options.setup = NULL;
@@ -219,7 +200,7 @@ is_reloaded(const struct work *work)
 int
 run_pool_changes(void)
 {
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 	struct work work;
 	int r;
 
@@ -251,7 +232,7 @@ run_pool_limits(void)
 {
 	static const struct brood_request_options runs = { .run_ms = 30 },
 	    expires = { .expire_ms = 60 }, plain = { .flags = 0 };
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 	struct work work;
 	int r;
 
@@ -279,150 +260,6 @@ run_pool_limits(void)
 	return r;
 }
 
-/* What workers print, to sinks of every kind. */
-
-enum { SINK_PIPE, SINK_SOCKET, SINK_FILE, SINKS, PRINTERS = 2 };
-
-struct sink {
-	int kind;
-	int fd;				/* for the pool */
-	pid_t reader;			/* counts in the shared memory */
-};
-
-static unsigned
-count_in(const char *bytes, ssize_t n)
-{
-	unsigned n_lines = 0;
-
-	for (ssize_t i = 0; i < n; i++)
-		n_lines += bytes[i] == '\n';
-	return n_lines;
-}
-
-static unsigned
-sink_lines(const struct sink *sink)
-{
-	char bytes[4096];
-	unsigned n_lines = 0;
-	off_t at = 0;
-	ssize_t n;
-
-	if (sink->kind != SINK_FILE)
-		return fault_region->n_lines;
-	/* Without moving the place where the pool writes. */
-	while ((n = pread(sink->fd, bytes, sizeof(bytes), at)) > 0) {
-		n_lines += count_in(bytes, n);
-		at += n;
-	}
-	return n_lines;
-}
-
-/* What was printed is passed on, if nothing has failed. */
-static void
-check_sink(const struct sink *sink)
-{
-	int64_t end_us = now_us() + 2000000;
-
-	while (sink_lines(sink) < PRINTERS * PRINT_LINES &&
-	    !fault_has_fired()) {
-		if (now_us() > end_us)
-			wrong("%u lines came to sink %d, not %u",
-			    sink_lines(sink), sink->kind,
-			    PRINTERS * PRINT_LINES);
-		nap_us(1000);
-	}
-}
-
-static int
-run_output(const struct sink *sink)
-{
-	struct brood_pool_options options = usual;
-	struct work work;
-	int r;
-
-	options.stderr_fd = sink->fd;
-	options.prefix_stderr = 1;
-	r = work_start(&work, &options);
-	for (int i = 0; r == 0 && i < PRINTERS; i++)
-		r = work_submit(&work, PRINT, 64, NULL, 0);
-	if (work.pool != NULL && work_finish(&work) < 0 && r == 0)
-		r = -ESHUTDOWN;
-	if (r == 0)
-		check_sink(sink);
-	work_check_alive(&work);
-	work_end(&work);
-	return r;
-}
-
-/* Full at first: what comes has to wait. */
-static void
-fill(int fd)
-{
-	char bytes[4096];
-
-	memset(bytes, ' ', sizeof(bytes));
-	(void)fcntl(fd, F_SETFL, O_NONBLOCK);
-	while (write(fd, bytes, sizeof(bytes)) > 0)
-		continue;
-	(void)fcntl(fd, F_SETFL, 0);
-}
-
-/* Read to the end, from a little later on. */
-static void
-start_reader(struct sink *sink, int fd)
-{
-	char bytes[4096];
-	ssize_t n;
-
-	fault_region->n_lines = 0;
-	sink->reader = fork();
-	if (sink->reader == 0) {
-		(void)close(sink->fd);
-		nap_us(5000);
-		while ((n = read(fd, bytes, sizeof(bytes))) > 0)
-			fault_region->n_lines += count_in(bytes, n);
-		_exit(0);
-	}
-	(void)close(fd);
-}
-
-static void
-open_sink(struct sink *sink, int kind)
-{
-	char path[] = "/tmp/brood-faults.XXXXXX";
-	int fds[2];
-
-	*sink = (struct sink){ .kind = kind };
-	if (kind == SINK_FILE) {
-		sink->fd = mkstemp(path);
-		if (sink->fd < 0 || unlink(path) < 0)
-			wrong("no file");
-		return;
-	}
-	if (kind == SINK_PIPE ? pipe(fds) < 0 :
-	    socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
-		wrong("no sink");
-	sink->fd = fds[1];
-	fill(sink->fd);
-	start_reader(sink, fds[0]);
-}
-
-int
-run_pool_output(void)
-{
-	struct sink sink;
-	int r = 0;
-
-	for (int kind = 0; r == 0 && kind < SINKS; kind++) {
-		open_sink(&sink, kind);
-		r = run_output(&sink);
-		(void)close(sink.fd);
-		if (sink.reader > 0)
-			(void)waitpid(sink.reader, NULL, 0);
-	}
-	return r;
-}
-
 /* Pools that cannot work, and pools whose supervisor process dies. */
 
 static bool
@@ -447,7 +284,7 @@ int
 run_pool_broken(void)
 {
 	static const char *const argv[] = { "/nonexistent/worker", NULL };
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 	struct work work;
 	int r;
 
@@ -469,7 +306,7 @@ run_pool_broken(void)
 int
 run_pool_lost(void)
 {
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 	struct brood_pool_stats stats;
 	struct work work;
 	int r;
@@ -499,7 +336,7 @@ run_pool_lost(void)
 int
 run_pool_stuck(void)
 {
-	struct brood_pool_options options = usual;
+	struct brood_pool_options options = pool_usual;
 	struct brood_pool_stats stats;
 	struct work work;
 	int r;

@@ -33,7 +33,7 @@ talk(struct brood_channel *channel)
 {
 	static uint8_t bytes[400000];
 	struct brood_message msg = { .data = bytes, .len = 100 }, got;
-	int fd = STDIN_FILENO, n = 0, r;
+	int fds[2] = { STDIN_FILENO, STDIN_FILENO }, n = 0, r;
 
 	payload_fill(bytes, 0, 100);
 	r = TRY(brood_channel_call(channel, &msg, PATIENCE_MS, &got));
@@ -44,8 +44,8 @@ talk(struct brood_channel *channel)
 	payload_fill(bytes, 0, sizeof(bytes));
 	msg.len = sizeof(bytes);
 	msg.code = ECHO_FDS;
-	msg.fds = &fd;
-	msg.n_fds = 1;
+	msg.fds = fds;
+	msg.n_fds = 2;
 	for (uint64_t id = 1; id <= 2; id++) {
 		msg.id = id;
 		r = TRY(brood_channel_queue(channel, &msg));
@@ -63,7 +63,7 @@ talk(struct brood_channel *channel)
 		if (r == 1 && got.kind == BROOD_KIND_REPLY &&
 		    !payload_is_whole(got.data, got.len))
 			wrong("an answer is not what was sent");
-		if (r == 1 && got.n_fds == 1)
+		if (r == 1 && got.n_fds == 2)
 			(void)close(brood_channel_take_fd(channel, 0));
 		if (r == 0 && fault_has_fired())
 			return -ETIMEDOUT;

@@ -259,7 +259,7 @@ ask_server(struct brood_client *client)
 	static uint8_t bytes[100000];
 	struct brood_message msg = { .data = bytes, .len = 100 };
 	struct brood_completion done = { .id = 0 };
-	int fd = STDIN_FILENO, r = 0;
+	int fds[2] = { STDIN_FILENO, STDIN_FILENO }, r = 0;
 	unsigned n = 0;
 	uint64_t id;
 
@@ -275,8 +275,8 @@ ask_server(struct brood_client *client)
 	payload_fill(bytes, 0, sizeof(bytes));
 	msg.len = sizeof(bytes);
 	msg.code = ECHO_FDS;
-	msg.fds = &fd;
-	msg.n_fds = 1;
+	msg.fds = fds;
+	msg.n_fds = 2;
 	if (r == 0) {
 		r = TRY(brood_client_submit(client, &msg, NULL, &id));
 		n += r == 0;

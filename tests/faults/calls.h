@@ -99,6 +99,7 @@ int	 fault_bind(FAULT_AT, int fd, const struct sockaddr *address,
 	    socklen_t len);
 int	 fault_connect(FAULT_AT, int fd, const struct sockaddr *address,
 	    socklen_t len);
+int	 fault_getpeereid(FAULT_AT, int fd, uid_t *ret_uid, gid_t *ret_gid);
 int	 fault_getpeername(FAULT_AT, int fd, struct sockaddr *address,
 	    socklen_t *len);
 int	 fault_getsockname(FAULT_AT, int fd, struct sockaddr *address,
@@ -166,6 +167,7 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define fstat(...)	fault_fstat(FAULT_SITE("fstat"), __VA_ARGS__)
 #define ftruncate(...)	fault_ftruncate(FAULT_SITE("ftruncate"), __VA_ARGS__)
 #define getcwd(...)	fault_getcwd(FAULT_SITE("getcwd"), __VA_ARGS__)
+#define getpeereid(...)	fault_getpeereid(FAULT_SITE("getpeereid"), __VA_ARGS__)
 #define getpeername(...)	\
 	fault_getpeername(FAULT_SITE("getpeername"), __VA_ARGS__)
 #define getsockname(...)	\

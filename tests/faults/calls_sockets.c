@@ -75,6 +75,8 @@ CALL(int, bind, (FAULT_AT, int fd, const struct sockaddr *address,
 CALL(int, connect, (FAULT_AT, int fd, const struct sockaddr *address,
     socklen_t len), (fd, address, len), E(EAGAIN) | E(ECONNREFUSED) |
     E(EINTR) | E(ENOMEM), -1)
+CALL(int, getpeereid, (FAULT_AT, int fd, uid_t *ret_uid, gid_t *ret_gid),
+    (fd, ret_uid, ret_gid), E(ENOBUFS) | E(ENOTCONN), -1)
 CALL(int, getpeername, (FAULT_AT, int fd, struct sockaddr *address,
     socklen_t *len), (fd, address, len), E(ENOBUFS) | E(ENOTCONN), -1)
 CALL(int, getsockname, (FAULT_AT, int fd, struct sockaddr *address,

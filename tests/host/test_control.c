@@ -28,8 +28,6 @@ int	__wrap_kill(pid_t pid, int sig);
 pid_t	__real_waitpid(pid_t pid, int *status, int options);
 pid_t	__wrap_waitpid(pid_t pid, int *status, int options);
 
-#ifdef HAVE_PIDFD_OPEN
-
 static bool has_no_signal, has_no_wait;	/* by a descriptor */
 
 long	__real_syscall(long number, ...);
@@ -47,24 +45,24 @@ __wrap_syscall(long number, ...)
 	a = va_arg(list, int);
 	b = va_arg(list, int);
 	va_end(list);
+#ifdef HAVE_PIDFD_OPEN
 	if (number == SYS_pidfd_send_signal && has_no_signal) {
 		errno = ENOSYS;
 		return -1;
 	}
+#endif
 	return __real_syscall(number, a, b, NULL, 0);
 }
 
 int
 __wrap_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
-	if (type == (idtype_t)P_PIDFD && has_no_wait) {
+	if (type != P_PID && has_no_wait) {
 		errno = EINVAL;
 		return -1;
 	}
 	return __real_waitid(type, id, info, options);
 }
-
-#endif
 
 int
 __wrap_kill(pid_t pid, int sig)
@@ -109,8 +107,6 @@ Test(control, number_of_a_supervisor_that_was_reaped_is_not_used)
 	(void)counters_free(counters);
 }
 
-#ifdef HAVE_PIDFD_OPEN
-
 /* The supervisor does not obey, so it has to be killed, and waited for. */
 static void
 free_stuck(void)
@@ -142,5 +138,3 @@ Test(control, supervisor_is_reaped_where_a_descriptor_cannot_be_waited_for)
 	has_no_wait = true;
 	free_stuck();
 }
-
-#endif

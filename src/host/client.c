@@ -32,6 +32,7 @@
 enum {
 	CLIENT_QUEUE = 64,
 	CLIENT_CONNECT_MS = 10000,
+	CLIENT_RETRY_MS = 10,		/* of a call, for want of memory */
 	CLIENT_MIN_PAYLOAD = BROOD__HELLO_SIZE + BROOD__NAME_MAX,
 };
 
@@ -351,6 +352,7 @@ static int
 client_await(struct brood_client *client, uint64_t called,
     struct brood__result **ret_result)
 {
+	static const struct timespec pause = { 0, CLIENT_RETRY_MS * 1000000 };
 	int r = 0;
 
 	while (r == 0) {
@@ -360,6 +362,14 @@ client_await(struct brood_client *client, uint64_t called,
 		if (*ret_result != NULL)
 			break;
 		r = brood__client_turn(client, -1);
+		/*
+		 * Not even for want of memory may the call end without what
+		 * became of the request, which was accepted.
+		 */
+		if (r == -ENOMEM) {
+			(void)nanosleep(&pause, NULL);
+			r = 0;
+		}
 	}
 	return r;
 }

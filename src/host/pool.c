@@ -33,6 +33,7 @@ enum {
 	POOL_MIN_QUEUE = 64,
 	POOL_RETIRE_MS = 600000,
 	POOL_GONE_MS = 5000,
+	POOL_RETRY_MS = 10,		/* of a call, for want of memory */
 	POOL_RING_BYTES = 1 << 20,
 	POOL_RING_AFTER = 16,		/* a worker that has less to do gets no
 					   memory for rings */
@@ -507,6 +508,7 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
     const struct brood_request_options *options,
     struct brood_completion *ret_done)
 {
+	static const struct timespec pause = { 0, POOL_RETRY_MS * 1000000 };
 	struct brood__result *result = NULL;
 	int r;
 
@@ -522,6 +524,14 @@ brood_pool_call(struct brood_pool *pool, const struct brood_message *msg,
 		if (result != NULL)
 			break;
 		r = brood__turn(pool, -1);
+		/*
+		 * Not even for want of memory may the call end without what
+		 * became of the request, which was accepted.
+		 */
+		if (r == -ENOMEM) {
+			(void)nanosleep(&pause, NULL);
+			r = 0;
+		}
 	}
 	pool->called = 0;
 	if (r < 0)

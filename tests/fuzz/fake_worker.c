@@ -182,14 +182,17 @@ worker_answer(struct fake *fake, struct fake_slot *slot)
 		.kind = kind,
 		.flags = flags,
 		.id = id,
-		.length = len % sizeof(payload),
 	};
 
+	/* Parts are joined: their beginning is to be an id. */
+	if (len < 8)
+		len = 8;
 	if (!slot->has_switched || c & 0x20) {
 		fake_send(slot->fd, kind, flags, id, c, len,
 		    (c & 0x3c) == 0x3c ? 1 : 0);
 		return;
 	}
+	frame.length = len % (sizeof(payload) - 8) + 8;
 	brood__frame_encode(bytes, &frame);
 	memcpy(payload, &id, sizeof(id));
 	if (brood__ring_put(slot->ring, bytes, payload, frame.length) < 0)
@@ -204,9 +207,10 @@ worker_send_fields(struct fake *fake, struct fake_slot *slot)
 	uint8_t kind = fuzz_u8(fake->fuzz) % 16, flags = fuzz_u8(fake->fuzz);
 	uint64_t id = worker_id(fake, slot);
 	uint32_t code = fuzz_u8(fake->fuzz);
+	uint32_t len = (uint32_t)fuzz_number(fake->fuzz);
 
-	fake_send(slot->fd, kind, flags % 8, id, code,
-	    (uint32_t)fuzz_number(fake->fuzz), flags / 64);
+	fake->is_raw = fake->is_raw || len < 8;
+	fake_send(slot->fd, kind, flags % 8, id, code, len, flags / 64);
 }
 
 static void

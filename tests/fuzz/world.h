@@ -16,6 +16,7 @@
 struct world {
 	struct fuzz *fuzz;
 	int64_t now_ns;
+	unsigned n_idle;		/* waits since the script was over */
 	void (*act)(void *arg);		/* the others do something */
 	void (*die)(void *arg);		/* the others are gone, for good */
 	void *arg;

@@ -30,7 +30,7 @@ enum {
 enum fake_wish {
 	FAKE_LEAVE,
 	FAKE_START,
-	FAKE_STOP,			/* the process, and no other is started */
+	FAKE_STOP,			/* and start no other */
 	FAKE_REPLACE,
 };
 
@@ -40,7 +40,7 @@ struct fake_slot {
 	uint32_t generation;
 	bool is_filled;			/* there is a process */
 	int host_fd;			/* -1, or to be sent with READY again */
-	int fd;				/* the worker's end; -1: it was closed */
+	int fd;				/* the worker's end; -1: closed */
 
 	/* What the worker has read. */
 	uint8_t buf[2048];

@@ -39,7 +39,7 @@ static int forked_n_fds;		/* when one worker is ready and idle */
 struct hostile {
 	struct fuzz fuzz;
 	int fd;				/* its channel */
-	uint8_t *ring;			/* what it writes; NULL: there is none */
+	uint8_t *ring;			/* what it writes; NULL: none */
 	uint64_t id;
 };
 

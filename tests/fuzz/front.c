@@ -287,7 +287,7 @@ front_client_act(struct front *f, struct front_client *client)
 	uint8_t c = fuzz_u8(&f->fuzz);
 
 	if (client->fd < 0) {
-		f->next_uid = c % 4 == 0 ? geteuid() : 1000 + c % 4;
+		f->next_uid = c % 4 == 0 ? geteuid() : 1000U + c % 4;
 		front_connect(f, client);
 		if (c < 0xe0 && client->fd >= 0)
 			front_hello(client, c & 16 ? 64 : BROOD_MAX_PAYLOAD);

@@ -55,7 +55,7 @@ struct command_line {
 	char *argv[OPTIONS_ARGS + 1];
 };
 
-static int options_listener = -1;	/* a copy of it; -1: its number is taken */
+static int options_listener = -1;	/* a copy; -1: its number is taken */
 
 int	__real_open(const char *path, int flags, ...);
 int	__wrap_open(const char *path, int flags, ...);

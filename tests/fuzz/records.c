@@ -26,7 +26,7 @@
 #include <getopt.h>
 #include <unistd.h>
 
-static char records_path[32];		/* of the input, for those who open it */
+static char records_path[32];		/* of the input */
 static int records_in, records_out;	/* files: the input; what is printed */
 
 /* Nothing of it moves a cursor, or is half a character. */

@@ -35,7 +35,7 @@ struct stream {
 	bool is_bad;			/* a fault was sent: what comes behind
 					   it may be anything */
 	struct brood__frame sent[STREAM_MAX];
-	uint8_t fill[STREAM_MAX];	/* the byte that its payload is made of */
+	uint8_t fill[STREAM_MAX];	/* what its payload is made of */
 	unsigned n_sent, n_received;
 	int error;			/* of receiving */
 };

@@ -16,7 +16,7 @@
 
 enum {
 	WORLD_TIMERS = 4,
-	WORLD_SLEEPS = 5000,		/* without an end of the wait: it hangs */
+	WORLD_SLEEPS = 5000,		/* in one wait: it hangs */
 	WORLD_IDLE = 200,		/* waits with an end, when the script is
 					   over: somebody looks now and then */
 };

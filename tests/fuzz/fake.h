@@ -48,6 +48,7 @@ struct fake_slot {
 	bool is_blind;			/* it has lost the frames */
 	uint64_t ids[FAKE_RUNS];
 	unsigned n_ids;
+	unsigned n_answered;		/* of those, the first ones */
 
 	/* Its rings. */
 	int ring_fds[2];

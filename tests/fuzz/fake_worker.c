@@ -29,7 +29,7 @@ fake_worker_start(struct fake_slot *slot, int fd)
 	slot->fd = fd;
 	slot->len = 0;
 	slot->is_blind = false;
-	slot->n_ids = 0;
+	slot->n_ids = slot->n_answered = 0;
 	slot->has_switched = false;
 }
 
@@ -168,6 +168,22 @@ worker_kind(uint8_t c)
 	return kinds[c % 4];
 }
 
+/* By the ring; len need not be what the header says. */
+static void
+worker_put(struct fake_slot *slot, const struct brood__frame *frame,
+    size_t len)
+{
+	static uint8_t payload[1 << 16];
+	uint8_t bytes[BROOD__FRAME_SIZE];
+
+	brood__frame_encode(bytes, frame);
+	memcpy(payload, &frame->id, sizeof(frame->id));
+	if (brood__ring_put(slot->ring, bytes, payload, len) < 0)
+		return;
+	if (brood__ring_publish(slot->ring))
+		fake_send(slot->fd, BROOD__KIND_WAKE, 0, 0, 0, 0, 0);
+}
+
 static void
 worker_answer(struct fake *fake, struct fake_slot *slot)
 {
@@ -177,7 +193,6 @@ worker_answer(struct fake *fake, struct fake_slot *slot)
 	    kind == BROOD_KIND_ERROR ? c / 4 % 4 * 2 : 0;
 	uint32_t len = c & 0x80 ? (uint32_t)fuzz_u16(fake->fuzz) :
 	    c & 0x40 ? fuzz_u8(fake->fuzz) : 8;
-	uint8_t bytes[BROOD__FRAME_SIZE], payload[4096] = { 0 };
 	struct brood__frame frame = {
 		.kind = kind,
 		.flags = flags,
@@ -187,18 +202,37 @@ worker_answer(struct fake *fake, struct fake_slot *slot)
 	/* Parts are joined: their beginning is to be an id. */
 	if (len < 8)
 		len = 8;
+	if (!(flags & BROOD__FLAG_MORE) && kind != BROOD_KIND_PROGRESS &&
+	    slot->n_answered < slot->n_ids &&
+	    id == slot->ids[slot->n_answered % FAKE_RUNS])
+		slot->n_answered++;
 	if (!slot->has_switched || c & 0x20) {
 		fake_send(slot->fd, kind, flags, id, c, len,
 		    (c & 0x3c) == 0x3c ? 1 : 0);
 		return;
 	}
-	frame.length = len % (sizeof(payload) - 8) + 8;
-	brood__frame_encode(bytes, &frame);
-	memcpy(payload, &id, sizeof(id));
-	if (brood__ring_put(slot->ring, bytes, payload, frame.length) < 0)
-		return;
-	if (brood__ring_publish(slot->ring))
-		fake_send(slot->fd, BROOD__KIND_WAKE, 0, 0, 0, 0, 0);
+	frame.length = len;
+	/* What the header says need not be what is there. */
+	if ((c & 0x18) == 0x18 && fuzz_u8(fake->fuzz) & 1) {
+		frame.length = (uint32_t)fuzz_number(fake->fuzz);
+		fake->is_raw = true;
+	}
+	worker_put(slot, &frame, len);
+}
+
+/* What a good worker does: it answers what it has read, in order. */
+static void
+worker_serve(struct fake_slot *slot)
+{
+	struct brood__frame frame = { .kind = BROOD_KIND_REPLY, .length = 8 };
+
+	for (; slot->n_answered < slot->n_ids; slot->n_answered++) {
+		frame.id = slot->ids[slot->n_answered % FAKE_RUNS];
+		if (slot->has_switched)
+			worker_put(slot, &frame, 8);
+		else
+			fake_send(slot->fd, frame.kind, 0, frame.id, 0, 8, 0);
+	}
 }
 
 static void
@@ -318,6 +352,8 @@ fake_worker_act(struct fake *fake, struct fake_slot *slot)
 		worker_read(fake, slot, sizeof(slot->buf));
 		worker_switch(fake, slot);
 		worker_read_ring(fake, slot);
+		if (c & 0x40)
+			worker_serve(slot);
 		break;
 	case 1:
 	case 2:

@@ -385,6 +385,11 @@ front_finish(struct front *f)
 	FUZZ_ASSERT(loop_is_over(f->server) ||
 	    f->server->n_connections <= 1);
 	front_close(&f->clients[0]);
+	/* A stopped server need not look at its clients any more. */
+	for (int i = 0; i < 3; i++)
+		front_turn(f);
+	FUZZ_ASSERT(loop_is_over(f->server) || (f->server->n_connections == 0 &&
+	    f->server->n_fds == 0 && LIST_EMPTY(&f->server->quota.users)));
 	f->server = loop_free(f->server);
 	(void)brood_pool_free(f->pool);
 }

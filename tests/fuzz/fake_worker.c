@@ -71,9 +71,10 @@ worker_remember(struct fake *fake, struct fake_slot *slot,
 	slot->ids[slot->n_ids++ % FAKE_RUNS] = frame->id;
 	if (frame->length < 4 || slot->has_switched)
 		return;
+	/* The clients of tests/fuzz/front.c send any. */
 	serial = le32dec(payload) - 1;
-	FUZZ_ASSERT(serial < FAKE_SERIALS);
-	fake->n_read[serial]++;
+	if (serial < FAKE_SERIALS)
+		fake->n_read[serial]++;
 }
 
 static void

@@ -9,10 +9,10 @@ do
 	target=tests/fuzz/${corpus##*/}
 	# A target with the fuzzer in it takes a directory for its corpus; files
 	# it only runs.
-	"$target" "$corpus"/* 2>"$target.log" </dev/null || {
-		cat "$target.log"
+	"$target" "$corpus"/* 2>"$target.out" </dev/null || {
+		cat "$target.out"
 		echo "$target: failed"
 		exit 1
 	}
-	tail -n 1 "$target.log"
+	tail -n 1 "$target.out"
 done

@@ -162,7 +162,7 @@ fake_start(struct fake *fake, unsigned i)
 	fake_say_ready(fake, i);
 }
 
-/* Its worker dies, and the supervisor says so. */
+/* The worker of a slot dies, and the supervisor says so. */
 static void
 fake_end_worker(struct fake *fake, unsigned i)
 {

@@ -50,7 +50,7 @@ struct fake_slot {
 	unsigned n_ids;
 	unsigned n_answered;		/* of those, the first ones */
 
-	/* Its rings. */
+	/* The worker's end of the rings. */
 	int ring_fds[2];
 	size_t ring_bytes;
 	void *own;
@@ -89,7 +89,7 @@ void	fake_obey(struct fake *fake);
 /* The supervisor and all workers die. */
 void	fake_die(struct fake *fake);
 
-/* Send a frame whose payload begins with its id; the rest is that of pad. */
+/* Send a frame whose payload begins with its id, and goes on with zeros. */
 void	fake_send(int fd, uint8_t kind, uint8_t flags, uint64_t id,
 	    uint32_t code, uint32_t len, int n_fds);
 

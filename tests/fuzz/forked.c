@@ -83,7 +83,7 @@ hostile_send(struct hostile *h, const uint8_t *bytes, size_t len, size_t n_fds)
 		return;
 	if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0)
 		return;
-	/* Its own channel among them: then its end does not come. */
+	/* The worker's own channel among them: it then has no end. */
 	fds[0] = pair[0];
 	fds[1] = h->fd;
 	fds[2] = fds[3] = 0;
@@ -127,7 +127,7 @@ hostile_poke(struct hostile *h, int times)
 	}
 }
 
-/* It has room for 64 KiB, and more, of what the host would have it read. */
+/* Read what the host has sent, without running it. */
 static void
 hostile_read(struct hostile *h)
 {
@@ -149,7 +149,7 @@ hostile_die(struct hostile *h)
 	case 0:
 		_exit(c);
 	case 1:
-		/* It lives on, until run_ms has passed. */
+		/* The worker lives on, until run_ms has passed. */
 		if (c == 0xf9)
 			(void)raise(SIGSTOP);
 		/* FALLTHROUGH */

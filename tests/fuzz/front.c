@@ -124,7 +124,7 @@ front_connect(struct front *f, struct front_client *client)
 		client->fd = -1;
 		return;
 	}
-	/* It is accepted at once: whose it is was just said. */
+	/* Accepted at once, because next_uid is of this one. */
 	FUZZ_ASSERT(loop_turn(f->server, 0) >= 0);
 }
 
@@ -152,7 +152,7 @@ front_meet(struct front *f, const struct brood__frame *frame)
 		f->is_greeted = true;
 		return;
 	}
-	/* It has broken no rule, and is told of none. */
+	/* This client has broken no rule, and is told of none. */
 	FUZZ_ASSERT(frame->kind != BROOD_KIND_ERROR || frame->id != 0);
 	FUZZ_ASSERT(frame->id >= 1 && frame->id <= f->clients[0].last_id);
 	FUZZ_ASSERT(f->n_answers[frame->id] == 0);

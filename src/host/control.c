@@ -395,11 +395,19 @@ brood__control_recv(struct brood__control *control,
 		    CONTROL_LOST);
 	if (r <= 0)
 		return 0;
-	if (msg.n_fds == 2) {
+	/* Of another notice they stay the channel's, which closes them. */
+	if (ret_notice->kind == BROOD__NOTICE_READY && msg.n_fds == 2) {
 		ret_fds[0] = brood_channel_take_fd(control->channel, 0);
 		ret_fds[1] = brood_channel_take_fd(control->channel, 1);
 	}
 	return 1;
+}
+
+void
+brood__control_lose(struct brood__control *control)
+{
+	(void)shutdown(brood_channel_fd(control->channel), SHUT_RDWR);
+	control_enter(control, CONTROL_LOST);
 }
 
 uint64_t

@@ -84,6 +84,12 @@ int	brood__control_recv(struct brood__control *control,
 	    struct brood__notice *ret_notice, int ret_fds[2]);
 
 /*
+ * The supervisor has said what cannot be: it is lost from now on, and ends when
+ * it finds the channel closed.
+ */
+void	brood__control_lose(struct brood__control *control);
+
+/*
  * Positions in the stream of commands: the end of what was queued, and of what
  * the kernel has taken, so that the supervisor reads it before it judges a
  * death that comes later.

@@ -169,6 +169,16 @@ turn_on_notice(struct brood_pool *pool, struct brood__notice *notice,
 	}
 }
 
+/* Can it be so?  There are no two processes in one slot. */
+static bool
+turn_is_possible(const struct brood_pool *pool,
+    const struct brood__notice *notice)
+{
+	return notice->slot < pool->fleet.n_slots &&
+	    (notice->kind != BROOD__NOTICE_READY ||
+	    pool->fleet.slots[notice->slot].worker == NULL);
+}
+
 static void
 turn_read_control(struct brood_pool *pool)
 {
@@ -178,10 +188,12 @@ turn_read_control(struct brood_pool *pool)
 	for (int i = 0; i < TURN_NOTICES; i++) {
 		if (brood__control_recv(pool->control, &notice, fds) != 1)
 			return;
-		if (notice.slot < pool->fleet.n_slots)
-			turn_on_notice(pool, &notice, fds);
-		else
+		if (!turn_is_possible(pool, &notice)) {
 			brood__fd_close_all(fds, 2);
+			brood__control_lose(pool->control);
+			return;
+		}
+		turn_on_notice(pool, &notice, fds);
 	}
 }
 

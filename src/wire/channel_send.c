@@ -76,6 +76,7 @@ int
 brood__channel_queue_first(struct brood_channel *ch,
     const struct brood_message *msg, uint64_t after, uint64_t *ret_at)
 {
+	uint64_t from = ch->rings.out_from;
 	int r = channel_check_send(ch, msg);
 
 	if (r < 0)
@@ -84,8 +85,13 @@ brood__channel_queue_first(struct brood_channel *ch,
 	/* A frame that was marked is the next on the socket. */
 	if (after < ch->rings.marked_to)
 		after = ch->rings.marked_to;
-	return brood__channel_put(ch, msg) ? 0 :
-	    brood__outbox_insert(&ch->out, msg, after, ret_at);
+	if (brood__channel_put(ch, msg))
+		return 0;
+	r = brood__outbox_insert(&ch->out, msg, after, ret_at);
+	/* If that was in front of SWITCH the ring is used from later on. */
+	if (r == 0 && from != UINT64_MAX && *ret_at < from)
+		ch->rings.out_from += BROOD__FRAME_SIZE + msg->len;
+	return r;
 }
 
 /* 0 if the message may be queued now. */

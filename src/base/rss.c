@@ -23,7 +23,9 @@ brood__rss_read(pid_t pid, uint64_t *ret_bytes)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	n = read(fd, text, sizeof(text) - 1);
+	do
+		n = read(fd, text, sizeof(text) - 1);
+	while (n < 0 && errno == EINTR);
 	(void)close(fd);
 	if (n <= 0)
 		return n < 0 ? -errno : -ENOENT;

@@ -28,13 +28,19 @@
 #endif
 
 #include <fcntl.h>
+#include <grp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#ifdef HAVE_LIBSECCOMP
+#include <seccomp.h>
+#endif
 
 /* Memory */
 void	*fault_calloc(FAULT_AT, size_t n, size_t size);
@@ -124,7 +130,7 @@ int	 fault_socketpair(FAULT_AT, int domain, int type, int protocol,
 int	 fault_execvp(FAULT_AT, const char *path, char *const *argv);
 pid_t	 fault_fork(FAULT_AT);
 #ifdef __linux__
-int	 fault_prctl(FAULT_AT, int option, unsigned long argument);
+int	 fault_prctl(FAULT_AT, int option, ...);
 int	 fault_sched_getaffinity(FAULT_AT, pid_t pid, size_t size,
 	    cpu_set_t *set);
 long	 fault_syscall(FAULT_AT, long number, ...);
@@ -134,6 +140,38 @@ int	 fault_setrlimit(FAULT_AT, int resource, const struct rlimit *limit);
 int	 fault_waitid(FAULT_AT, idtype_t type, id_t id, siginfo_t *info,
 	    int flags);
 pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
+
+/* Confinement */
+int	 fault_chroot(FAULT_AT, const char *path);
+int	 fault_fchdir(FAULT_AT, int fd);
+char	*fault_mkdtemp(FAULT_AT, char *path);
+int	 fault_nice(FAULT_AT, int change);
+int	 fault_pipe(FAULT_AT, int fds[2]);
+int	 fault_pthread_create(FAULT_AT, pthread_t *ret_thread,
+	    const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
+int	 fault_rmdir(FAULT_AT, const char *path);
+int	 fault_setgroups(FAULT_AT, size_t n, const gid_t *groups);
+int	 fault_setresgid(FAULT_AT, gid_t real, gid_t effective, gid_t saved);
+int	 fault_setresuid(FAULT_AT, uid_t real, uid_t effective, uid_t saved);
+#ifdef __linux__
+int	 fault_sched_setaffinity(FAULT_AT, pid_t pid, size_t size,
+	    const cpu_set_t *set);
+int	 fault_sched_setscheduler(FAULT_AT, pid_t pid, int policy,
+	    const struct sched_param *param);
+int	 fault_unshare(FAULT_AT, int flags);
+#endif
+#ifdef HAVE_LIBSECCOMP
+int	 fault_seccomp_attr_set(FAULT_AT, scmp_filter_ctx filter,
+	    enum scmp_filter_attr name, uint32_t value);
+scmp_filter_ctx
+	 fault_seccomp_init(FAULT_AT, uint32_t action);
+int	 fault_seccomp_load(FAULT_AT, const scmp_filter_ctx filter);
+int	 fault_seccomp_notify_alloc(FAULT_AT, struct seccomp_notif **ret_call,
+	    struct seccomp_notif_resp **ret_answer);
+int	 fault_seccomp_rule_add_array(FAULT_AT, scmp_filter_ctx filter,
+	    uint32_t action, int number, unsigned n,
+	    const struct scmp_arg_cmp *args);
+#endif
 
 /* The same list once more: what the library calls so is one of those above. */
 #define free(memory)		fault_free(memory)
@@ -145,6 +183,7 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define bind(...)	fault_bind(FAULT_SITE("bind"), __VA_ARGS__)
 #define calloc(...)	fault_calloc(FAULT_SITE("calloc"), __VA_ARGS__)
 #define chdir(...)	fault_chdir(FAULT_SITE("chdir"), __VA_ARGS__)
+#define chroot(...)	fault_chroot(FAULT_SITE("chroot"), __VA_ARGS__)
 #define close(...)	fault_close(FAULT_SITE("close"), __VA_ARGS__)
 #define connect(...)	fault_connect(FAULT_SITE("connect"), __VA_ARGS__)
 #define dup2(...)	fault_dup2(FAULT_SITE("dup2"), __VA_ARGS__)
@@ -154,6 +193,7 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define epoll_ctl(...)	fault_epoll_ctl(FAULT_SITE("epoll_ctl"), __VA_ARGS__)
 #define epoll_wait(...)	fault_epoll_wait(FAULT_SITE("epoll_wait"), __VA_ARGS__)
 #define execvp(...)	fault_execvp(FAULT_SITE("execvp"), __VA_ARGS__)
+#define fchdir(...)	fault_fchdir(FAULT_SITE("fchdir"), __VA_ARGS__)
 #define fchmod(...)	fault_fchmod(FAULT_SITE("fchmod"), __VA_ARGS__)
 #define fchmodat(...)	fault_fchmodat(FAULT_SITE("fchmodat"), __VA_ARGS__)
 #define fcntl(fd, ...)	\
@@ -180,11 +220,17 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define malloc(...)	fault_malloc(FAULT_SITE("malloc"), __VA_ARGS__)
 #define memfd_create(name, flags)	\
 	fault_memfd_create(FAULT_SITE("memfd_create " #flags), name, flags)
+#define mkdtemp(...)	fault_mkdtemp(FAULT_SITE("mkdtemp"), __VA_ARGS__)
 #define mmap(...)	fault_mmap(FAULT_SITE("mmap"), __VA_ARGS__)
+#define nice(...)	fault_nice(FAULT_SITE("nice"), __VA_ARGS__)
 #define open(...)	fault_open(FAULT_SITE("open"), __VA_ARGS__)
+#define pipe(...)	fault_pipe(FAULT_SITE("pipe"), __VA_ARGS__)
 #define pipe2(...)	fault_pipe2(FAULT_SITE("pipe2"), __VA_ARGS__)
 #define poll(...)	fault_poll(FAULT_SITE("poll"), __VA_ARGS__)
-#define prctl(...)	fault_prctl(FAULT_SITE("prctl"), __VA_ARGS__)
+#define prctl(option, ...)	\
+	fault_prctl(FAULT_SITE("prctl " #option), option, __VA_ARGS__)
+#define pthread_create(...)	\
+	fault_pthread_create(FAULT_SITE("pthread_create"), __VA_ARGS__)
 #define read(...)	fault_read(FAULT_SITE("read"), __VA_ARGS__)
 #define realloc(...)	fault_realloc(FAULT_SITE("realloc"), __VA_ARGS__)
 #define reallocarray(...)	\
@@ -193,12 +239,32 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 	fault_recallocarray(FAULT_SITE("recallocarray"), __VA_ARGS__)
 #define recv(...)	fault_recv(FAULT_SITE("recv"), __VA_ARGS__)
 #define recvmsg(...)	fault_recvmsg(FAULT_SITE("recvmsg"), __VA_ARGS__)
+#define rmdir(...)	fault_rmdir(FAULT_SITE("rmdir"), __VA_ARGS__)
 #define sched_getaffinity(...)	\
 	fault_sched_getaffinity(FAULT_SITE("sched_getaffinity"), __VA_ARGS__)
+#define sched_setaffinity(...)	\
+	fault_sched_setaffinity(FAULT_SITE("sched_setaffinity"), __VA_ARGS__)
+#define sched_setscheduler(...)	\
+	fault_sched_setscheduler(FAULT_SITE("sched_setscheduler"), __VA_ARGS__)
+#define seccomp_attr_set(...)	\
+	fault_seccomp_attr_set(FAULT_SITE("seccomp_attr_set"), __VA_ARGS__)
+#define seccomp_init(...)	\
+	fault_seccomp_init(FAULT_SITE("seccomp_init"), __VA_ARGS__)
+#define seccomp_load(...)	\
+	fault_seccomp_load(FAULT_SITE("seccomp_load"), __VA_ARGS__)
+#define seccomp_notify_alloc(...)	\
+	fault_seccomp_notify_alloc(FAULT_SITE("seccomp_notify_alloc"),	\
+	    __VA_ARGS__)
+#define seccomp_rule_add_array(...)	\
+	fault_seccomp_rule_add_array(FAULT_SITE("seccomp_rule_add_array"), \
+	    __VA_ARGS__)
 #define send(...)	fault_send(FAULT_SITE("send"), __VA_ARGS__)
 #define sendmsg(...)	fault_sendmsg(FAULT_SITE("sendmsg"), __VA_ARGS__)
 #define sendto(...)	fault_sendto(FAULT_SITE("sendto"), __VA_ARGS__)
+#define setgroups(...)	fault_setgroups(FAULT_SITE("setgroups"), __VA_ARGS__)
 #define setpgid(...)	fault_setpgid(FAULT_SITE("setpgid"), __VA_ARGS__)
+#define setresgid(...)	fault_setresgid(FAULT_SITE("setresgid"), __VA_ARGS__)
+#define setresuid(...)	fault_setresuid(FAULT_SITE("setresuid"), __VA_ARGS__)
 #define setrlimit(...)	fault_setrlimit(FAULT_SITE("setrlimit"), __VA_ARGS__)
 #define setsockopt(fd, level, option, ...)	\
 	fault_setsockopt(FAULT_SITE("setsockopt " #option), fd, level,	\
@@ -213,6 +279,7 @@ pid_t	 fault_waitpid(FAULT_AT, pid_t pid, int *ret_status, int flags);
 #define timerfd_create(...)	\
 	fault_timerfd_create(FAULT_SITE("timerfd_create"), __VA_ARGS__)
 #define unlink(...)	fault_unlink(FAULT_SITE("unlink"), __VA_ARGS__)
+#define unshare(...)	fault_unshare(FAULT_SITE("unshare"), __VA_ARGS__)
 #define waitid(type, ...)	\
 	fault_waitid(FAULT_SITE("waitid " #type), type, __VA_ARGS__)
 #define waitpid(...)	fault_waitpid(FAULT_SITE("waitpid"), __VA_ARGS__)

@@ -302,13 +302,28 @@ fault_waitid(FAULT_AT, idtype_t type, id_t id, siginfo_t *info, int flags)
 }
 
 #ifdef __linux__
-CALL(int, prctl, (FAULT_AT, int option, unsigned long argument),
-    (option, argument), E(EINVAL), -1)
+int fault_prctl(FAULT_AT, int option, ...);
+int
+fault_prctl(FAULT_AT, int option, ...)
+{
+	unsigned long argument;
+	va_list list;
+
+	va_start(list, option);
+	argument = (unsigned long)va_arg(list, int);
+	va_end(list);
+	return fault_due(site, E(EINVAL)) >= 0 ? -1 :
+	    prctl(option, argument, 0UL, 0UL, 0UL);
+}
+
 /* EINVAL: the machine has more processors than the set has room for. */
 CALL(int, sched_getaffinity, (FAULT_AT, pid_t pid, size_t size,
     cpu_set_t *set), (pid, size, set), E(EINVAL), -1)
 
-/* Of processes by a descriptor. */
+/* landlock(7); see process/landlock.c. */
+enum { CREATE_RULESET = 444, ADD_RULE };
+
+/* Of processes by a descriptor, and of confinement. */
 long fault_syscall(FAULT_AT, long number, ...);
 long
 fault_syscall(FAULT_AT, long number, ...)
@@ -317,13 +332,35 @@ fault_syscall(FAULT_AT, long number, ...)
 	va_list list;
 	long a[4];
 
+	/* Each argument is read as what the library gives. */
 	va_start(list, number);
-	a[0] = va_arg(list, int);
-	a[1] = va_arg(list, int);
-	va_end(list);
 	a[2] = a[3] = 0;
-	if (number == SYS_pidfd_open)
+	switch (number) {
+	case CREATE_RULESET:
+		errors |= NO_FD | E(EINVAL);
+		a[0] = (long)va_arg(list, void *);
+		a[1] = (long)va_arg(list, size_t);
+		break;
+	case ADD_RULE:
+		errors |= E(ENOMEM);
+		a[0] = va_arg(list, int);
+		a[1] = va_arg(list, int);
+		a[2] = (long)va_arg(list, void *);
+		break;
+	case SYS_capset:
+		errors |= E(EPERM);
+		a[0] = (long)va_arg(list, void *);
+		a[1] = (long)va_arg(list, void *);
+		break;
+	case SYS_pidfd_open:
 		errors |= NO_FD | E(EPERM);
+		/* FALLTHROUGH */
+	default:
+		a[0] = va_arg(list, int);
+		a[1] = va_arg(list, int);
+		break;
+	}
+	va_end(list);
 	if (fault_due(site, errors) >= 0)
 		return -1;
 	return syscall(number, a[0], a[1], a[2], a[3]);

@@ -325,6 +325,16 @@ static const struct {
 } expected[] = {
 	/* A notice of a slot that is not there: no supervisor sends it. */
 	{ "host/turn.c", "brood__fd_close", false },
+	/* A notice that is impossible: tests/fuzz has some. */
+	{ "host/control.c", "brood__control_lose", false },
+	/* The supervisor of children is killed: tests/host does that. */
+	{ "host/children.c", "children_wait_gone", false },
+	/* A worker that a signal ends: tests/host does that. */
+	{ "process/last_words.c", "last_words_write", false },
+	/* A worker does what only an attack does: tests/attack. */
+	{ "process/seccomp.c", "seccomp_end", false },
+	/* No memory to say that there was none. */
+	{ "worker/serve.c", "worker_confine", true },
 	/* No memory for a reply that has descriptors. */
 	{ "host/queue.c", "brood__fd_close", true },
 	/* One of two descriptors has no place in this process. */

@@ -65,7 +65,8 @@ static size_t seccomp_n_deadly;
 static const char *
 seccomp_name(int number, unsigned arch)
 {
-	if (arch != seccomp_arch_native())
+	/* x32 has the architecture of x86-64, and numbers from here on. */
+	if (arch != seccomp_arch_native() || number >= 0x40000000)
 		return "a system call of another architecture";
 	for (size_t i = 0; i < seccomp_n_deadly; i++)
 		if (seccomp_deadly[i].number == number)

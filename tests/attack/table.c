@@ -26,7 +26,7 @@ const struct attack attacks[] = {
 	{ "kill(2) by int 0x80", try_int80, worked_signal, "nskkk",
 	    "a system call of another architecture", NEEDS_X86 },
 	{ "kill(2) by its number of x32", try_x32, worked_signal, "nskkk",
-	    "an unknown system call", NEEDS_X86 },
+	    "a system call of another architecture", NEEDS_X86 },
 	/* Tracing, memory, descriptors */
 	{ "ptrace(2) of the host", try_ptrace, worked_ptrace, "nfkkk",
 	    "ptrace", 0 },

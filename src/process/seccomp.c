@@ -45,6 +45,7 @@ brood__seccomp_words(char *text, size_t size, const char *output, size_t len)
 #include "process/seccomp_learn.h"
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include <fcntl.h>
 #include <seccomp.h>
@@ -251,6 +252,15 @@ seccomp_add_memory(struct seccomp_filter *filter)
 static void
 seccomp_add_channel(struct seccomp_filter *filter)
 {
+	for (size_t i = 0; i < brood__calls_n_setsockopt; i++) {
+		const struct scmp_arg_cmp option[] = {
+			SCMP_CMP(1, SCMP_CMP_EQ, SOL_SOCKET),
+			SCMP_CMP(2, SCMP_CMP_EQ, brood__calls_setsockopt[i]),
+		};
+
+		seccomp_rule_if(filter, SCMP_ACT_ALLOW, "setsockopt", 2,
+		    option);
+	}
 	seccomp_allow_only(filter, "sendto", 4, 0, SCMP_ACT_ERRNO(EPERM));
 	seccomp_rule(filter, filter->seccomp->sends_fds ? SCMP_ACT_ALLOW :
 	    SCMP_ACT_ERRNO(EPERM), "sendmsg");

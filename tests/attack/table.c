@@ -88,7 +88,7 @@ const struct attack attacks[] = {
 	{ "the same: connect(2) and send(2)", try_connect_inherited,
 	    worked_datagram, "aaddd", NULL, 0 },
 	{ "have a given socket block who closes it: SO_LINGER",
-	    try_linger_given, worked_linger, "aaaaa", NULL, NEEDS_SOCKET },
+	    try_linger_given, worked_linger, "aaddd", NULL, NEEDS_SOCKET },
 	{ "send such a socket to the host", try_linger, worked_linger,
 	    "rqddd", NULL, NEEDS_TURNS },
 	{ "use up the user's descriptors on their way", try_in_flight,

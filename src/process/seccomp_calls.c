@@ -33,7 +33,7 @@ const char *const brood__calls_allowed[] = {
 	"recvmsg", "send", "shutdown",
 	/* Memory and threads. */
 	"brk", "exit", "exit_group", "futex", "futex_time64",
-	"futex_waitv", "get_robust_list", "madvise", "membarrier", "mlock",
+	"futex_waitv", "madvise", "membarrier", "mlock",
 	"mlock2", "mremap", "msync", "munlock", "munmap", "rseq",
 	"sched_getaffinity", "sched_getparam", "sched_getscheduler",
 	"sched_get_priority_max", "sched_get_priority_min", "sched_yield",

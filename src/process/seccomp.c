@@ -10,8 +10,9 @@
 
 #include "process/seccomp.h"
 
+#include "base/text.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define SECCOMP_WORDS	"brood: ended for calling "
@@ -34,8 +35,7 @@ brood__seccomp_words(char *text, size_t size, const char *output, size_t len)
 		return false;
 	output += sizeof("brood: ") - 1;
 	len -= sizeof("brood: ") - 1;
-	(void)snprintf(text, size, "%.*s", (int)(len < size ? len : size),
-	    output);
+	(void)brood__text_copy(text, size, output, len);
 	return true;
 }
 

@@ -100,6 +100,22 @@ Test(pool_confine_limits, supplementary_groups_are_dropped_with_the_user)
 	cr_assert(brood_pool_free(pool) == NULL);
 }
 
+/* With its rights root could poison memory, or fill the host's socket. */
+Test(pool_confine_limits, root_has_no_capabilities_from_level_2_on)
+{
+	struct brood_confine confine = { .level = BROOD_CONFINE_CALLS };
+	struct brood_pool *pool;
+	pid_t pid;
+
+	confined_needs(BROOD_CONFINE_USER);
+	pid = start(&pool, &confine);
+	check_status(pid, "CapPrm", "0000000000000000");
+	check_status(pid, "CapEff", "0000000000000000");
+	check_status(pid, "Seccomp", "2");
+	check_status(pid, "NoNewPrivs", "1");
+	cr_assert(brood_pool_free(pool) == NULL);
+}
+
 /* As nobody: a host that is not root. */
 static int
 try_as_nobody(void *arg)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #define SECCOMP_WORDS	"brood: ended for calling "
+#define SECCOMP_SIGNAL	1	/* SYS_SECCOMP, sigaction(2) */
 
 bool
 brood__seccomp_words(char *text, size_t size, const char *output, size_t len)
@@ -90,7 +91,9 @@ seccomp_end(int sig, siginfo_t *info, void *context)
 	    sizeof(words));
 	(void)strlcat(words, " (seccomp)\n", sizeof(words));
 	len = strlen(words);
-	if (write(STDERR_FILENO, words, len) == (ssize_t)len)
+	/* Else somebody has sent the signal. */
+	if (info->si_code == SECCOMP_SIGNAL &&
+	    write(STDERR_FILENO, words, len) == (ssize_t)len)
 		(void)0;
 	(void)raise(sig);
 	_exit(128 + sig);

@@ -304,6 +304,11 @@ Test(pool_confine, call_that_ends_a_worker_is_named)
 	check_end(CONFINED_UNSHARE, "ended for calling unshare (seccomp)");
 }
 
+Test(pool_confine, signal_alone_names_no_call)
+{
+	check_end(CONFINED_RAISE, "killed by signal 31 (Bad system call)");
+}
+
 Test(pool_confine, what_a_worker_says_of_its_end_is_made_fit_to_print)
 {
 	check_end(CONFINED_LIE, "ended for calling ?[2Jnothing? (seccomp)");

@@ -110,6 +110,8 @@ confined_do(uint32_t method, char *path)
 		return result(syncfs(STDERR_FILENO));
 	case CONFINED_UNSHARE:
 		return try_unshare();
+	case CONFINED_RAISE:
+		return raise(SIGSYS);
 	case CONFINED_LIE:
 		return try_lie();
 	case CONFINED_THREAD:

@@ -22,6 +22,7 @@ enum confined_method {
 	CONFINED_SOCKET,
 	CONFINED_SYNC,		/* sync(2): in no list of calls */
 	CONFINED_UNSHARE,	/* ends a worker from level 2 on */
+	CONFINED_RAISE,		/* send itself the signal of that */
 	CONFINED_LIE,		/* say that it was ended so, and be ended */
 	CONFINED_GIVE,		/* answer with a descriptor */
 	CONFINED_THREAD,	/* start one, and wait for it */

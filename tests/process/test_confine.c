@@ -116,6 +116,19 @@ Test(confine, executed_child_is_confined)
 	cr_assert(status_of_script(&confine, script) == 0);
 }
 
+/* Nobody would learn that the program has not gone on from level 1. */
+Test(confine, executed_child_cannot_be_asked_for_more_than_level_1)
+{
+	struct brood_confine confine = { .level = BROOD_CONFINE_CALLS };
+
+	cr_assert(status_of_script(&confine, "exit 0") == -EINVAL);
+	confined_needs(BROOD_CONFINE_FILES);
+	confine = (struct brood_confine){
+		.level = BROOD_CONFINE_FILES, .up_to = BROOD_CONFINE_CALLS,
+	};
+	cr_assert(status_of_script(&confine, "exit 0") == 0);
+}
+
 /* What a program is told */
 
 Test(confine, program_that_is_told_nothing_does_nothing)

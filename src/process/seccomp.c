@@ -16,6 +16,11 @@
 #include <string.h>
 
 #define SECCOMP_WORDS	"brood: ended for calling "
+/* A condition; clang finds that the macro of libseccomp lacks a field. */
+#define SECCOMP_ARG(n, is, a, b)					\
+	((struct scmp_arg_cmp){ .arg = (n), .op = (is), .datum_a = (a),	\
+	    .datum_b = (b) })
+
 #define SECCOMP_SIGNAL	1	/* SYS_SECCOMP, sigaction(2) */
 
 bool
@@ -188,7 +193,7 @@ seccomp_allow_values(struct seccomp_filter *filter, const char *name,
 {
 	for (size_t i = 0; i < n; i++)
 		seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-		    &SCMP_CMP(arg, SCMP_CMP_EQ, values[i]));
+		    &SECCOMP_ARG(arg, SCMP_CMP_EQ, values[i], 0));
 }
 
 /* Allow a call if these bits of this argument are so; else deny it. */
@@ -198,9 +203,9 @@ seccomp_allow_bits(struct seccomp_filter *filter, const char *name,
     unsigned long denied, int error)
 {
 	seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, allowed));
+	    &SECCOMP_ARG(arg, SCMP_CMP_MASKED_EQ, mask, allowed));
 	seccomp_rule_if(filter, SCMP_ACT_ERRNO((uint32_t)error), name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, denied));
+	    &SECCOMP_ARG(arg, SCMP_CMP_MASKED_EQ, mask, denied));
 }
 
 /* Allow a call if this argument is this value; else do something else. */
@@ -209,9 +214,9 @@ seccomp_allow_only(struct seccomp_filter *filter, const char *name,
     unsigned arg, unsigned long value, uint32_t otherwise)
 {
 	seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_EQ, value));
+	    &SECCOMP_ARG(arg, SCMP_CMP_EQ, value, 0));
 	seccomp_rule_if(filter, otherwise, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_NE, value));
+	    &SECCOMP_ARG(arg, SCMP_CMP_NE, value, 0));
 }
 
 /* Signals: to itself only, so that abort(3) and raise(3) work. */
@@ -224,9 +229,9 @@ seccomp_add_signals(struct seccomp_filter *filter)
 	seccomp_allow_only(filter, "tgkill", 0, self, SCMP_ACT_TRAP);
 	/* The handler that names what ends the process stays. */
 	seccomp_rule_if(filter, SCMP_ACT_ALLOW, "rt_sigaction", 1,
-	    &SCMP_CMP(0, SCMP_CMP_NE, SIGSYS));
+	    &SECCOMP_ARG(0, SCMP_CMP_NE, SIGSYS, 0));
 	seccomp_rule_if(filter, SCMP_ACT_ERRNO(EPERM), "rt_sigaction", 1,
-	    &SCMP_CMP(0, SCMP_CMP_EQ, SIGSYS));
+	    &SECCOMP_ARG(0, SCMP_CMP_EQ, SIGSYS, 0));
 }
 
 /* Threads, but no processes and no namespaces; memory, but no new code. */
@@ -235,8 +240,8 @@ seccomp_add_memory(struct seccomp_filter *filter)
 {
 	const unsigned flags = BROOD__CLONE_FLAGS_ARG;
 	const struct scmp_arg_cmp own_limits[] = {
-		SCMP_CMP(0, SCMP_CMP_EQ, 0),
-		SCMP_CMP(2, SCMP_CMP_EQ, 0),
+		SECCOMP_ARG(0, SCMP_CMP_EQ, 0, 0),
+		SECCOMP_ARG(2, SCMP_CMP_EQ, 0, 0),
 	};
 
 	seccomp_allow_bits(filter, "clone", flags,
@@ -256,9 +261,10 @@ static void
 seccomp_add_channel(struct seccomp_filter *filter)
 {
 	for (size_t i = 0; i < brood__calls_n_setsockopt; i++) {
+		unsigned long value = brood__calls_setsockopt[i];
 		const struct scmp_arg_cmp option[] = {
-			SCMP_CMP(1, SCMP_CMP_EQ, SOL_SOCKET),
-			SCMP_CMP(2, SCMP_CMP_EQ, brood__calls_setsockopt[i]),
+			SECCOMP_ARG(1, SCMP_CMP_EQ, SOL_SOCKET, 0),
+			SECCOMP_ARG(2, SCMP_CMP_EQ, value, 0),
 		};
 
 		seccomp_rule_if(filter, SCMP_ACT_ALLOW, "setsockopt", 2,

@@ -190,7 +190,7 @@ WORKED(worked_truncate); WORKED(worked_create); WORKED(worked_mount);
 TRY(try_connect_path); TRY(try_connect_abstract); TRY(try_connect_tcp);
 TRY(try_socket_udp); TRY(try_sendto_path); TRY(try_sendto_inherited);
 TRY(try_sendmsg_inherited); TRY(try_connect_inherited); TRY(try_listen_tcp);
-TRY(try_linger); TRY(try_linger_given); TRY(try_in_flight);
+TRY(try_netlink); TRY(try_linger); TRY(try_linger_given); TRY(try_in_flight);
 WORKED(worked_listen_tcp);
 WORKED(worked_connect_path); WORKED(worked_connect_abstract);
 WORKED(worked_connect_tcp); WORKED(worked_udp); WORKED(worked_datagram);

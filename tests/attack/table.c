@@ -78,6 +78,8 @@ const struct attack attacks[] = {
 	    NULL, 0 },
 	{ "listen(2) on TCP", try_listen_tcp, worked_listen_tcp, "atddd",
 	    NULL, 0 },
+	{ "the network's interfaces, by netlink(7)", try_netlink,
+	    worked_result, "nnddd", NULL, 0 },
 	{ "a datagram to UDP", try_socket_udp, worked_udp, "aaddd", NULL, 0 },
 	{ "a datagram to a pathname socket", try_sendto_path, worked_datagram,
 	    "aaddd", NULL, 0 },

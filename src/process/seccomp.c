@@ -227,11 +227,15 @@ seccomp_add_signals(struct seccomp_filter *filter)
 
 	seccomp_allow_only(filter, "kill", 0, self, SCMP_ACT_TRAP);
 	seccomp_allow_only(filter, "tgkill", 0, self, SCMP_ACT_TRAP);
-	/* The handler that names what ends the process stays. */
-	seccomp_rule_if(filter, SCMP_ACT_ALLOW, "rt_sigaction", 1,
-	    &SECCOMP_ARG(0, SCMP_CMP_NE, SIGSYS, 0));
-	seccomp_rule_if(filter, SCMP_ACT_ERRNO(EPERM), "rt_sigaction", 1,
-	    &SECCOMP_ARG(0, SCMP_CMP_EQ, SIGSYS, 0));
+	/*
+	 * The handler that names what ends the process stays.  "Not SIGSYS"
+	 * would be no condition: of the number, 64 bits long here, the kernel
+	 * takes the lower half.
+	 */
+	for (unsigned long sig = 1; sig < NSIG; sig++)
+		seccomp_rule_if(filter, sig == SIGSYS ?
+		    SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, "rt_sigaction", 1,
+		    &SECCOMP_ARG(0, SCMP_CMP_EQ, sig, 0));
 }
 
 /* Threads, but no processes and no namespaces; memory, but no new code. */

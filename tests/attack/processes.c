@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <poll.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -295,6 +296,36 @@ WORKED(worked_robust_list)
 	(void)syscall(SYS_get_robust_list, 0, &head, &len);
 	(void)snprintf(text, sizeof(text), "%jx", (uintmax_t)(uintptr_t)head);
 	return strcmp(host->answer.stolen, text) == 0;
+}
+
+/*
+ * Catch the signal that ends it, and go on.  The kernel looks at the lower half
+ * of the signal's number only.
+ */
+
+static sigjmp_buf caught;
+
+static void
+catch_signal(int sig)
+{
+	siglongjmp(caught, sig);
+}
+
+TRY(try_catch)
+{
+	struct {
+		void (*handler)(int);
+		unsigned long flags;
+		void (*restorer)(int);
+		unsigned long mask;
+	} action = { catch_signal, 0x04000000 /* SA_RESTORER */, catch_signal,
+	    0 };
+
+	(void)syscall(SYS_rt_sigaction, 1UL << 32 | SIGSYS, &action, NULL,
+	    sizeof(action.mask));
+	if (sigsetjmp(caught, 1) != 0)
+		return -EINTR;
+	return try_tkill_sibling(world, answer);
 }
 
 /* The numbers of other interfaces of the same processor. */

@@ -23,6 +23,8 @@ const struct attack attacks[] = {
 	    "asddd", NULL, 0 },
 	{ "kill(2) the supervisor process", try_kill_supervisor,
 	    worked_kill_supervisor, "askkk", "kill", BREAKS_POOL },
+	{ "catch the signal that ends it", try_catch, worked_signal_sibling,
+	    "askkk", "tkill", NEEDS_X86 },
 	{ "kill(2) by int 0x80", try_int80, worked_signal, "nskkk",
 	    "a system call of another architecture", NEEDS_X86 },
 	{ "kill(2) by its number of x32", try_x32, worked_signal, "nskkk",

@@ -42,6 +42,7 @@ struct world {
 	uint16_t tcp_port;
 	uint16_t udp_port;
 	int secret_fd;			/* its number in the host */
+	int shm_id;			/* shared memory of System V */
 	/* What the worker has inherited. */
 	int evidence_fd;		/* a pipe to the host */
 	int datagram_fd;		/* an AF_UNIX socket without a peer */
@@ -170,7 +171,8 @@ TRY(try_tgsigqueue); TRY(try_pidfd_signal); TRY(try_setown);
 TRY(try_kill_supervisor); TRY(try_ptrace); TRY(try_readv);
 TRY(try_readv_sibling); TRY(try_writev); TRY(try_mem); TRY(try_maps);
 TRY(try_environ); TRY(try_fd); TRY(try_getfd); TRY(try_robust_list);
-TRY(try_catch); TRY(try_x32); TRY(try_int80);
+TRY(try_catch); TRY(try_shm); TRY(try_chmod); WORKED(worked_chmod);
+ TRY(try_x32); TRY(try_int80);
 WORKED(worked_setown); WORKED(worked_signal_sibling);
 WORKED(worked_kill_supervisor);
 WORKED(worked_ptrace); WORKED(worked_write); WORKED(worked_robust_list);

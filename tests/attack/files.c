@@ -99,6 +99,21 @@ WORKED(worked_truncate)
 	    st.st_size == 1;
 }
 
+/* Who may read and write it; Landlock does not know of that. */
+TRY(try_chmod)
+{
+	(void)answer;
+	return result(chmod(path_of(world, "secret"), 0666));
+}
+
+WORKED(worked_chmod)
+{
+	struct stat st;
+
+	return stat(path_of(host->world, "secret"), &st) == 0 &&
+	    (st.st_mode & 07777) == 0666;
+}
+
 TRY(try_create)
 {
 	(void)answer;

@@ -8,6 +8,7 @@
 #include "attack.h"
 
 #include <sys/ptrace.h>
+#include <sys/shm.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 
@@ -191,6 +192,17 @@ WORKED(worked_write)
 {
 	(void)host;
 	return strcmp(attack_secret, "written") == 0;
+}
+
+/* Memory that the host shares with others of its user, shmget(2). */
+TRY(try_shm)
+{
+	char *memory = shmat(world->shm_id, NULL, SHM_RDONLY);
+
+	if (memory == (void *)-1)
+		return -errno;
+	memcpy(answer->stolen, memory, SECRET_LEN);
+	return 0;
 }
 
 static int

@@ -11,6 +11,7 @@
 
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/shm.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -61,7 +62,7 @@ static int
 situation_new_secret(struct host *host)
 {
 	unsigned char random[SECRET_LEN / 2];
-	char *environment = getenv("ATTACK_SECRET"), name[64];
+	char *environment = getenv("ATTACK_SECRET"), name[64], *shared;
 
 	if (environment == NULL || strlen(environment) != SECRET_LEN ||
 	    getrandom(random, sizeof(random), 0) < 0)
@@ -75,6 +76,12 @@ situation_new_secret(struct host *host)
 	if (host->world->secret_fd < 0 || write(host->world->secret_fd,
 	    attack_secret, SECRET_LEN) != SECRET_LEN)
 		return -errno;
+	host->world->shm_id = shmget(IPC_PRIVATE, 4096, IPC_CREAT | 0600);
+	shared = shmat(host->world->shm_id, NULL, 0);
+	if (shared == (void *)-1)
+		return -errno;
+	memcpy(shared, attack_secret, SECRET_LEN);
+	(void)shmdt(shared);
 	situation_map = mmap(NULL, 4096, PROT_READ, MAP_SHARED,
 	    host->world->secret_fd, 0);
 	return situation_map == MAP_FAILED ? -errno : 0;
@@ -197,7 +204,7 @@ situation_open(struct host *host)
 	host->world->sibling_signals = host->world->n_bombs = 0;
 	host_signals = 0;
 	host->region = NULL;
-	host->world->secret_fd = -1;
+	host->world->secret_fd = host->world->shm_id = -1;
 	situation_map = MAP_FAILED;
 	r = situation_make_sockets(host);
 	/* A system without such memory has no such attack. */
@@ -241,6 +248,8 @@ situation_close(struct host *host)
 	    sizeof(situation_sockets[0]); i++)
 		(void)unlink(situation_path(host, situation_sockets[i]));
 	(void)rmdir(situation_path(host, "out"));
+	if (host->world->shm_id >= 0)
+		(void)shmctl(host->world->shm_id, IPC_RMID, NULL);
 	if (situation_map != MAP_FAILED)
 		(void)munmap(situation_map, 4096);
 	brood__region_unmap(host->region, REGION_SIZE);

@@ -50,6 +50,8 @@ const struct attack attacks[] = {
 	    worked_steal, "nfkkk", "pidfd_open", 0 },
 	{ "an address in the host: get_robust_list(2)", try_robust_list,
 	    worked_robust_list, "nfddd", NULL, 0 },
+	{ "read the host's shared memory: shmat(2)", try_shm, worked_steal,
+	    "aaddd", NULL, 0 },
 	/* Limits */
 	{ "prlimit(2) of the host", try_prlimit, worked_prlimit, "aaddd",
 	    NULL, 0 },
@@ -69,6 +71,7 @@ const struct attack attacks[] = {
 	{ "link(2) a file out", try_link, worked_link, "afddd", NULL, 0 },
 	{ "truncate(2) a file", try_truncate, worked_truncate, "auddd", NULL,
 	    0 },
+	{ "chmod(2) a file", try_chmod, worked_chmod, "aaddd", NULL, 0 },
 	{ "make a file", try_create, worked_create, "afddd", NULL, 0 },
 	{ "mount(2)", try_mount, worked_mount, "ddkkk", "mount", 0 },
 	/* Sockets */

@@ -315,6 +315,8 @@ WORKED(worked_robust_list)
  * of the signal's number only.
  */
 
+#ifdef __x86_64__
+
 static sigjmp_buf caught;
 
 static void
@@ -339,6 +341,15 @@ TRY(try_catch)
 		return -EINTR;
 	return try_tkill_sibling(world, answer);
 }
+
+#else
+
+TRY(try_catch)
+{
+	return try_tkill_sibling(world, answer);
+}
+
+#endif
 
 /* The numbers of other interfaces of the same processor. */
 

@@ -98,7 +98,8 @@ Test(pool_confine, options_without_sense_are_refused_with_words)
 
 	impossible(&(struct brood_confine){ .level = 5 }, "levels 0 to 4");
 	impossible(&(struct brood_confine){ .up_to = 5 }, "levels 0 to 4");
-	impossible(&(struct brood_confine){ .level = 3 }, "level 3 needs a uid");
+	impossible(&(struct brood_confine){ .level = 3 },
+	    "level 3 needs a uid");
 	impossible(&(struct brood_confine){ .level = 3, .uid = USER,
 	    .ro = paths }, "ro and rw need a chroot");
 	impossible(&(struct brood_confine){ .level = 1, .learn = 1 },

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -90,11 +91,13 @@ Test(pool_confine_limits, user_is_another_one_at_level_4)
 
 Test(pool_confine_limits, supplementary_groups_are_dropped_with_the_user)
 {
+	static const gid_t group = 61013;
 	struct brood_confine confine = { .uid = USER };
 	struct brood_pool *pool;
 	pid_t pid;
 
 	confined_needs(BROOD_CONFINE_USER);
+	cr_assert(setgroups(1, &group) == 0);
 	pid = start(&pool, &confine);
 	check_status(pid, "Groups", "");
 	cr_assert(brood_pool_free(pool) == NULL);

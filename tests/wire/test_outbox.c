@@ -5,8 +5,8 @@
  * that descriptors leave with the frame that they belong to, wherever a send
  * ends.
  *
- * The program is linked with --wrap for sendmsg and send: a test decides how many bytes the
- * kernel takes.
+ * The program is linked with --wrap=sendmsg and --wrap=send: a test decides how
+ * many bytes the kernel takes.
  */
 
 #include "support/support.h"

@@ -87,8 +87,9 @@ int	brood_child_fork(struct brood_child **ret_child,
  * options may be NULL: then every option has its default.
  *
  *   -ENOENT, -EACCES, ...	what execve(2) or chdir(2) said
- *   -EINVAL	argv or argv[0] is NULL, or an option of the channel is out of
- *		range
+ *   -EINVAL	argv or argv[0] is NULL; an option of the channel is out of
+ *		range; or the level of confine is above BROOD_CONFINE_FILES: how
+ *		far the program goes on by itself, with up_to, is not known here
  *   -EBADF	a descriptor of keep_fds is not open
  *   -EAGAIN	fork(2) failed: the limit of processes is reached
  */

@@ -50,7 +50,8 @@ enum brood_confine_level {
 	 * computes and answers, seccomp(2).  No sockets, no other processes, no
 	 * new program, no executable memory.  A call that only an attack makes
 	 * ends the process, and its report names the call; others fail.
-	 * Threads can still be started.  Needs libseccomp.
+	 * Threads can still be started.  Root has no capabilities any more,
+	 * capabilities(7).  Needs libseccomp.
 	 */
 	BROOD_CONFINE_CALLS,
 	/*

@@ -44,6 +44,10 @@ child_check_options(const struct brood_child_options *options, bool is_program)
 		return -EINVAL;
 	if (brood__confine_check(options->confine, is_program, &report) < 0)
 		return -EINVAL;
+	/* How far the program goes on by itself nobody would learn. */
+	if (is_program && options->confine != NULL &&
+	    options->confine->level > BROOD_CONFINE_FILES)
+		return -EINVAL;
 	for (size_t i = 0; i < options->n_keep_fds; i++)
 		if (fcntl(options->keep_fds[i], F_GETFD) < 0)
 			return -errno;

@@ -303,7 +303,13 @@ brood__confine_seal(struct brood__confined *confined,
 	}
 	if (confined->up_to < BROOD_CONFINE_CALLS)
 		return 0;
-	return confine_step(confined, BROOD_CONFINE_CALLS,
+	/*
+	 * Calls that are allowed do more for root: to have the kernel take a
+	 * page of the host's ring out of use, madvise(2), is one.
+	 */
+	r = confine_step(confined, BROOD_CONFINE_CALLS,
+	    brood__identity_drop_capabilities(failure));
+	return r < 0 ? r : confine_step(confined, BROOD_CONFINE_CALLS,
 	    brood__seccomp_load(&seccomp, failure));
 }
 

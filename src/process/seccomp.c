@@ -10,11 +10,18 @@
 
 #include "process/seccomp.h"
 
+#include "base/text.h"
+
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #define SECCOMP_WORDS	"brood: ended for calling "
+/* A condition; clang finds that the macro of libseccomp lacks a field. */
+#define SECCOMP_ARG(n, is, a, b)					\
+	((struct scmp_arg_cmp){ .arg = (n), .op = (is), .datum_a = (a),	\
+	    .datum_b = (b) })
+
+#define SECCOMP_SIGNAL	1	/* SYS_SECCOMP, sigaction(2) */
 
 bool
 brood__seccomp_words(char *text, size_t size, const char *output, size_t len)
@@ -34,8 +41,7 @@ brood__seccomp_words(char *text, size_t size, const char *output, size_t len)
 		return false;
 	output += sizeof("brood: ") - 1;
 	len -= sizeof("brood: ") - 1;
-	(void)snprintf(text, size, "%.*s", (int)(len < size ? len : size),
-	    output);
+	(void)brood__text_copy(text, size, output, len);
 	return true;
 }
 
@@ -45,6 +51,7 @@ brood__seccomp_words(char *text, size_t size, const char *output, size_t len)
 #include "process/seccomp_learn.h"
 
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include <fcntl.h>
 #include <seccomp.h>
@@ -65,7 +72,8 @@ static size_t seccomp_n_deadly;
 static const char *
 seccomp_name(int number, unsigned arch)
 {
-	if (arch != seccomp_arch_native())
+	/* x32 has the architecture of x86-64, and numbers from here on. */
+	if (arch != seccomp_arch_native() || number >= 0x40000000)
 		return "a system call of another architecture";
 	for (size_t i = 0; i < seccomp_n_deadly; i++)
 		if (seccomp_deadly[i].number == number)
@@ -88,7 +96,9 @@ seccomp_end(int sig, siginfo_t *info, void *context)
 	    sizeof(words));
 	(void)strlcat(words, " (seccomp)\n", sizeof(words));
 	len = strlen(words);
-	if (write(STDERR_FILENO, words, len) == (ssize_t)len)
+	/* Else somebody has sent the signal. */
+	if (info->si_code == SECCOMP_SIGNAL &&
+	    write(STDERR_FILENO, words, len) == (ssize_t)len)
 		(void)0;
 	(void)raise(sig);
 	_exit(128 + sig);
@@ -183,7 +193,7 @@ seccomp_allow_values(struct seccomp_filter *filter, const char *name,
 {
 	for (size_t i = 0; i < n; i++)
 		seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-		    &SCMP_CMP(arg, SCMP_CMP_EQ, values[i], 0));
+		    &SECCOMP_ARG(arg, SCMP_CMP_EQ, values[i], 0));
 }
 
 /* Allow a call if these bits of this argument are so; else deny it. */
@@ -193,9 +203,9 @@ seccomp_allow_bits(struct seccomp_filter *filter, const char *name,
     unsigned long denied, int error)
 {
 	seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, allowed));
+	    &SECCOMP_ARG(arg, SCMP_CMP_MASKED_EQ, mask, allowed));
 	seccomp_rule_if(filter, SCMP_ACT_ERRNO((uint32_t)error), name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_MASKED_EQ, mask, denied));
+	    &SECCOMP_ARG(arg, SCMP_CMP_MASKED_EQ, mask, denied));
 }
 
 /* Allow a call if this argument is this value; else do something else. */
@@ -204,9 +214,9 @@ seccomp_allow_only(struct seccomp_filter *filter, const char *name,
     unsigned arg, unsigned long value, uint32_t otherwise)
 {
 	seccomp_rule_if(filter, SCMP_ACT_ALLOW, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_EQ, value, 0));
+	    &SECCOMP_ARG(arg, SCMP_CMP_EQ, value, 0));
 	seccomp_rule_if(filter, otherwise, name, 1,
-	    &SCMP_CMP(arg, SCMP_CMP_NE, value, 0));
+	    &SECCOMP_ARG(arg, SCMP_CMP_NE, value, 0));
 }
 
 /* Signals: to itself only, so that abort(3) and raise(3) work. */
@@ -217,11 +227,15 @@ seccomp_add_signals(struct seccomp_filter *filter)
 
 	seccomp_allow_only(filter, "kill", 0, self, SCMP_ACT_TRAP);
 	seccomp_allow_only(filter, "tgkill", 0, self, SCMP_ACT_TRAP);
-	/* The handler that names what ends the process stays. */
-	seccomp_rule_if(filter, SCMP_ACT_ALLOW, "rt_sigaction", 1,
-	    &SCMP_CMP(0, SCMP_CMP_NE, SIGSYS, 0));
-	seccomp_rule_if(filter, SCMP_ACT_ERRNO(EPERM), "rt_sigaction", 1,
-	    &SCMP_CMP(0, SCMP_CMP_EQ, SIGSYS, 0));
+	/*
+	 * The handler that names what ends the process stays.  "Not SIGSYS"
+	 * would be no condition: of the number, 64 bits long here, the kernel
+	 * takes the lower half.
+	 */
+	for (unsigned long sig = 1; sig < NSIG; sig++)
+		seccomp_rule_if(filter, sig == SIGSYS ?
+		    SCMP_ACT_ERRNO(EPERM) : SCMP_ACT_ALLOW, "rt_sigaction", 1,
+		    &SECCOMP_ARG(0, SCMP_CMP_EQ, sig, 0));
 }
 
 /* Threads, but no processes and no namespaces; memory, but no new code. */
@@ -230,8 +244,8 @@ seccomp_add_memory(struct seccomp_filter *filter)
 {
 	const unsigned flags = BROOD__CLONE_FLAGS_ARG;
 	const struct scmp_arg_cmp own_limits[] = {
-		SCMP_CMP(0, SCMP_CMP_EQ, 0, 0),
-		SCMP_CMP(2, SCMP_CMP_EQ, 0, 0),
+		SECCOMP_ARG(0, SCMP_CMP_EQ, 0, 0),
+		SECCOMP_ARG(2, SCMP_CMP_EQ, 0, 0),
 	};
 
 	seccomp_allow_bits(filter, "clone", flags,
@@ -250,6 +264,16 @@ seccomp_add_memory(struct seccomp_filter *filter)
 static void
 seccomp_add_channel(struct seccomp_filter *filter)
 {
+	for (size_t i = 0; i < brood__calls_n_setsockopt; i++) {
+		unsigned long value = brood__calls_setsockopt[i];
+		const struct scmp_arg_cmp option[] = {
+			SECCOMP_ARG(1, SCMP_CMP_EQ, SOL_SOCKET, 0),
+			SECCOMP_ARG(2, SCMP_CMP_EQ, value, 0),
+		};
+
+		seccomp_rule_if(filter, SCMP_ACT_ALLOW, "setsockopt", 2,
+		    option);
+	}
 	seccomp_allow_only(filter, "sendto", 4, 0, SCMP_ACT_ERRNO(EPERM));
 	seccomp_rule(filter, filter->seccomp->sends_fds ? SCMP_ACT_ALLOW :
 	    SCMP_ACT_ERRNO(EPERM), "sendmsg");

@@ -10,6 +10,7 @@
 
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include <fcntl.h>
 
@@ -29,10 +30,10 @@ const char *const brood__calls_allowed[] = {
 	"writev",
 	/* Its channel. */
 	"getpeername", "getsockname", "getsockopt", "recv", "recvfrom",
-	"recvmsg", "send", "setsockopt", "shutdown",
+	"recvmsg", "send", "shutdown",
 	/* Memory and threads. */
 	"brk", "exit", "exit_group", "futex", "futex_time64",
-	"futex_waitv", "get_robust_list", "madvise", "membarrier", "mlock",
+	"futex_waitv", "madvise", "membarrier", "mlock",
 	"mlock2", "mremap", "msync", "munlock", "munmap", "rseq",
 	"sched_getaffinity", "sched_getparam", "sched_getscheduler",
 	"sched_get_priority_max", "sched_get_priority_min", "sched_yield",
@@ -127,3 +128,12 @@ const unsigned long brood__calls_prctl[] = {
 	PR_GET_DUMPABLE, PR_GET_NAME, PR_SET_NAME, PR_SET_VMA,
 };
 const size_t brood__calls_n_prctl = LENGTH(brood__calls_prctl);
+
+/*
+ * Not SO_LINGER: a socket that the host holds too would block it when it closes
+ * that.
+ */
+const unsigned long brood__calls_setsockopt[] = {
+	SO_OOBINLINE, SO_PEEK_OFF, 83 /* SO_PASSRIGHTS */,
+};
+const size_t brood__calls_n_setsockopt = LENGTH(brood__calls_setsockopt);

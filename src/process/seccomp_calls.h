@@ -19,13 +19,16 @@ extern const char *const brood__calls_deadly[];
 /* Those that take a path: allowed if files are, else EACCES. */
 extern const char *const brood__calls_files[];
 
-/* The operations that are allowed of these three. */
+/* The operations that are allowed of these. */
 extern const unsigned long brood__calls_fcntl[];
 extern const size_t brood__calls_n_fcntl;
 extern const unsigned long brood__calls_ioctl[];
 extern const size_t brood__calls_n_ioctl;
 extern const unsigned long brood__calls_prctl[];
 extern const size_t brood__calls_n_prctl;
+/* The options of level SOL_SOCKET that may be set. */
+extern const unsigned long brood__calls_setsockopt[];
+extern const size_t brood__calls_n_setsockopt;
 
 /* Bits of arguments, from the headers of the kernel. */
 #define BROOD__AT_EMPTY_PATH	0x1000UL

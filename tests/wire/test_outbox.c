@@ -5,8 +5,8 @@
  * that descriptors leave with the frame that they belong to, wherever a send
  * ends.
  *
- * The program is linked with --wrap=sendmsg: a test decides how many bytes the
- * kernel takes.
+ * The program is linked with --wrap=sendmsg and --wrap=send: a test decides how
+ * many bytes the kernel takes.
  */
 
 #include "support/support.h"
@@ -24,7 +24,7 @@ BROOD_SUITE(outbox);
 
 #define SIZE(len)	(BROOD__FRAME_SIZE + (uint64_t)(len))
 
-/* How many bytes sendmsg() may still take; -1: any number. */
+/* How many bytes sendmsg() and send() may still take; -1: any number. */
 static ssize_t n_allowed = -1;
 
 ssize_t	__real_sendmsg(int fd, const struct msghdr *msg, int flags);
@@ -53,6 +53,26 @@ __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)
 		part.msg_iovlen++;
 	}
 	n = __real_sendmsg(fd, &part, flags);
+	if (n > 0 && n_allowed > 0)
+		n_allowed -= n;
+	return n;
+}
+
+ssize_t	__real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t	__wrap_send(int fd, const void *bytes, size_t len, int flags);
+
+ssize_t
+__wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+	ssize_t n;
+
+	if (n_allowed == 0) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (n_allowed > 0 && len > (size_t)n_allowed)
+		len = (size_t)n_allowed;
+	n = __real_send(fd, bytes, len, flags);
 	if (n > 0 && n_allowed > 0)
 		n_allowed -= n;
 	return n;

@@ -333,6 +333,8 @@ static const struct {
 	{ "process/last_words.c", "last_words_write", false },
 	/* A worker does what only an attack does: tests/attack. */
 	{ "process/seccomp.c", "seccomp_end", false },
+	/* A thread that learns of calls has no memory for the next one. */
+	{ "process/seccomp_learn.c", "learn_serve", true },
 	/* No memory to say that there was none. */
 	{ "worker/serve.c", "worker_confine", true },
 	/* No memory for a reply that has descriptors. */

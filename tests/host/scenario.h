@@ -48,7 +48,13 @@ end(struct scenario *s)
 static inline void
 write_command(const struct brood__command *command, char *at, size_t size)
 {
-	static const char *const phases[] = { "none", "bye", "term", "kill" };
+	static const char *const phases[] = {
+		[BROOD__STOP_NONE] = "none",
+		[BROOD__STOP_GOODBYE] = "bye",
+		[BROOD__STOP_TERM] = "term",
+		[BROOD__STOP_WORDS] = "words",
+		[BROOD__STOP_KILL] = "kill",
+	};
 
 	if (command->kind == BROOD__COMMAND_FILL)
 		(void)snprintf(at, size, "fill %u r%u; ", command->slot,

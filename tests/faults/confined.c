@@ -18,6 +18,12 @@ enum { HAS_SECCOMP = 1 };
 enum { HAS_SECCOMP = 0 };
 #endif
 
+#ifdef HAVE_LANDLOCK
+enum { HAS_LANDLOCK = 1 };
+#else
+enum { HAS_LANDLOCK = 0 };
+#endif
+
 enum { NOBODY = 65534 };
 
 /* A program of its own, or a handler. */
@@ -83,8 +89,8 @@ run_pool_confined(void)
 	const uint32_t cpu = first_cpu();
 	const struct brood_confine paths = {
 		.up_to = BROOD_CONFINE_CALLS,
-		.ro = ro,
-		.rw = ro,
+		.ro = HAS_LANDLOCK ? ro : NULL,
+		.rw = HAS_LANDLOCK ? ro : NULL,
 		.syscalls = HAS_SECCOMP ? calls : NULL,
 		.chroot = geteuid() == 0 ? "/" : NULL,
 		.rlimits = &no_core,

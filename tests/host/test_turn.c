@@ -4,8 +4,8 @@
  * The turn of a pool: that whatever it waits for wakes it, that it does not
  * wake for nothing, and that one turn stays short.
  *
- * sendmsg(2) and recvmsg(2) are replaced here, so that the kernel can be short
- * of memory; and getpid(2), malloc(3) and calloc(3), to count their calls.
+ * send(2), sendmsg(2) and recvmsg(2) are replaced here, so that the kernel can
+ * be short of memory; and getpid(2), malloc(3) and calloc(3), to count their calls.
  */
 
 #include "base/clock.h"
@@ -27,13 +27,25 @@
 
 BROOD_SUITE(turn);
 
-static bool is_short;			/* of memory: both say ENOBUFS */
+static bool is_short;			/* of memory: all say ENOBUFS */
 static unsigned n_tries;		/* to send or receive meanwhile */
 
+ssize_t	__real_send(int fd, const void *bytes, size_t len, int flags);
+ssize_t	__wrap_send(int fd, const void *bytes, size_t len, int flags);
 ssize_t	__real_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t	__wrap_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t	__real_recvmsg(int fd, struct msghdr *msg, int flags);
 ssize_t	__wrap_recvmsg(int fd, struct msghdr *msg, int flags);
+
+ssize_t
+__wrap_send(int fd, const void *bytes, size_t len, int flags)
+{
+	if (!is_short)
+		return __real_send(fd, bytes, len, flags);
+	n_tries++;
+	errno = ENOBUFS;
+	return -1;
+}
 
 ssize_t
 __wrap_sendmsg(int fd, const struct msghdr *msg, int flags)

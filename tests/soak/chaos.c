@@ -90,6 +90,12 @@ struct request {
 	uint32_t size;			/* of all of it */
 };
 
+#ifdef HAVE_LANDLOCK
+enum { HAS_LANDLOCK = 1 };
+#else
+enum { HAS_LANDLOCK = 0 };
+#endif
+
 struct kind {
 	enum brood_transport transport;
 	unsigned workers, in_flight, spare;
@@ -565,7 +571,7 @@ run_pool(const char *program, int memory, int file)
 	static const char *const all[] = { "/", NULL };
 	const struct brood_confine confine = {
 		.up_to = BROOD_CONFINE_CALLS,
-		.ro = kind.is_program ? all : NULL,
+		.ro = HAS_LANDLOCK && kind.is_program ? all : NULL,
 	};
 	struct brood_pool_options options = {
 		.confine = kind.is_confined ? &confine : NULL,

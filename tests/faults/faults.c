@@ -29,14 +29,17 @@ static const char *const roles[FAULT_ROLES] = {
 	"host", "supervisor", "worker",
 };
 
-/* A program that a scenario starts. */
-static int
+/*
+ * A program that a scenario starts.  It does not return from main(): then
+ * LeakSanitizer would look at it, which a confined process does not let it do.
+ */
+static _Noreturn void
 be_worker(void)
 {
 	if (!fault_find_region(FAULT_REGION_FD))
-		return 1;
+		_exit(1);
 	fault_role = FAULT_WORKER;
-	return brood_worker_main(scenario_handle, NULL, NULL) < 0 ? 1 : 0;
+	_exit(brood_worker_main(scenario_handle, NULL, NULL) < 0 ? 1 : 0);
 }
 
 static unsigned
@@ -112,7 +115,7 @@ main(int argc, char **argv)
 	int option;
 
 	if (argc > 1 && strcmp(argv[1], "--worker") == 0)
-		return be_worker();
+		be_worker();
 	while ((option = getopt(argc, argv, "ac:j:ls:")) != -1)
 		switch (option) {
 		case 'a':

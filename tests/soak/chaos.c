@@ -558,7 +558,7 @@ choose_kind(void)
 		.is_program = chance(4) == 0,
 		.has_fds = chance(4) == 0,
 		.is_polled = chance(2) == 0,
-		.is_confined = chance(4) == 0,
+		.is_confined = chance(8) == 0,
 	};
 }
 

@@ -119,7 +119,10 @@ enum brood__notice_kind {
 	 */
 	BROOD__NOTICE_STOPPING,
 
-	/* A slot that waited to be started was emptied, as STOP asked. */
+	/*
+	 * A slot that waited to be started was emptied, as STOP asked.  The
+	 * revision is that of the last FILL.
+	 */
 	BROOD__NOTICE_EMPTIED,
 };
 

@@ -444,6 +444,8 @@ slot_empty(struct brood__slot *slot, struct brood__shared *shared)
 	struct brood__notice notice = slot_notice(slot,
 	    BROOD__NOTICE_EMPTIED);
 
+	/* No process is of the last FILL yet: this answers it all the same. */
+	notice.revision = slot->revision;
 	slot_enter(slot, BROOD__SLOT_EMPTY, BROOD__NEVER);
 	brood__notice_queue(shared, &notice);
 }

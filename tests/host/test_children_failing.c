@@ -102,6 +102,30 @@ Test(children_failing, no_failure_is_allowed_with_intensity_none)
 	brood_supervisor_free(sup);
 }
 
+/* The stop may come when the child waits to be started, and has no process. */
+Test(children_failing, stop_just_after_a_restart_ends_all_the_same)
+{
+	struct brood_child_spec spec = { .name = "a", .fn = die_at_once };
+	struct brood_supervisor *sup;
+	int r;
+
+	for (int i = 0; i < 20; i++) {
+		sup = start((struct brood_supervisor_options){
+		    .children = &spec, .n_children = 1, .intensity = -1 });
+		await(sup, BROOD_EVENT_GIVEN_UP, "a");
+		cr_assert_eq(brood_supervisor_restart(sup, "a"), 0);
+		cr_assert_eq(brood_supervisor_stop(sup), 0);
+		do {
+			r = brood_supervisor_wait(sup, TESTCHILD_PATIENCE);
+			while (brood_supervisor_next_event(sup,
+			    &event.event) == 1)
+				continue;
+		} while (r == 1);
+		cr_assert_eq(r, -ESHUTDOWN, "it does not end: %d", r);
+		brood_supervisor_free(sup);
+	}
+}
+
 Test(children_failing, wait_ready_waits_for_all_and_says_if_that_cannot_be)
 {
 	const char *missing[] = { "/no/such/program", NULL };

@@ -163,7 +163,7 @@ main(int argc, char **argv)
 	if (n_levels < N_LEVELS)
 		(void)printf("levels from %u on are not tried: %s\n", n_levels,
 		    getuid() != 0 ? "they need root" :
-		    "this build does not have them");
+		    "this build or this system does not have them");
 	for (unsigned n = 0; n < n_levels; n++)
 		pids[n] = level_start(&levels[n], n);
 	for (unsigned n = 0; n < n_levels; n++)

@@ -6,6 +6,7 @@
  */
 
 #include "attack.h"
+#include "../support/namespaces.h"
 
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -92,6 +93,7 @@ features_n_levels(void)
 #elif !defined(HAVE_LIBSECCOMP)
 	return 2;
 #else
-	return getuid() == 0 ? N_LEVELS : 3;
+	return getuid() != 0 ? 3 : namespaces_can_be_left() ? N_LEVELS :
+	    N_LEVELS - 1;
 #endif
 }

@@ -8,6 +8,7 @@
  */
 
 #include "faults/driver.h"
+#include "support/namespaces.h"
 
 #include <stdatomic.h>
 #include <string.h>
@@ -349,9 +350,25 @@ static const struct {
 #endif
 };
 
+/* Who is not root, or may not leave namespaces, does not come to these. */
+static bool
+is_forbidden(const struct fault_site *site)
+{
+	static int is_allowed = -1;
+
+	if (strstr(site->source, "process/identity.c") == NULL &&
+	    strstr(site->source, "process/confine.c") == NULL)
+		return false;
+	if (is_allowed < 0)
+		is_allowed = geteuid() == 0 && namespaces_can_be_left();
+	return !is_allowed;
+}
+
 static bool
 is_expected(const struct fault_site *site)
 {
+	if (is_forbidden(site))
+		return true;
 	for (size_t i = 0; i < sizeof(expected) / sizeof(expected[0]); i++)
 		if (strstr(site->source, expected[i].source) != NULL &&
 		    strcmp(site->function, expected[i].function) == 0)

@@ -5,6 +5,7 @@
  */
 
 #include "support/confined.h"
+#include "support/namespaces.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -172,6 +173,8 @@ confined_needs(unsigned level)
 #endif
 	if (level >= BROOD_CONFINE_USER && getuid() != 0)
 		cr_skip_test("this needs root");
+	if (level >= BROOD_CONFINE_SPACES && !namespaces_can_be_left())
+		cr_skip_test("this system does not let it leave namespaces");
 }
 
 bool

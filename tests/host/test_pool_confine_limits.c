@@ -57,6 +57,7 @@ check_user(unsigned level)
 	pid_t pid;
 
 	confined_needs(BROOD_CONFINE_USER);
+	confined_needs(level);
 	pid = start(&pool, &confine);
 	check_status(pid, "Uid", "61009\t61009\t61009\t61009");
 	check_status(pid, "Gid", "61010\t61010\t61010\t61010");

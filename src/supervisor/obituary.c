@@ -5,14 +5,12 @@
  */
 
 #include "base/names.h"
-#include "process/seccomp.h"
 #include "process/spawn.h"
 #include "supervisor/obituary.h"
 
 #include <sys/wait.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -67,14 +65,13 @@ brood__obituary_read_report(struct brood__obituary *obituary, int report_fd)
 
 void
 brood__obituary_end(struct brood__obituary *obituary, int status,
-    bool was_ready, const char *output, size_t len)
+    bool was_ready, const char *cause)
 {
 	const char *when = was_ready ? "" : " before it was ready";
-	char text[sizeof(obituary->text)], words[128];
+	char text[sizeof(obituary->text)];
 
-	if (WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS &&
-	    brood__seccomp_words(words, sizeof(words), output, len))
-		(void)snprintf(text, sizeof(text), "%s%s", words, when);
+	if (cause != NULL)
+		(void)snprintf(text, sizeof(text), "%s%s", cause, when);
 	else if (WIFSIGNALED(status))
 		(void)snprintf(text, sizeof(text), "killed by signal %d (%s)%s",
 		    WTERMSIG(status), brood__signal_words(WTERMSIG(status)),

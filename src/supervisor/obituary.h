@@ -36,11 +36,11 @@ bool	brood__obituary_read_report(struct brood__obituary *obituary,
 	    int report_fd);
 
 /*
- * The process has ended with this status of wait(2).  output: the last that it
- * has printed.  If it was ended for a system call, that says which.
+ * The process has ended with this status of wait(2).  cause: what is known of
+ * that besides, in words; NULL: nothing.
  */
 void	brood__obituary_end(struct brood__obituary *obituary, int status,
-	    bool was_ready, const char *output, size_t len);
+	    bool was_ready, const char *cause);
 
 /* Write step, error and text into a notice. */
 void	brood__obituary_write(const struct brood__obituary *obituary,

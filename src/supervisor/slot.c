@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "process/seccomp.h"
 #include "supervisor/judge.h"
 #include "supervisor/notice.h"
 #include "supervisor/slot.h"
@@ -318,6 +319,7 @@ slot_level(const struct brood__slot *slot)
 	return said == 0 && confine->level > 0 ? BROOD_CONFINE_FILES : said;
 }
 
+/* 1: it is what was asked for; or -EPERM. */
 static int
 slot_check_level(const struct brood__slot *slot, char *text, size_t size)
 {
@@ -325,7 +327,7 @@ slot_check_level(const struct brood__slot *slot, char *text, size_t size)
 	    slot->spec->spawn.options->confine;
 
 	if (confine == NULL || slot_level(slot) >= confine->level)
-		return 0;
+		return 1;
 	(void)snprintf(text, size, "it has reached level %u, and level %u is "
 	    "asked for: only brood_worker_main() goes beyond 1",
 	    slot_level(slot), confine->level);
@@ -356,12 +358,8 @@ brood__slot_on_hello(struct brood__slot *slot, struct brood__shared *shared,
 	    sizeof(text));
 	if (r == 0)
 		return;
-	if (r == 1) {
-		int level = slot_check_level(slot, text, sizeof(text));
-
-		if (level < 0)
-			r = level;
-	}
+	if (r == 1)
+		r = slot_check_level(slot, text, sizeof(text));
 	if (r == 1 && slot->order.state == BROOD__SLOT_STARTING) {
 		slot_on_ready(slot, shared, now_ms);
 		return;
@@ -514,20 +512,24 @@ brood__slot_reap(struct brood__shared *shared, pid_t pid, int status)
 }
 
 /*
- * Nobody here had told the process to end.  What an operator kills is told from
- * what the kernel kills by the kernel's own count.
+ * Words for why the process was ended by its signal, if more is known than its
+ * number: which system call it was ended for; or that the kernel, and not an
+ * operator, has likely killed it, by the kernel's own count.
  */
-static void
-slot_blame_memory(struct brood__slot *slot, struct brood__shared *shared)
+static const char *
+slot_cause(const struct brood__slot *slot, struct brood__shared *shared,
+    bool is_asked, char *text, size_t size)
 {
-	bool was_ready = slot->progress == BROOD__PROGRESS_OFFERED;
+	int sig = WIFSIGNALED(slot->status) ? WTERMSIG(slot->status) : 0;
 
-	if (WIFSIGNALED(slot->status) && WTERMSIG(slot->status) == SIGKILL &&
-	    slot->obituary.text[0] == '\0' &&
+	if (sig == SIGSYS && brood__seccomp_words(text, size,
+	    slot->stream.tail, slot->stream.tail_len))
+		return text;
+	if (sig == SIGKILL && !is_asked && slot->obituary.text[0] == '\0' &&
 	    brood__oom_has_killed(&shared->oom))
-		brood__obituary_blame(&slot->obituary, was_ready ? "" : "boot",
-		    0, "killed by signal 9 (Killed), likely by the kernel "
-		    "for lack of memory");
+		return "killed by signal 9 (Killed), likely by the kernel for "
+		    "lack of memory";
+	return NULL;
 }
 
 void
@@ -535,6 +537,7 @@ brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
     int64_t now_ms)
 {
 	bool is_asked = slot->order.state == BROOD__SLOT_STOPPING;
+	char text[128];
 
 	assert(slot->is_reaped);
 	brood__log_stream_finish(&slot->stream, &shared->sink);
@@ -545,10 +548,8 @@ brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
 	}
 	brood__boot_close(&slot->boot, shared->ready);
 	slot_close_ends(slot);
-	if (!is_asked)
-		slot_blame_memory(slot, shared);
 	brood__obituary_end(&slot->obituary, slot->status,
-	    slot->progress == BROOD__PROGRESS_OFFERED, slot->stream.tail,
-	    slot->stream.tail_len);
+	    slot->progress == BROOD__PROGRESS_OFFERED, slot_cause(slot, shared,
+	    is_asked, text, sizeof(text)));
 	slot_end(slot, shared, is_asked, now_ms);
 }

@@ -73,7 +73,7 @@ enum brood_scheduling {
 	BROOD_SCHEDULING_IDLE,
 };
 
-/* One limit, setrlimit(2). */
+/* A limit of a resource, setrlimit(2). */
 struct brood_rlimit {
 	int32_t		 resource;	/* RLIMIT_... */
 	uint32_t	 reserved_1;

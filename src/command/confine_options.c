@@ -34,25 +34,10 @@ static const struct {
 	{ "stack", RLIMIT_STACK },
 };
 
-const struct brood_confine *
-confine_options_of(const struct confine_options *options)
-{
-	return options->is_given ? &options->confine : NULL;
-}
-
-static struct confine_options *
-confine_begin(void *arg)
-{
-	struct confine_options *options = arg;
-
-	options->is_given = true;
-	return options;
-}
-
 const char *
 confine_set_level(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 
 	if (strcmp(value, "learn") == 0) {
 		options->confine.learn = 1;
@@ -81,7 +66,7 @@ confine_number(const char *value)
 const char *
 confine_set_user(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 	uint32_t number = confine_number(value);
 	const struct passwd *user = number != 0 ? getpwuid(number) :
 	    getpwnam(value);
@@ -97,7 +82,7 @@ confine_set_user(void *arg, const char *value)
 const char *
 confine_set_group(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 	uint32_t number = confine_number(value);
 	const struct group *group = number != 0 ? NULL : getgrnam(value);
 
@@ -111,7 +96,7 @@ confine_set_group(void *arg, const char *value)
 const char *
 confine_set_chroot(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 
 	options->confine.chroot = value;
 	return value[0] == '/' ? NULL : "not an absolute path";
@@ -120,7 +105,7 @@ confine_set_chroot(void *arg, const char *value)
 const char *
 confine_set_rlimit(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 	const size_t n = sizeof(confine_rlimits) / sizeof(confine_rlimits[0]);
 	const char *equal = strchr(value, '='), *error;
 	struct brood_rlimit *limit;
@@ -165,7 +150,7 @@ confine_add(const char **list, size_t max, const char *value)
 const char *
 confine_set_ro(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 
 	options->confine.ro = options->ro;
 	return confine_add(options->ro, CONFINE_PATHS, value);
@@ -174,7 +159,7 @@ confine_set_ro(void *arg, const char *value)
 const char *
 confine_set_rw(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 
 	options->confine.rw = options->rw;
 	return confine_add(options->rw, CONFINE_PATHS, value);
@@ -183,7 +168,7 @@ confine_set_rw(void *arg, const char *value)
 const char *
 confine_set_call(void *arg, const char *value)
 {
-	struct confine_options *options = confine_begin(arg);
+	struct confine_options *options = arg;
 
 	options->confine.syscalls = options->calls;
 	return confine_add(options->calls, CONFINE_CALLS, value);

@@ -26,16 +26,11 @@ enum {
 /* Zeroed, nothing is asked for. */
 struct confine_options {
 	struct brood_confine confine;	/* points into what follows */
-	bool is_given;
 	const char *ro[CONFINE_PATHS + 1];
 	const char *rw[CONFINE_PATHS + 1];
 	const char *calls[CONFINE_CALLS + 1];
 	struct brood_rlimit rlimits[CONFINE_RLIMITS];
 };
-
-/* What to give to a pool: NULL if nothing was asked for. */
-const struct brood_confine *
-	confine_options_of(const struct confine_options *options);
 
 /* Functions of the table; arg is a struct confine_options. */
 const char *confine_set_level(void *arg, const char *value);

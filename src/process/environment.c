@@ -37,8 +37,11 @@ static const char *const environment_threads[] = {
 };
 
 enum {
-	ENVIRONMENT_OWN = 5,		/* variables of environment_own */
-	ENVIRONMENT_THREADS = 9,	/* and of the other list */
+	/* How long these lists are, without the NULL. */
+	ENVIRONMENT_OWN = sizeof(environment_own) /
+	    sizeof(environment_own[0]) - 1,
+	ENVIRONMENT_THREADS = sizeof(environment_threads) /
+	    sizeof(environment_threads[0]) - 1,
 	ENVIRONMENT_STRING = 40,	/* the longest of the latter, with its
 					   number */
 };

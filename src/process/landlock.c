@@ -42,7 +42,7 @@ enum {
 	FS_ALL = (1 << 16) - 1,
 	FS_READ = FS_EXECUTE | FS_READ_FILE | FS_READ_DIR,
 	FS_WRITE = FS_ALL & ~(FS_MAKE_CHAR | FS_MAKE_BLOCK | FS_IOCTL_DEV),
-	/* Those that a file has which is no directory. */
+	/* The rights that a file has which is no directory. */
 	FS_OF_FILE = FS_EXECUTE | FS_WRITE_FILE | FS_READ_FILE | FS_TRUNCATE |
 	    FS_IOCTL_DEV,
 

@@ -16,7 +16,7 @@
 extern const char *const brood__calls_allowed[];
 extern const char *const brood__calls_refused[];	/* EPERM */
 extern const char *const brood__calls_deadly[];
-/* Those that take a path: allowed if files are, else EACCES. */
+/* Calls that take a path: allowed if files are, else EACCES. */
 extern const char *const brood__calls_files[];
 
 /* The operations that are allowed of these. */

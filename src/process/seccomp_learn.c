@@ -36,7 +36,7 @@ learn_tell(const struct seccomp_notif *call, bool *seen)
 	free(name);
 }
 
-/* One call.  False: there will be no more. */
+/* Answer a single call.  False: there will be no more. */
 static bool
 learn_answer(int listener, bool *seen)
 {

@@ -235,7 +235,6 @@ map_share(struct map_options *options)
 	unsigned cpus = brood__cpus();
 	unsigned workers = options->workers > 0 ? options->workers : cpus;
 
-	options->confine.is_given = true;
 	options->confine.confine.threads = MAX(cpus / workers, 1);
 }
 
@@ -257,7 +256,7 @@ map_start(struct mapper *mapper, struct map_options *options,
 	} else {
 		pool.argv = lines->argv;
 		map_share(options);
-		pool.confine = confine_options_of(&options->confine);
+		pool.confine = &options->confine.confine;
 	}
 	/* If the reader of the output leaves, write(2) gives EPIPE. */
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -298,7 +297,7 @@ map_main(const struct command *command, int argc, char **argv)
 	argv = map_parse(&mapper, &options, command, argc, argv);
 	lines.argv = (const char *const *)argv;
 	lines.timeout_ms = mapper.timeout_ms;
-	lines.confine = confine_options_of(&options.confine);
+	lines.confine = &options.confine.confine;
 	pace_start(&mapper.pace);
 	joblog_open(&mapper.log, options.joblog, options.failed);
 	map_start(&mapper, &options, &lines);

@@ -106,7 +106,7 @@ void	connection_close_fds(struct connection *connection, size_t n_fds);
  */
 void	connection_end_reading(struct connection *connection);
 
-/* It has been idle for too long. */
+/* The connection has been idle for too long. */
 void	connection_end_idle(struct connection *connection);
 
 /*

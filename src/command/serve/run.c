@@ -241,10 +241,9 @@ run_start_pool(struct run *run)
 		options->workers = brood__cpus();
 	if (options->in_flight == 0)
 		options->in_flight = 1;
-	run->confine.is_given = true;
 	run->confine.confine.threads = MAX(brood__cpus() / options->workers,
 	    1);
-	options->confine = confine_options_of(&run->confine);
+	options->confine = &run->confine.confine;
 	if (options->queue == 0)
 		options->queue = MAX(2 * options->workers * options->in_flight,
 		    RUN_MIN_QUEUE);

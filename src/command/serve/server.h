@@ -74,8 +74,10 @@ struct server {
 	enum server_state state;
 	struct connections connections;
 	struct connections touched;	/* to be looked at in this turn */
-	/* Those that have until an instant, and need no look before that: the
-	   one whose instant comes first is first. */
+	/*
+	 * Connections that have until an instant, and need no look before that,
+	 * in the order of these instants.
+	 */
 	struct connections greeting;	/* for their HELLO */
 	struct connections sending;	/* for the rest of a frame */
 	struct connections idle;	/* the one that is it longest is first;

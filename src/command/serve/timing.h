@@ -19,7 +19,7 @@
  */
 void	timing_set(struct connection *connection, int64_t until_ms);
 
-/* One whose instant has come, which has until BROOD__NEVER then; or NULL. */
+/* A connection whose instant has come, and has none from now on; or NULL. */
 struct connection *
 	timing_next(struct server *server);
 

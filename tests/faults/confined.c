@@ -54,11 +54,7 @@ run_confined(const struct brood_confine *confine, bool is_program)
 		r = work_submit(&work, ECHO, 100, NULL, 0);
 	if (r == 0)
 		r = work_submit(&work, DIE, 64, &again, 0);
-	if (work.pool != NULL && work_finish(&work) < 0 && r == 0)
-		r = -ESHUTDOWN;
-	work_check_alive(&work);
-	work_end(&work);
-	return r;
+	return work_close(&work, r);
 }
 
 /* Which processor may this process use? */

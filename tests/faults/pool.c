@@ -432,3 +432,13 @@ work_end(struct work *work)
 		judge(work, i);
 	work->pool = brood_pool_free(work->pool);
 }
+
+int
+work_close(struct work *work, int r)
+{
+	if (work->pool != NULL && work_finish(work) < 0 && r == 0)
+		r = -ESHUTDOWN;
+	work_check_alive(work);
+	work_end(work);
+	return r;
+}

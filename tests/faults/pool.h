@@ -53,6 +53,12 @@ bool	work_await(struct work *work, bool (*is_so)(const struct work *));
 /* Nothing fails any more: requests must be answered, as in a new pool. */
 void	work_check_alive(struct work *work);
 
+/*
+ * Finish, see that the pool is alive, and end.  Gives r, or -ESHUTDOWN if that
+ * was 0 and not all could be finished.
+ */
+int	work_close(struct work *work, int r);
+
 /* Stop in good order if it works still, free it, and judge. */
 void	work_end(struct work *work);
 

@@ -102,11 +102,7 @@ run_usual(const struct brood_pool_options *options, bool is_polled)
 		brood_pool_wake(work.pool);
 	if (r == 0)
 		r = call_once(&work);
-	if (work.pool != NULL && work_finish(&work) < 0 && r == 0)
-		r = -ESHUTDOWN;
-	work_check_alive(&work);
-	work_end(&work);
-	return r;
+	return work_close(&work, r);
 }
 
 int
@@ -163,11 +159,7 @@ run_pool_fds(void)
 	r = work_start(&work, &options);
 	if (r == 0)
 		r = work_submit(&work, ECHO_FDS, 5000, NULL, 2);
-	if (work.pool != NULL && work_finish(&work) < 0 && r == 0)
-		r = -ESHUTDOWN;
-	work_check_alive(&work);
-	work_end(&work);
-	return r;
+	return work_close(&work, r);
 }
 
 int
@@ -253,11 +245,7 @@ run_pool_limits(void)
 	}
 	if (r == 0)
 		r = work_submit(&work, ECHO, 64, NULL, 0);
-	if (work.pool != NULL && work_finish(&work) < 0 && r == 0)
-		r = -ESHUTDOWN;
-	work_check_alive(&work);
-	work_end(&work);
-	return r;
+	return work_close(&work, r);
 }
 
 /* Pools that cannot work, and pools whose supervisor process dies. */

@@ -17,10 +17,9 @@
  * not.
  */
 
+#include "soak/chaos.h"
 #include "soak/soak.h"
 #include "soak/turn.h"
-
-#include <brood.h>
 
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -41,19 +40,11 @@
 #include <unistd.h>
 
 enum {
-	REQUESTS = 6000,	/* of one pool, at most */
 	DEATHS = 700,		/* of one pool; then it is stopped */
-	WORKERS = 4,
 	LONG = 200 << 10,	/* a payload that no ring takes */
 	PATIENCE_MS = 20000,
 	LONGEST_US = 5000000,	/* a turn, by the clock */
 	LONGEST_CPU_US = 250000, /* and by processor time */
-	KEPT_FD = 4,		/* where a program finds the memory */
-};
-
-enum method {
-	ECHO, NAP, FAIL, PARTS, EXIT, ABORT, FAULT, REPLY_AND_DIE, GARBAGE,
-	SHUT_DOWN, FLOOD, HANG, CLOSE, METHODS,
 };
 
 /* Of 1000 requests. */
@@ -61,16 +52,6 @@ static const unsigned shares[METHODS] = {
 	[ECHO] = 750, [NAP] = 60, [FAIL] = 20, [PARTS] = 20, [EXIT] = 20,
 	[ABORT] = 20, [FAULT] = 15, [REPLY_AND_DIE] = 30, [GARBAGE] = 15,
 	[SHUT_DOWN] = 40, [FLOOD] = 8, [HANG] = 1, [CLOSE] = 1,
-};
-
-/* What the workers write. */
-struct truth {
-	_Atomic int pids[WORKERS + 1];	/* of a slot, once it ran a request */
-	_Atomic unsigned n_signals;
-	struct {
-		_Atomic unsigned n_runs;
-		_Atomic unsigned n_replies;	/* that were sent */
-	} requests[REQUESTS];
 };
 
 /* What the host was told. */
@@ -85,26 +66,13 @@ struct told {
 	char text[96];
 };
 
-struct request {
-	uint32_t number;
-	uint32_t size;			/* of all of it */
-};
-
 #ifdef HAVE_LANDLOCK
 enum { HAS_LANDLOCK = 1 };
 #else
 enum { HAS_LANDLOCK = 0 };
 #endif
 
-struct kind {
-	enum brood_transport transport;
-	unsigned workers, in_flight, spare;
-	bool is_program, has_fds, is_polled, is_confined;
-};
-
-static struct truth *truth;
 static struct told told[REQUESTS];
-static struct kind kind;
 static unsigned n_submitted, n_done;
 static uint64_t n_deaths, n_requests, n_pools, n_signals, n_resubmitted;
 static uint64_t n_fates[BROOD_PROGRESS + 1];
@@ -127,129 +95,6 @@ wrong(const char *what, unsigned number)
 	    kind.has_fds, kind.is_polled, kind.is_confined);
 	(void)fflush(NULL);
 	exit(1);
-}
-
-/* The worker */
-
-/* The channel is the only socket that a worker has. */
-static int
-channel_fd(void)
-{
-	struct stat st;
-
-	for (int fd = 3; fd < 256; fd++)
-		if (fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
-			return fd;
-	return -1;
-}
-
-/* Until it is killed; and if it is not, the test fails. */
-static _Noreturn void
-do_nothing(void)
-{
-	(void)alarm(60);
-	for (;;)
-		(void)pause();
-}
-
-static int
-reply(struct brood_request *request, uint32_t number)
-{
-	const void *data = brood_request_data(request);
-	size_t len = brood_request_len(request);
-	int fd = kind.has_fds && number % 16 == 0 ?
-	    brood_request_take_fd(request, 0) : -1, r;
-
-	r = fd >= 0 ? brood_request_reply_with_fds(request, 0, data, len, &fd,
-	    1) : brood_request_reply(request, 0, data, len);
-	if (fd >= 0)
-		(void)close(fd);
-	if (r == 0)
-		atomic_fetch_add(&truth->requests[number].n_replies, 1);
-	return r;
-}
-
-static int
-misbehave(struct brood_request *request, enum method method, uint32_t number)
-{
-	static const char garbage[64] = "\xff\xff\xff\xff\xff\xff\xff\xff";
-	int r;
-
-	switch ((int)method) {
-	case EXIT:
-		_exit((int)number % 3);
-	case ABORT:
-		(void)raise(SIGABRT);
-		break;
-	case FAULT:
-		(void)raise(SIGSEGV);
-		break;
-	case REPLY_AND_DIE:
-		r = reply(request, number);
-		(void)raise(SIGKILL);
-		return r;
-	case GARBAGE:
-		(void)!send(channel_fd(), garbage, sizeof(garbage),
-		    MSG_NOSIGNAL);
-		break;
-	case SHUT_DOWN:
-		(void)shutdown(channel_fd(), SHUT_RDWR);
-		break;
-	case CLOSE:
-		(void)close(channel_fd());
-		break;
-	case FLOOD:
-		while (brood_request_progress(request, garbage,
-		    sizeof(garbage)) == 0)
-			continue;
-		break;
-	default:
-		break;
-	}
-	do_nothing();
-}
-
-static int
-handle(struct brood_request *request, void *arg)
-{
-	enum method method = (enum method)brood_request_code(request);
-	struct request head;
-	int slot = brood_worker_slot();
-
-	(void)arg;
-	if (brood_request_len(request) < sizeof(head))
-		return -EINVAL;
-	memcpy(&head, brood_request_data(request), sizeof(head));
-	if (head.number >= REQUESTS ||
-	    head.size != brood_request_len(request))
-		return -EINVAL;
-	atomic_fetch_add(&truth->requests[head.number].n_runs, 1);
-	if (slot >= 0 && slot <= WORKERS)
-		atomic_store(&truth->pids[slot], (int)getpid());
-	switch ((int)method) {
-	case NAP:
-		nap_us(200);
-		break;
-	case FAIL:
-		return brood_request_fail(request, ENOENT, "as asked");
-	case PARTS:
-		for (int i = 0; i < 5; i++)
-			(void)brood_request_reply_more(request, "part", 4);
-		break;
-	case ECHO:
-		break;
-	default:
-		return misbehave(request, method, head.number);
-	}
-	return reply(request, head.number);
-}
-
-static bool
-map_truth(int fd)
-{
-	truth = mmap(NULL, sizeof(*truth), PROT_READ | PROT_WRITE, MAP_SHARED,
-	    fd, 0);
-	return truth != MAP_FAILED;
 }
 
 /* The process that sends signals */
@@ -626,15 +471,6 @@ run_pool(const char *program, int memory, int file)
 	n_signals += truth->n_signals;
 	n_requests += n_submitted;
 	n_pools++;
-}
-
-static _Noreturn void
-be_worker(const char *how)
-{
-	kind.has_fds = strcmp(how, "fds") == 0;
-	if (!map_truth(KEPT_FD))
-		_exit(1);
-	_exit(brood_worker_main(handle, NULL, NULL) < 0);
 }
 
 int

@@ -118,7 +118,7 @@ turn_on_end(struct brood_pool *pool, struct brood__notice *notice)
 	struct brood__worker *worker = pool->fleet.slots[notice->slot].worker;
 	char text[512];
 
-	if (worker == NULL || worker->generation != notice->generation)
+	if (worker == NULL)
 		notice->kind = BROOD__NOTICE_NOT_STARTED;
 	brood__events_push_notice(&pool->events, pool->name, notice);
 	if (notice->kind == BROOD__NOTICE_ENDED) {
@@ -169,14 +169,21 @@ turn_on_notice(struct brood_pool *pool, struct brood__notice *notice,
 	}
 }
 
-/* Can it be so?  There are no two processes in one slot. */
+/*
+ * Can it be so?  While there is a process in a slot, its end is what comes next
+ * of that slot.
+ */
 static bool
 turn_is_possible(const struct brood_pool *pool,
     const struct brood__notice *notice)
 {
-	return notice->slot < pool->fleet.n_slots &&
-	    (notice->kind != BROOD__NOTICE_READY ||
-	    pool->fleet.slots[notice->slot].worker == NULL);
+	const struct brood__worker *worker;
+
+	if (notice->slot >= pool->fleet.n_slots)
+		return false;
+	worker = pool->fleet.slots[notice->slot].worker;
+	return worker == NULL || (notice->kind == BROOD__NOTICE_ENDED &&
+	    notice->generation == worker->generation);
 }
 
 static void

@@ -71,7 +71,7 @@ struct fault {
 	_Atomic uint32_t n_fired;
 };
 
-enum { FAULT_RUNS_MAX = 128, FAULT_RESTS_MAX = 4 };
+enum { FAULT_RUNS_MAX = 512, FAULT_RESTS_MAX = 4 };
 
 /* What the processes of a pool hold while they have nothing to do. */
 struct fault_rest {
@@ -89,6 +89,7 @@ struct fault_region {
 	_Atomic uint32_t errors[FAULT_ROLES][FAULT_SITES_MAX];	/* possible */
 
 	_Atomic uint32_t n_runs[FAULT_RUNS_MAX];	/* of a request */
+	uint32_t n_numbers;		/* of requests, so far */
 	_Atomic uint32_t n_lines;	/* that workers printed and were read */
 	_Atomic int32_t supervisor_blocks;
 	struct fault_rest rests[FAULT_RESTS_MAX];	/* of each pool of the

@@ -4,7 +4,9 @@
  * A pool under faults; see pool.h.
  *
  * Each request has a number, under which its workers count how often it ran:
- * that is compared with what its completion says.
+ * that is compared with what its completion says.  No two requests of a case
+ * have the same: where nothing ends workers together with their supervisor, one
+ * of an earlier pool may still run.
  */
 
 #include "faults/pool.h"
@@ -182,7 +184,6 @@ work_start(struct work *work, const struct brood_pool_options *options)
 	char text[BROOD_TEXT_SIZE];
 
 	*work = (struct work){ .n = 0 };
-	memset(fault_region->n_runs, 0, sizeof(fault_region->n_runs));
 	return TRY(brood_pool_new(&work->pool, options, text));
 }
 
@@ -207,7 +208,7 @@ submit(struct work *work, struct ticket *ticket,
 		r = TRY(brood_request_alloc(work->pool, ticket->len, &memory));
 	if (r < 0)
 		return r;
-	payload_fill(memory, work->n, ticket->len);
+	payload_fill(memory, ticket->number, ticket->len);
 	msg.data = memory;
 	r = TRY(brood_pool_submit(work->pool, &msg, options, &ticket->id));
 	if (work->n % 2 == 0)
@@ -225,12 +226,13 @@ work_submit(struct work *work, enum method method, size_t len,
 	struct ticket *ticket = &work->tickets[work->n];
 	int r;
 
-	if (work->n == TICKETS)
+	if (work->n == TICKETS || fault_region->n_numbers == FAULT_RUNS_MAX)
 		wrong("too many requests");
 	if (options != NULL)
 		own = *options;
 	own.tag = (void *)(uintptr_t)work->n;
 	*ticket = (struct ticket){
+		.number = fault_region->n_numbers++,
 		.method = method,
 		.flags = own.flags,
 		.len = len,
@@ -275,10 +277,9 @@ is_usual(const struct ticket *ticket)
 }
 
 static void
-judge(const struct work *work, unsigned number)
+judge(const struct work *work, const struct ticket *ticket)
 {
-	const struct ticket *ticket = &work->tickets[number];
-	unsigned n_runs = fault_region->n_runs[number];
+	unsigned n_runs = fault_region->n_runs[ticket->number];
 
 	if (!fault_has_fired() && !work->may_break && !is_usual(ticket))
 		wrong("method %d: fate %d", ticket->method, ticket->fate);
@@ -299,7 +300,7 @@ work_finish(struct work *work)
 		wrong("%u of %u requests have a completion", work->n_done,
 		    work->n);
 	for (unsigned i = 0; i < work->n; i++)
-		judge(work, i);
+		judge(work, &work->tickets[i]);
 	return work->is_broken ? -ESHUTDOWN : 0;
 }
 
@@ -429,7 +430,7 @@ work_end(struct work *work)
 			if (now_us() > end_us)
 				wrong("the pool does not stop");
 	for (unsigned i = 0; i < work->n; i++)
-		judge(work, i);
+		judge(work, &work->tickets[i]);
 	work->pool = brood_pool_free(work->pool);
 }
 

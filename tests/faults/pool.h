@@ -16,6 +16,7 @@ extern const struct brood_pool_options pool_usual;
 
 struct ticket {
 	uint64_t id;
+	unsigned number;		/* in the whole case */
 	enum method method;
 	uint32_t flags;			/* of enum brood_request_flag */
 	size_t len;

@@ -28,7 +28,11 @@ enum {
 	PATIENCE_MS = 10000,
 	SILENCE_MS = 400,	/* longer than the delay before a second try */
 	N_DEAD = 8,		/* whose reports are more than 16 KiB */
-	N_BLOCKING = 56,	/* whose reports are about 240 KiB */
+	/* NOT_STARTED with a tail, GIVEN_UP, and their frames. */
+	REPORT_MAX = BROOD__TAIL_MAX +
+	    2 * (offsetof(struct brood__notice, tail) + 64),
+	/* With no more than these, 256 KiB of reports may be waiting. */
+	N_BLOCKING = (256 << 10) / REPORT_MAX,
 	N_SLOTS = 100,
 };
 

@@ -415,20 +415,23 @@ work_check_alive(struct work *work)
 			    work->tickets[i].fate);
 }
 
+static bool
+has_ended(const struct work *work)
+{
+	return work->has_ended;
+}
+
 void
 work_end(struct work *work)
 {
-	int64_t end_us = deadline_in(PATIENCE_MS);
-
 	if (work->pool == NULL)
 		return;
 	work->is_polled = false;
 	if (!work->is_broken && !work->may_break)
 		work_check_rest(work);
-	if (brood_pool_stop(work->pool, -1) == 0)
-		while (work_turn(work, TURN_MS))
-			if (now_us() > end_us)
-				wrong("the pool does not stop");
+	if (brood_pool_stop(work->pool, -1) == 0 &&
+	    !work_await(work, has_ended))
+		wrong("the pool does not stop");
 	for (unsigned i = 0; i < work->n; i++)
 		judge(work, &work->tickets[i]);
 	work->pool = brood_pool_free(work->pool);

@@ -39,6 +39,9 @@ AC_CHECK_DECL([PR_SET_NO_NEW_PRIVS],
 		[AC_DEFINE([HAVE_NAMESPACES], [1],
 			[Define to 1 if a process can leave namespaces.])])],
 	[], [@%:@include <sys/prctl.h>])
+AC_CHECK_HEADER([linux/magic.h],
+	[AC_DEFINE([HAVE_CGROUPS], [1],
+		[Define to 1 if a kernel may have control groups.])])
 AS_CASE([$host],
 	[alpha*], [],
 	[*-linux-*], [AC_DEFINE([HAVE_LANDLOCK], [1],

@@ -83,6 +83,28 @@ struct brood_rlimit {
 };
 
 /*
+ * A control group of version 2 for each process, cgroups(7): what it and all
+ * that it starts may use together.  Whatever of them is left when the process
+ * has ended is killed.
+ *
+ * The group is made in directory, which must belong to the user, may have no
+ * process itself, and is for processes of one process namespace.  systemd makes
+ * one for a service with Delegate= and DelegateSubgroup=.  Needs Linux, and for
+ * each limit that the group above has its controller: cpu, memory, pids.
+ */
+struct brood_cgroup {
+	const char	*directory;	/* an absolute path */
+	/*
+	 * Bytes of memory, without any on a disk.  If they do not suffice, the
+	 * kernel kills the group, and the report of the end says so.
+	 */
+	uint64_t	 memory_max;	/* 0: no limit */
+	uint32_t	 pids_max;	/* processes and threads; 0: no limit */
+	uint32_t	 cpu_percent;	/* 100: one processor; 0: no limit */
+	uint64_t	 reserved[4];
+};
+
+/*
  * What to confine a process to.  All zeros change nothing.  Lists of strings
  * end with a NULL; a list may be NULL.
  */
@@ -135,7 +157,8 @@ struct brood_confine {
 	 * nothing is set.
 	 */
 	uint32_t	 threads;
-	uint64_t	 reserved[8];
+	const struct brood_cgroup *cgroup;	/* NULL: its parent's */
+	uint64_t	 reserved[7];
 };
 
 /*
@@ -150,7 +173,7 @@ struct brood_confine {
  *
  * Returns the level that was reached.
  *
- *   -EINVAL	options that are not possible
+ *   -EINVAL	options that are not possible; a cgroup is not
  *   -EPERM, -ENOSYS, -ENOENT, ...	what the step gave
  */
 int	brood_confine_self(const struct brood_confine *confine,

@@ -7,6 +7,8 @@
 
 #include "base/cpus.h"
 
+#include "base/own_cgroup.h"
+
 #include <limits.h>
 #include <sched.h>
 #include <stdatomic.h>
@@ -45,30 +47,6 @@ cpus_of_group(const char *group)
 	return n;
 }
 
-/*
- * The path of this process's control group in the unified hierarchy, from a
- * line as "0::/path".  0, or -1 if there is none.
- */
-static int
-cpus_read_group(char *group, size_t size)
-{
-	char line[PATH_MAX];
-	FILE *file;
-	int r = -1;
-
-	file = fopen("/proc/self/cgroup", "re");
-	if (file == NULL)
-		return -1;
-	while (r < 0 && fgets(line, sizeof(line), file) != NULL) {
-		line[strcspn(line, "\n")] = '\0';
-		if (strncmp(line, "0::", 3) == 0 &&
-		    strlcpy(group, line + 3, size) < size)
-			r = 0;
-	}
-	(void)fclose(file);
-	return r;
-}
-
 /* The least quota of the group and of those above it: each of them holds. */
 static unsigned
 cpus_quota(void)
@@ -76,7 +54,7 @@ cpus_quota(void)
 	char group[PATH_MAX - 32], *slash;
 	unsigned n, least = UINT_MAX;
 
-	if (cpus_read_group(group, sizeof(group)) < 0)
+	if (brood__own_cgroup(group, sizeof(group)) < 0)
 		return least;
 	while ((slash = strrchr(group, '/')) != NULL) {
 		n = cpus_of_group(group);

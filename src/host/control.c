@@ -15,6 +15,7 @@
 #include "base/owner.h"
 #include "base/pidfd.h"
 #include "host/control.h"
+#include "host/groups.h"
 #include "wire/channel.h"
 
 #include <sys/socket.h>
@@ -29,6 +30,7 @@
 enum {
 	CONTROL_MARGIN_MS = 2000,
 	CONTROL_RETRY_MS = 10,		/* until memory is asked for again */
+	CONTROL_SWEEP_MS = 1000,	/* for what a killed supervisor left */
 };
 
 enum control_state {
@@ -44,6 +46,7 @@ struct brood__control {
 	pid_t pid;
 	int pid_fd;			/* of pidfd_open(2); -1: there is none */
 	int stop_ms;			/* the longest that a stop may take */
+	struct brood__groups groups;
 	enum control_state state;
 
 	struct brood__ready *ready;	/* polls for the channel; or NULL */
@@ -172,9 +175,12 @@ brood__control_new(struct brood__control **ret_control,
 	control->owner = brood__owner_self();
 	control->pid_fd = -1;
 	control->stop_ms = control_stop_ms(config);
-	r = control_start(control, config);
+	r = brood__groups_init(&control->groups, config);
+	if (r == 0)
+		r = control_start(control, config);
 	if (r < 0) {
 		(void)brood_channel_free(control->channel);
+		brood__groups_fini(&control->groups);
 		free(control);
 		return r;
 	}
@@ -246,7 +252,11 @@ brood__control_free(struct brood__control *control, bool *ret_is_orderly)
 		if (!control_wait_end(control, ret_is_orderly))
 			control_kill(control);
 		control_reap(control);
+		if (!*ret_is_orderly)
+			brood__groups_sweep(&control->groups,
+			    CONTROL_SWEEP_MS);
 	}
+	brood__groups_fini(&control->groups);
 	(void)brood__fd_close(control->pid_fd);
 	(void)brood_channel_free(control->channel);
 	free(control);

@@ -12,6 +12,7 @@
 #include "base/fd.h"
 #include "base/owner.h"
 #include "base/reserved.h"
+#include "process/cgroup.h"
 #include "process/confine.h"
 #include "process/spawn.h"
 #include "wire/channel.h"
@@ -21,12 +22,16 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+
+enum { CHILD_CGROUP_MS = 1000 };	/* for what it has left to end */
 
 struct brood_child {
 	struct brood_channel *channel;
+	char *cgroup;		/* the directory of its group, or NULL */
 	pid_t owner;
 	pid_t pid;
-	bool is_ended;		/* brood_child_wait() has waited */
+	bool is_ended;		/* it was waited for */
 	int error;		/* what that gave: 0, or -ECHILD */
 	int status;		/* of wait(2), if error is 0 */
 };
@@ -72,14 +77,14 @@ child_waitpid(pid_t pid, int *ret_status)
  * the error.
  */
 static int
-child_confirm(const struct brood__spawned *spawned)
+child_confirm(struct brood_child *child, int report_fd)
 {
 	struct brood__failure report;
-	int status;
 
-	if (brood__spawn_read_report(spawned->report_fd, true, &report) != 1)
+	if (brood__spawn_read_report(report_fd, true, &report) != 1)
 		return 0;
-	(void)child_waitpid(spawned->pid, &status);
+	child->error = child_waitpid(child->pid, &child->status);
+	child->is_ended = true;
 	return -report.error;
 }
 
@@ -93,20 +98,34 @@ child_start(struct brood_child *child, struct brood__spawn *spawn)
 	r = brood__spawn(&spawned, spawn);
 	if (r < 0)
 		return r;
+	child->pid = spawned.pid;
 	(void)brood__fd_close(spawned.child_socket);
 	r = spawn->argv != NULL || spawn->options->confine != NULL ?
-	    child_confirm(&spawned) : 0;
+	    child_confirm(child, spawned.report_fd) : 0;
 	(void)brood__fd_close(spawned.report_fd);
 	if (r < 0) {
 		(void)brood__fd_close(spawned.socket);
 		return r;
 	}
-	child->pid = spawned.pid;
 	r = brood_channel_new(&child->channel, spawned.socket,
 	    &spawn->options->channel);
 	if (r < 0)
 		(void)brood__fd_close(spawned.socket);
 	return r;
+}
+
+static int
+child_init(struct brood_child *child, struct brood__spawn *spawn)
+{
+	const char *cgroup = brood__cgroup_directory(spawn->options->confine);
+
+	child->owner = brood__owner_self();
+	if (cgroup != NULL) {
+		child->cgroup = strdup(cgroup);
+		if (child->cgroup == NULL)
+			return -ENOMEM;
+	}
+	return child_start(child, spawn);
 }
 
 static int
@@ -123,8 +142,7 @@ child_new(struct brood_child **ret_child, struct brood__spawn *spawn)
 	child = calloc(1, sizeof(*child));
 	if (child == NULL)
 		return -ENOMEM;
-	child->owner = brood__owner_self();
-	r = child_start(child, spawn);
+	r = child_init(child, spawn);
 	if (r < 0) {
 		(void)brood_child_free(child);
 		return r;
@@ -224,6 +242,10 @@ brood_child_free(struct brood_child *child)
 		(void)kill(child->pid, SIGKILL);
 		(void)child_waitpid(child->pid, &child->status);
 	}
+	if (child->owner == brood__owner_self() && child->pid > 0)
+		brood__cgroup_remove(child->cgroup, child->pid,
+		    CHILD_CGROUP_MS);
+	free(child->cgroup);
 	free(child);
 	return NULL;
 }

@@ -8,6 +8,7 @@
 #include "process/confine.h"
 
 #include "base/reserved.h"
+#include "process/cgroup.h"
 #include "process/identity.h"
 #include "process/landlock.h"
 #include "process/limits.h"
@@ -85,6 +86,8 @@ brood__confine_check(const struct brood_confine *confine, bool is_program,
 	r = confine_check_level(confine, is_program, failure);
 	if (r == 0)
 		r = brood__limits_check(confine, failure);
+	if (r == 0)
+		r = brood__cgroup_check(confine->cgroup, failure);
 	return r < 0 ? r : brood__seccomp_check(confine->syscalls, failure);
 }
 

@@ -22,6 +22,10 @@ brood_confine_self(const struct brood_confine *confine, const char *program,
 	int r;
 
 	r = brood__confine_check(confine, program != NULL, &failure);
+	/* Its parent would have to remove the group. */
+	if (r == 0 && confine != NULL && confine->cgroup != NULL)
+		r = brood__failure_set(&failure, "cgroup", EINVAL,
+		    "a process does not give itself one");
 	if (r == 0)
 		r = brood__confine_enter(&confined, confine, program, &failure);
 	if (r == 0 && program == NULL)

@@ -6,6 +6,8 @@
 
 #include "process/identity.h"
 
+#include "base/write_file.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -131,26 +133,13 @@ brood__identity_drop_capabilities(struct brood__failure *failure)
 /* Namespaces */
 
 static int
-identity_write(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_CLOEXEC), error = 0;
-
-	if (fd < 0)
-		return errno;
-	if (write(fd, text, strlen(text)) < 0)
-		error = errno;
-	(void)close(fd);
-	return error;
-}
-
-static int
 identity_map(const char *path, unsigned id, struct brood__failure *failure)
 {
 	char line[32];
 	int error;
 
 	(void)snprintf(line, sizeof(line), "%u %u 1", id, id);
-	error = identity_write(path, line);
+	error = brood__write_file(path, line);
 	return error == 0 ? 0 : brood__failure_set(failure, "namespaces", error,
 	    "%s", path);
 }
@@ -169,7 +158,7 @@ brood__identity_leave_namespaces(struct brood__failure *failure)
 	    CLONE_NEWUTS | CLONE_NEWCGROUP) < 0)
 		return brood__failure_set(failure, "namespaces", errno,
 		    "unshare(2)");
-	error = identity_write("/proc/self/setgroups", "deny");
+	error = brood__write_file("/proc/self/setgroups", "deny");
 	if (error != 0)
 		return brood__failure_set(failure, "namespaces", error,
 		    "/proc/self/setgroups");

@@ -13,6 +13,7 @@
 #include "base/fork.h"
 #include "base/parent_death.h"
 #include "base/passrights.h"
+#include "process/cgroup.h"
 #include "process/confine.h"
 #include "process/environment.h"
 #include "process/inherit.h"
@@ -300,6 +301,18 @@ spawn_run(struct spawn_plan *plan, const sigset_t *mask)
 	_exit(status);
 }
 
+/* Before any code of the user's: it is limited from its start. */
+static void
+spawn_enter_cgroup(const struct spawn_plan *plan)
+{
+	const struct brood_confine *confine = plan->spawn->options->confine;
+	struct brood__failure report;
+
+	if (confine != NULL && brood__cgroup_enter(confine->cgroup,
+	    plan->parent, &report) < 0)
+		spawn_send(plan, &report);
+}
+
 _Noreturn static void
 spawn_child(struct spawn_plan *plan)
 {
@@ -308,6 +321,7 @@ spawn_child(struct spawn_plan *plan)
 
 	spawn_reset_signals();
 	spawn_tie(plan);
+	spawn_enter_cgroup(plan);
 	if (spawn->output_fd >= 0)
 		spawn_set_output(plan, spawn->output_fd);
 	(void)sigemptyset(&none);

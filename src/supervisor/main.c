@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/self_pipe.h"
+#include "process/cgroup.h"
 #include "supervisor/commands.h"
 #include "supervisor/notice.h"
 #include "supervisor/setup.h"
@@ -41,6 +42,7 @@ enum {
 	SUPERVISOR_EVENTS = 64,		/* looked at in one turn */
 	SUPERVISOR_BACKLOG = 256 << 10,	/* bytes of notices; then no starts */
 	SUPERVISOR_RETRY_MS = 10,	/* until memory is asked for again */
+	SUPERVISOR_SWEEP_MS = 1000,	/* for what children have left to end */
 	SUPERVISOR_STEP_MS = 10,	/* the longest that a turn collects, or
 					   judges, or forks */
 };
@@ -98,6 +100,15 @@ supervisor_open(struct supervisor *sup, int control_fd)
 	if (r == 0 && host_fd >= 0)
 		r = supervisor_watch(sup, host_fd, TOKEN_HOST);
 	return r;
+}
+
+/* Remove control groups that nobody has any more. */
+static void
+supervisor_sweep(const struct brood__supervisor_config *config, int timeout_ms)
+{
+	for (size_t i = 0; i < config->n_specs; i++)
+		brood__cgroup_sweep(brood__cgroup_directory(
+		    config->specs[i].spawn.options->confine), timeout_ms);
 }
 
 static int
@@ -498,8 +509,10 @@ brood__supervisor_run(const struct brood__supervisor_config *config,
 	(void)setpgid(0, 0);
 	if (supervisor_init(&sup, config, control_fd) < 0)
 		_exit(EXIT_FAILURE);
+	supervisor_sweep(config, 0);
 	while (!supervisor_is_done(&sup))
 		supervisor_turn(&sup);
+	supervisor_sweep(config, SUPERVISOR_SWEEP_MS);
 	supervisor_say_goodbye(&sup);
 	_exit(EXIT_SUCCESS);
 }

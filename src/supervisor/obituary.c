@@ -39,7 +39,9 @@ brood__obituary_is_shortage(int error)
 static bool
 obituary_is_own_step(const char *step)
 {
-	static const char *const steps[] = { "open", "dup", "dup2", "channel" };
+	static const char *const steps[] = {
+		"cgroup", "open", "dup", "dup2", "channel",
+	};
 
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 		if (strcmp(steps[i], step) == 0)

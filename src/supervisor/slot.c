@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "process/cgroup.h"
 #include "process/seccomp.h"
 #include "supervisor/judge.h"
 #include "supervisor/notice.h"
@@ -231,10 +232,18 @@ slot_set_prefix(struct brood__slot *slot)
 	    (int)slot->pid);
 }
 
+static const char *
+slot_cgroup(const struct brood__slot *slot)
+{
+	return brood__cgroup_directory(slot->spec->spawn.options->confine);
+}
+
 /* What was kept of the last process is forgotten. */
 static void
 slot_reset(struct brood__slot *slot)
 {
+	/* If it had to be killed, what it left had some time to end. */
+	brood__cgroup_remove(slot_cgroup(slot), slot->pid, 0);
 	slot->pid = 0;
 	slot->is_reaped = false;
 	slot->status = 0;
@@ -514,7 +523,8 @@ brood__slot_reap(struct brood__shared *shared, pid_t pid, int status)
 /*
  * Words for why the process was ended by its signal, if more is known than its
  * number: which system call it was ended for; or that the kernel, and not an
- * operator, has likely killed it, by the kernel's own count.
+ * operator, has killed it, by the count of its control group; or that this is
+ * likely, by the count of the whole system.
  */
 static const char *
 slot_cause(const struct brood__slot *slot, struct brood__shared *shared,
@@ -525,11 +535,14 @@ slot_cause(const struct brood__slot *slot, struct brood__shared *shared,
 	if (sig == SIGSYS && brood__seccomp_words(text, size,
 	    slot->stream.tail, slot->stream.tail_len))
 		return text;
-	if (sig == SIGKILL && !is_asked && slot->obituary.text[0] == '\0' &&
-	    brood__oom_has_killed(&shared->oom))
-		return "killed by signal 9 (Killed), likely by the kernel for "
-		    "lack of memory";
-	return NULL;
+	if (sig != SIGKILL || is_asked || slot->obituary.text[0] != '\0')
+		return NULL;
+	if (brood__cgroup_has_killed(slot_cgroup(slot), slot->pid))
+		return "killed by the kernel for lack of memory in its control "
+		    "group";
+	return brood__oom_has_killed(&shared->oom) ?
+	    "killed by signal 9 (Killed), likely by the kernel for lack of "
+	    "memory" : NULL;
 }
 
 void
@@ -551,5 +564,6 @@ brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
 	brood__obituary_end(&slot->obituary, slot->status,
 	    slot->progress == BROOD__PROGRESS_OFFERED, slot_cause(slot, shared,
 	    is_asked, text, sizeof(text)));
+	brood__cgroup_remove(slot_cgroup(slot), slot->pid, 0);
 	slot_end(slot, shared, is_asked, now_ms);
 }

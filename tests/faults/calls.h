@@ -25,8 +25,10 @@
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/timerfd.h>
+#include <sys/vfs.h>
 #endif
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
@@ -149,6 +151,11 @@ int	 fault_nice(FAULT_AT, int change);
 int	 fault_pipe(FAULT_AT, int fds[2]);
 int	 fault_pthread_create(FAULT_AT, pthread_t *ret_thread,
 	    const pthread_attr_t *attributes, void *(*run)(void *), void *arg);
+int	 fault_mkdir(FAULT_AT, const char *path, mode_t mode);
+DIR	*fault_opendir(FAULT_AT, const char *path);
+#ifdef __linux__
+int	 fault_statfs(FAULT_AT, const char *path, struct statfs *ret_kind);
+#endif
 int	 fault_rmdir(FAULT_AT, const char *path);
 int	 fault_setgroups(FAULT_AT, size_t n, const gid_t *groups);
 int	 fault_setresgid(FAULT_AT, gid_t real, gid_t effective, gid_t saved);
@@ -221,9 +228,11 @@ int	 fault_seccomp_rule_add_array(FAULT_AT, scmp_filter_ctx filter,
 #define memfd_create(name, flags)	\
 	fault_memfd_create(FAULT_SITE("memfd_create " #flags), name, flags)
 #define mkdtemp(...)	fault_mkdtemp(FAULT_SITE("mkdtemp"), __VA_ARGS__)
+#define mkdir(...)	fault_mkdir(FAULT_SITE("mkdir"), __VA_ARGS__)
 #define mmap(...)	fault_mmap(FAULT_SITE("mmap"), __VA_ARGS__)
 #define nice(...)	fault_nice(FAULT_SITE("nice"), __VA_ARGS__)
 #define open(...)	fault_open(FAULT_SITE("open"), __VA_ARGS__)
+#define opendir(...)	fault_opendir(FAULT_SITE("opendir"), __VA_ARGS__)
 #define pipe(...)	fault_pipe(FAULT_SITE("pipe"), __VA_ARGS__)
 #define pipe2(...)	fault_pipe2(FAULT_SITE("pipe2"), __VA_ARGS__)
 #define poll(...)	fault_poll(FAULT_SITE("poll"), __VA_ARGS__)
@@ -272,6 +281,7 @@ int	 fault_seccomp_rule_add_array(FAULT_AT, scmp_filter_ctx filter,
 #define shutdown(...)	fault_shutdown(FAULT_SITE("shutdown"), __VA_ARGS__)
 #define socket(...)	fault_socket(FAULT_SITE("socket"), __VA_ARGS__)
 #define socketpair(...)	fault_socketpair(FAULT_SITE("socketpair"), __VA_ARGS__)
+#define statfs(...)	fault_statfs(FAULT_SITE("statfs"), __VA_ARGS__)
 #define strdup(...)	fault_strdup(FAULT_SITE("strdup"), __VA_ARGS__)
 #define strndup(...)	fault_strndup(FAULT_SITE("strndup"), __VA_ARGS__)
 #define syscall(number, ...)	\

@@ -12,11 +12,13 @@
 #include <grp.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <dirent.h>
 #include <string.h>
 #include <unistd.h>
 
 #ifdef __linux__
 #include <sched.h>
+#include <sys/vfs.h>
 #endif
 #ifdef HAVE_LIBSECCOMP
 #include <seccomp.h>
@@ -25,9 +27,13 @@
 CALL(int, chroot, (FAULT_AT, const char *path), (path), E(EPERM) | E(ENOENT),
     -1)
 CALL(int, fchdir, (FAULT_AT, int fd), (fd), E(EACCES), -1)
+CALL(int, mkdir, (FAULT_AT, const char *path, mode_t mode), (path, mode),
+    E(EACCES), -1)
 CALL(char *, mkdtemp, (FAULT_AT, char *path), (path), E(EACCES) | E(ENOSPC),
     NULL)
 CALL(int, nice, (FAULT_AT, int change), (change), E(EPERM), -1)
+CALL(DIR *, opendir, (FAULT_AT, const char *path), (path), NO_FD | E(ENOMEM),
+    NULL)
 CALL(int, pipe, (FAULT_AT, int fds[2]), (fds), NO_FD, -1)
 CALL(int, rmdir, (FAULT_AT, const char *path), (path), E(EBUSY), -1)
 CALL(int, setgroups, (FAULT_AT, size_t n, const gid_t *groups), (n, groups),
@@ -53,6 +59,11 @@ CALL(int, sched_setaffinity, (FAULT_AT, pid_t pid, size_t size,
 CALL(int, sched_setscheduler, (FAULT_AT, pid_t pid, int policy,
     const struct sched_param *param), (pid, policy, param), E(EPERM), -1)
 CALL(int, unshare, (FAULT_AT, int flags), (flags), E(EPERM) | E(ENOSPC), -1)
+#endif
+
+#ifdef __linux__
+CALL(int, statfs, (FAULT_AT, const char *path, struct statfs *ret_kind),
+    (path, ret_kind), E(EACCES) | E(ENOENT), -1)
 #endif
 
 /* libseccomp gives a negative errno. */

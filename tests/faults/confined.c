@@ -5,10 +5,12 @@
  */
 
 #include "faults/pool.h"
+#include "support/groups.h"
 
 #include <sys/resource.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -116,4 +118,59 @@ run_pool_learn(void)
 	static const struct brood_confine learn = { .learn = HAS_SECCOMP };
 
 	return run_confined(&learn, false);
+}
+
+/* Control groups */
+
+static char directory[PATH_MAX];
+static const struct brood_cgroup cgroup = { .directory = directory };
+static const struct brood_confine grouped = { .cgroup = &cgroup };
+
+static int
+do_nothing(struct brood_channel *channel, void *arg)
+{
+	(void)channel;
+	(void)arg;
+	return 0;
+}
+
+int
+run_child_cgroup(void)
+{
+	static const struct brood_child_options options = {
+		.confine = &grouped,
+	};
+	struct brood_child *child = NULL;
+	int r;
+
+	if (!groups_find(directory, sizeof(directory)))
+		return 0;
+	r = TRY(brood_child_fork(&child, &options, do_nothing, NULL));
+	(void)brood_child_free(child);
+	return r;
+}
+
+/* What workers leave is killed, and so is what the last one leaves. */
+int
+run_pool_cgroup(void)
+{
+	static const struct brood_request_options again = {
+		.flags = BROOD_IDEMPOTENT,
+	};
+	struct brood_pool_options options = pool_usual;
+	struct work work;
+	int r;
+
+	if (!groups_find(directory, sizeof(directory)))
+		return 0;
+	options.confine = &grouped;
+	options.workers = 1;
+	r = work_start(&work, &options);
+	if (r == 0)
+		r = work_submit(&work, LEAVE, 64, NULL, 0);
+	if (r == 0)
+		r = work_submit(&work, DIE, 64, &again, 0);
+	if (r == 0)
+		r = work_submit(&work, LEAVE, 64, NULL, 0);
+	return work_close(&work, r);
 }

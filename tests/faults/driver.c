@@ -8,6 +8,7 @@
  */
 
 #include "faults/driver.h"
+#include "support/groups.h"
 #include "support/namespaces.h"
 
 #include <stdatomic.h>
@@ -334,6 +335,8 @@ static const struct {
 	{ "process/last_words.c", "last_words_write", false },
 	/* A worker does what only an attack does: tests/attack. */
 	{ "process/seccomp.c", "seccomp_end", false },
+	/* What was killed is gone as it is looked for. */
+	{ "process/cgroup.c", "cgroup_await_change", true },
 	/* A thread that learns of calls has no memory for the next one. */
 	{ "process/seccomp_learn.c", "learn_serve", true },
 	/* No memory to say that there was none. */
@@ -350,12 +353,30 @@ static const struct {
 #endif
 };
 
+/* Where no control groups can be made, nothing comes to these. */
+static bool
+is_of_groups(const struct fault_site *site)
+{
+	static char directory[PATH_MAX];
+	static int can_be_made = -1;
+
+	if (strstr(site->source, "process/cgroup.c") == NULL &&
+	    strstr(site->source, "host/groups.c") == NULL &&
+	    strcmp(site->function, "child_init") != 0)
+		return false;
+	if (can_be_made < 0)
+		can_be_made = groups_find(directory, sizeof(directory));
+	return !can_be_made;
+}
+
 /* Who is not root, or may not leave namespaces, does not come to these. */
 static bool
 is_forbidden(const struct fault_site *site)
 {
 	static int is_allowed = -1;
 
+	if (is_of_groups(site))
+		return true;
 	if (strstr(site->source, "process/identity.c") == NULL &&
 	    strstr(site->source, "process/confine.c") == NULL)
 		return false;

@@ -268,6 +268,7 @@ is_usual(const struct ticket *ticket)
 	case ECHO:
 	case ECHO_FDS:
 	case ECHO_ALLOC:
+	case LEAVE:
 	case PARTS:
 	case PRINT:
 	case METHODS:

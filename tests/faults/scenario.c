@@ -16,12 +16,14 @@
 
 const struct scenario scenarios[] = {
 	{ "child-bare", run_child_bare, false },
+	{ "child-cgroup", run_child_cgroup, false },
 	{ "child-exec", run_child_exec, false },
 	{ "child-fork", run_child_fork, false },
 	{ "client", run_client, false },
 	{ "datagrams", run_datagrams, false },
 	{ "listener", run_listener, false },
 	{ "pool-broken", run_pool_broken, false },
+	{ "pool-cgroup", run_pool_cgroup, false },
 	{ "pool-changes", run_pool_changes, false },
 	{ "pool-confined", run_pool_confined, false },
 	{ "pool-exec", run_pool_exec, false },
@@ -217,6 +219,11 @@ scenario_handle(struct brood_request *request, void *arg)
 	case DIE:
 		if (n_runs == 0)
 			(void)raise(SIGKILL);
+		break;
+	case LEAVE:
+		if (fork() == 0)
+			for (;;)
+				(void)pause();
 		break;
 	}
 	return brood_request_reply(request, 0, data, len);

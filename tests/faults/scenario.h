@@ -65,6 +65,7 @@ enum method {
 	LINGER,		/* until the request is canceled */
 	HANG,		/* until the process is killed */
 	DIE,		/* by SIGKILL; if it runs again, ECHO */
+	LEAVE,		/* a process that does not end; then ECHO */
 	METHODS,
 };
 
@@ -98,12 +99,14 @@ extern unsigned scenario_n_rests;
 
 /* Scenarios of other files */
 int	run_child_bare(void);
+int	run_child_cgroup(void);
 int	run_child_exec(void);
 int	run_child_fork(void);
 int	run_client(void);
 int	run_datagrams(void);
 int	run_listener(void);
 int	run_pool_broken(void);
+int	run_pool_cgroup(void);
 int	run_pool_changes(void);
 int	run_pool_confined(void);
 int	run_pool_exec(void);

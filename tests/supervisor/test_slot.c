@@ -30,7 +30,11 @@ enum { N_STATES = BROOD__SLOT_GIVEN_UP + 1 };
 #define GIVEN_UP	BROOD__SLOT_GIVEN_UP
 
 static struct brood__shared shared = { .host = BROOD__HOST_GONE };
-static struct brood__slot_spec spec = { .shutdown_ms = SHUTDOWN_MS };
+static const struct brood_child_options options;
+static struct brood__slot_spec spec = {
+	.spawn.options = &options,
+	.shutdown_ms = SHUTDOWN_MS,
+};
 
 static struct brood__slot *
 new_slot(enum brood__slot_state state)

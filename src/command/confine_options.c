@@ -7,6 +7,8 @@
 
 #include "command/confine_options.h"
 
+#include "command/delegation.h"
+
 #include <sys/resource.h>
 
 #include <errno.h>
@@ -172,4 +174,83 @@ confine_set_call(void *arg, const char *value)
 
 	options->confine.syscalls = options->calls;
 	return confine_add(options->calls, CONFINE_CALLS, value);
+}
+
+/* Control groups */
+
+const char *
+confine_set_cgroup(void *arg, const char *value)
+{
+	struct confine_options *options = arg;
+
+	options->cgroup.directory = value;
+	options->confine.cgroup = &options->cgroup;
+	return value[0] == '/' ? NULL : "not an absolute path";
+}
+
+const char *
+confine_set_memory(void *arg, const char *value)
+{
+	struct confine_options *options = arg;
+	const char *error = options_read_size(value,
+	    &options->cgroup.memory_max);
+
+	options->confine.cgroup = &options->cgroup;
+	if (error != NULL)
+		return error;
+	return options->cgroup.memory_max == 0 ||
+	    options->cgroup.memory_max == UINT64_MAX ?
+	    "not a limit" : NULL;
+}
+
+const char *
+confine_set_cpus(void *arg, const char *value)
+{
+	struct confine_options *options = arg;
+	char *end;
+	double cpus = strtod(value, &end);
+
+	if (value[0] < '0' || value[0] > '9' || *end != '\0' ||
+	    !(cpus >= 0.01) || cpus > 10000)
+		return "not a number of processors, 0.01 to 10000";
+	options->cgroup.cpu_percent = (uint32_t)(cpus * 100 + 0.5);
+	options->confine.cgroup = &options->cgroup;
+	return NULL;
+}
+
+const char *
+confine_set_pids(void *arg, const char *value)
+{
+	struct confine_options *options = arg;
+	const char *error;
+
+	options->cgroup.pids_max = (uint32_t)strtonum(value, 1, INT32_MAX,
+	    &error);
+	options->confine.cgroup = &options->cgroup;
+	return error != NULL ? "not a number of processes" : NULL;
+}
+
+void
+confine_complete(struct confine_options *options)
+{
+	char *directory = options->directory;
+	int r;
+
+	if (options->confine.cgroup == NULL ||
+	    options->cgroup.directory != NULL)
+		return;
+	r = delegation_find(directory, sizeof(options->directory));
+	if (r < 0)
+		command_die(COMMAND_UNUSABLE, 0, "there is no control group of "
+		    "version 2 for --memory, --cpus or --pids");
+	r = delegation_vacate(directory);
+	if (r == -EBUSY)
+		command_die(COMMAND_UNUSABLE, 0, "%s has other processes: "
+		    "start brood in a control group of its own (systemd-run "
+		    "--scope -p Delegate=yes brood ...), or give it one by "
+		    "--cgroup", directory);
+	if (r < 0)
+		command_die(COMMAND_UNUSABLE, -r, "%s, the control group of "
+		    "this process", directory);
+	options->cgroup.directory = directory;
 }

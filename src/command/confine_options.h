@@ -16,6 +16,7 @@
 #include "command/options.h"
 
 #include <brood/confine.h>
+#include <limits.h>
 
 enum {
 	CONFINE_PATHS = 64,		/* of each kind */
@@ -30,7 +31,16 @@ struct confine_options {
 	const char *rw[CONFINE_PATHS + 1];
 	const char *calls[CONFINE_CALLS + 1];
 	struct brood_rlimit rlimits[CONFINE_RLIMITS];
+	struct brood_cgroup cgroup;
+	char directory[PATH_MAX];	/* of cgroup, if none was given */
 };
+
+/*
+ * Before the first worker is started: complete what was asked for.  A control
+ * group needs a directory, and by default it is this process's own group, which
+ * that may have to leave.  Exits if that cannot be.
+ */
+void	confine_complete(struct confine_options *options);
 
 /* Functions of the table; arg is a struct confine_options. */
 const char *confine_set_level(void *arg, const char *value);
@@ -41,6 +51,10 @@ const char *confine_set_rlimit(void *arg, const char *value);
 const char *confine_set_ro(void *arg, const char *value);
 const char *confine_set_rw(void *arg, const char *value);
 const char *confine_set_call(void *arg, const char *value);
+const char *confine_set_cgroup(void *arg, const char *value);
+const char *confine_set_memory(void *arg, const char *value);
+const char *confine_set_cpus(void *arg, const char *value);
+const char *confine_set_pids(void *arg, const char *value);
 
 #define CONFINE_OPTIONS(options) \
 	{ .name = "confine", .argument = "LEVEL", \
@@ -69,6 +83,20 @@ const char *confine_set_call(void *arg, const char *value);
 	    .set = confine_set_rw, .set_arg = (options) }, \
 	{ .name = "allow-call", .argument = "NAME", \
 	    .help = "from level 2 on, allow this system call too; may be\n" \
-	    "repeated", .set = confine_set_call, .set_arg = (options) }
+	    "repeated", .set = confine_set_call, .set_arg = (options) }, \
+	{ .name = "memory", .argument = "BYTES", \
+	    .help = "limit the memory of each worker, by a control group;\n" \
+	    "K, M, G and T are units", \
+	    .set = confine_set_memory, .set_arg = (options) }, \
+	{ .name = "cpus", .argument = "N[.N]", \
+	    .help = "the same for processors: 0.5 is a half of one", \
+	    .set = confine_set_cpus, .set_arg = (options) }, \
+	{ .name = "pids", .argument = "N", \
+	    .help = "the same for processes and threads", \
+	    .set = confine_set_pids, .set_arg = (options) }, \
+	{ .name = "cgroup", .argument = "DIRECTORY", \
+	    .help = "make these groups there, and kill what workers leave;\n" \
+	    "default: in the command's own group, with a limit", \
+	    .set = confine_set_cgroup, .set_arg = (options) }
 
 #endif

@@ -7,6 +7,7 @@
  */
 
 #include "base/passrights.h"
+#include "command/delegation.h"
 #include "command/options.h"
 
 #include <brood.h>
@@ -17,6 +18,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
@@ -269,6 +271,75 @@ doctor_descriptors(void)
 }
 
 static int
+doctor_nothing(struct brood_channel *channel, void *arg)
+{
+	(void)channel;
+	(void)arg;
+	return 0;
+}
+
+/* 0, or why a process cannot be started so. */
+static int
+doctor_start(const struct brood_confine *confine)
+{
+	const struct brood_child_options options = { .confine = confine };
+	struct brood_child *child;
+	int r;
+
+	r = brood_child_fork(&child, &options, doctor_nothing, NULL);
+	if (r == 0)
+		(void)brood_child_free(child);
+	return r;
+}
+
+static const char *
+doctor_group_advice(int r)
+{
+	switch (r) {
+	case 0:
+		return "";
+	case -ENOENT:
+		return "the system has to give this controller to groups of "
+		    "version 2";
+	case -EINVAL:
+		return "Linux 4.5 and a mounted cgroup2 are needed";
+	default:
+		return "systemd-run --scope -p Delegate=yes would do it";
+	}
+}
+
+/* What can control groups limit? */
+static void
+doctor_groups(void)
+{
+	char directory[PATH_MAX];
+	struct brood_cgroup limits[] = {
+		{ .directory = directory },
+		{ .directory = directory, .memory_max = 1 << 30 },
+		{ .directory = directory, .pids_max = 100 },
+		{ .directory = directory, .cpu_percent = 50 },
+	};
+	static const char *const names[] = {
+		"groups", "  memory", "  pids", "  cpus",
+	};
+	int found = delegation_find(directory, sizeof(directory)), r;
+
+	if (found == 0)
+		found = delegation_vacate(directory);
+	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+		struct brood_confine confine = { .cgroup = &limits[i] };
+
+		r = found < 0 ? (found == -ENOENT ? -EINVAL : found) :
+		    doctor_start(&confine);
+		doctor_print(names[i], r == 0, i == 0 ?
+		    "what workers leave is killed, by control groups" :
+		    "limited", doctor_group_advice(r));
+		if (i == 0 && r < 0)
+			return;
+	}
+}
+
+static int
 doctor_run(const struct command *command, int argc, char **argv)
 {
 	static const struct option_spec options[] = { { .name = NULL } };
@@ -282,6 +353,7 @@ doctor_run(const struct command *command, int argc, char **argv)
 	if (fd >= 0)
 		(void)close(fd);
 	doctor_descriptors();
+	doctor_groups();
 	return highest >= BROOD_CONFINE_CALLS ? COMMAND_OK : COMMAND_FAILED;
 }
 

@@ -38,7 +38,8 @@ struct map_options {
 	unsigned workers;
 	bool is_unordered;
 	bool has_progress;
-	struct confine_options confine;
+	struct confine_options confine;	/* of the program */
+	struct brood_confine worker_confine;	/* of the worker that runs it */
 };
 
 /* Gives the program and its arguments. */
@@ -246,9 +247,15 @@ map_start(struct mapper *mapper, struct map_options *options,
 		.name = "map",
 		.workers = options->workers,
 	};
+	struct brood_confine *confine = &options->confine.confine;
 	char text[BROOD_TEXT_SIZE];
 
+	confine_complete(&options->confine);
 	if (mapper->has_lines) {
+		/* The filter is in the control group of its worker. */
+		options->worker_confine.cgroup = confine->cgroup;
+		confine->cgroup = NULL;
+		pool.confine = &options->worker_confine;
 		pool.handler = lines_handle;
 		pool.setup = lines_setup;
 		pool.arg = lines;
@@ -256,7 +263,7 @@ map_start(struct mapper *mapper, struct map_options *options,
 	} else {
 		pool.argv = lines->argv;
 		map_share(options);
-		pool.confine = &options->confine.confine;
+		pool.confine = confine;
 	}
 	/* If the reader of the output leaves, write(2) gives EPIPE. */
 	(void)signal(SIGPIPE, SIG_IGN);

@@ -243,6 +243,7 @@ run_start_pool(struct run *run)
 		options->in_flight = 1;
 	run->confine.confine.threads = MAX(brood__cpus() / options->workers,
 	    1);
+	confine_complete(&run->confine);
 	options->confine = &run->confine.confine;
 	if (options->queue == 0)
 		options->queue = MAX(2 * options->workers * options->in_flight,

@@ -37,7 +37,8 @@ says()
 for wrong in "--confine 5" "--confine 2-1" "--confine x" "--rlimit as" \
     "--rlimit foo=1" "--rlimit as=1X" "--rlimit as=99999999999T" \
     "--user no-such-user" "--group no-such-group" "--user root" \
-    "--chroot relative"
+    "--chroot relative" "--memory 0" "--memory unlimited" "--cpus 0" \
+    "--cpus nan" "--pids 0" "--cgroup relative"
 do
 	# shellcheck disable=SC2086  # two words
 	map $wrong -- "$ECHO_WORKER" && fail "$wrong: accepted"
@@ -47,6 +48,39 @@ map --confine 2 --lines -- cat && fail "level 2 for a filter: accepted"
 says "reaches level 1" "level 2 for a filter"
 
 "$BROOD" doctor >doctor
+
+# Control groups: a worker has one of its own, and so has a filter.  What there
+# is no controller for is said.
+if grep -q '^groups *yes' doctor
+then
+	group=$(sed -n 's/^0:://p' /proc/self/cgroup)
+	for mount in /sys/fs/cgroup /sys/fs/cgroup/unified
+	do
+		test ! -e "$mount$group/cgroup.procs" || directory=$mount$group
+	done
+	map --cgroup "$directory" --lines -- sh -c \
+	    'while read -r line; do grep ^0:: /proc/self/cgroup; done'
+	grep -q '^0::.*/brood-[0-9]*-[0-9]*$' out ||
+	    fail "group of a filter: $(cat out err)"
+	map --cgroup "$directory" -- "$ECHO_WORKER" ||
+	    fail "group of a worker: $(cat err)"
+	for controller in memory=1G pids=20 cpus=0.5
+	do
+		if map "--${controller%=*}" "${controller#*=}" -- "$ECHO_WORKER"
+		then
+			grep -q "^ *${controller%=*} *yes" doctor ||
+			    fail "$controller: doctor says no"
+		else
+			grep -q "^ *${controller%=*} *no" doctor ||
+			    fail "$controller: $(cat err)"
+			says "without that controller" "$controller"
+		fi
+	done
+else
+	map --cgroup "$tmp" -- "$ECHO_WORKER" && fail "no group: accepted"
+	says "control group" "no group"
+fi
+
 highest=$(awk '$1 == "level" && $3 == "yes" { n = $2 } END { print n }' doctor)
 grep -q '^level 0 *yes' doctor || fail "doctor: $(cat doctor)"
 test "$highest" -ge 1 || {

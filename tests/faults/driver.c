@@ -345,6 +345,10 @@ static const struct {
 	{ "host/queue.c", "brood__fd_close", true },
 	/* One of two descriptors has no place in this process. */
 	{ "wire/fdpass.c", "brood__fd_close", true },
+#ifndef HAVE_SCHED_GETAFFINITY
+	/* Then only the command asks for it. */
+	{ "base/own_cgroup.c", "brood__own_cgroup", false },
+#endif
 #ifndef HAVE_SEALED_MEMORY
 	{ "wire/channel_rings.c", "brood__fd_close", false },
 	{ "wire/channel_rings.c", "rings_wake", false },

@@ -56,7 +56,7 @@ Test(children_confine, child_that_cannot_be_confined_is_not_started)
 	struct brood_child_spec spec = ab[0];
 	struct brood_supervisor *sup;
 
-	confined_needs(BROOD_CONFINE_FILES);
+	confined_needs_landlock();
 	spec.options.confine = &confine;
 	sup = start((struct brood_supervisor_options){ .children = &spec,
 	    .n_children = 1 });

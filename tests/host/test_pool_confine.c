@@ -158,7 +158,7 @@ Test(pool_confine, path_that_is_not_there_fails_the_start_at_any_level)
 {
 	static const char *const paths[] = { "/usr", "/no/such/path", NULL };
 
-	confined_needs(BROOD_CONFINE_FILES);
+	confined_needs_landlock();
 	fails(&(struct brood_confine){ .up_to = BROOD_CONFINE_FILES,
 	    .ro = paths }, no_options, "landlock", "/no/such/path");
 }
@@ -199,6 +199,7 @@ check_files(unsigned level)
 	struct brood_pool *pool;
 
 	confined_needs(level);
+	confined_needs_landlock();
 	(void)snprintf(below_ro, sizeof(below_ro), "%s/ro", tmpdir_dir());
 	(void)snprintf(below_rw, sizeof(below_rw), "%s/rw", tmpdir_dir());
 	cr_assert(mkdir(tmpdir_path("ro"), 0755) == 0 &&

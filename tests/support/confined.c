@@ -193,6 +193,14 @@ confined_landlock(uint64_t right)
 #endif
 }
 
+void
+confined_needs_landlock(void)
+{
+	confined_needs(BROOD_CONFINE_FILES);
+	if (!confined_landlock(CONFINED_LANDLOCK))
+		cr_skip_test("this kernel has no Landlock");
+}
+
 struct brood_pool *
 confined_pool(const struct brood_confine *confine,
     struct brood_pool_options options)

@@ -31,8 +31,12 @@ enum confined_method {
 /* Skip the test unless this build, kernel and user have the level. */
 void	confined_needs(unsigned level);
 
-/* Can Landlock deny this right to files? */
+/* Can Landlock deny this right to files?  CONFINED_LANDLOCK: is it there? */
+#define CONFINED_LANDLOCK	1ULL
 bool	confined_landlock(uint64_t right);
+
+/* Skip the test unless paths can be kept out of reach. */
+void	confined_needs_landlock(void);
 
 /* The handler, for tests that make a pool by themselves. */
 int	confined_handle(struct brood_request *request, void *arg);

@@ -134,6 +134,8 @@ int	host_run(unsigned level, uid_t uid, uid_t worker_uid,
 /* pool.c: one attack, by a worker of a pool. */
 int	pool_attack(struct host *host, const struct attack *attack,
 	    uid_t worker_uid, struct outcome *outcome);
+/* In the sibling: from now on it counts signals, and can be attacked. */
+void	sibling_open(struct world *world);
 
 /*
  * situation.c: what there is to attack.  What workers must not know is made

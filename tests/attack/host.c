@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -38,14 +39,19 @@ host_note_signal(int sig)
 static pid_t
 host_fork_sibling(const struct host *host)
 {
-	pid_t pid = fork();
+	pid_t pid;
 
+	host->world->sibling = 0;
+	pid = fork();
 	if (pid == 0) {
 		(void)alarm(30);
+		sibling_open(host->world);
 		for (;;)
 			(void)pause();
 	}
-	host->world->sibling = pid;
+	/* Nothing tells of it but the memory. */
+	for (int i = 0; i < 5000 && pid > 0 && host->world->sibling == 0; i++)
+		(void)poll(NULL, 0, 1);
 	return pid;
 }
 

@@ -63,18 +63,25 @@ note_sibling_signal(int sig)
 	(*worker_signals)++;
 }
 
+void
+sibling_open(struct world *world)
+{
+	struct sigaction sa = { .sa_handler = note_sibling_signal };
+
+	worker_signals = &world->sibling_signals;
+	(void)sigaction(SIGUSR1, &sa, NULL);
+	world->sibling = getpid();
+}
+
 static int
 worker_hold(struct brood_request *request, const struct task *task)
 {
-	struct sigaction sa = { .sa_handler = note_sibling_signal };
 	struct world *shared;
 	char byte;
 
 	memcpy(&shared, &task->world, sizeof(shared));
 	memcpy(sibling_secret, brood_request_data(request), SECRET_LEN);
-	worker_signals = &shared->sibling_signals;
-	(void)sigaction(SIGUSR1, &sa, NULL);
-	shared->sibling = getpid();
+	sibling_open(shared);
 	while (read(task->gate, &byte, 1) < 0 && errno == EINTR)
 		;
 	return brood_request_reply(request, 0, sibling_secret, SECRET_LEN);

@@ -126,12 +126,17 @@ TRY(try_kill_supervisor)
 	return result(kill(world->supervisor, SIGKILL));
 }
 
-/* If the signal was sent, it ends soon. */
+/*
+ * If the signal was sent, it ends soon; and with it the attacker, perhaps before
+ * that could answer.
+ */
 WORKED(worked_kill_supervisor)
 {
 	struct pollfd pfd = { host->supervisor_fd, POLLIN, 0 };
+	int timeout_ms = host->answer.result == 0 ? 5000 :
+	    host->answer.result == -EIO ? 300 : 0;
 
-	return poll(&pfd, 1, host->answer.result == 0 ? 5000 : 0) == 1;
+	return poll(&pfd, 1, timeout_ms) == 1;
 }
 
 /* Tracing and memory */

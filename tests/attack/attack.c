@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,17 @@ table_print(const struct level *levels)
 	}
 }
 
+static bool
+is_host(const void *arg, pid_t pid)
+{
+	const struct level *levels = arg;
+
+	for (unsigned n = 0; n < N_LEVELS; n++)
+		if (levels[n].world.host == pid)
+			return true;
+	return false;
+}
+
 static void
 choose(struct level *levels, const char *text)
 {
@@ -154,7 +166,8 @@ main(int argc, char **argv)
 	struct level *levels = mmap(NULL, N_LEVELS * sizeof(*levels),
 	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	bool is_good = true;
-	pid_t pids[N_LEVELS];
+	pid_t pids[N_LEVELS], server;
+	int hostile_fd;
 
 	if (levels == MAP_FAILED || n_attacks > MAX_ATTACKS)
 		return 1;
@@ -164,10 +177,19 @@ main(int argc, char **argv)
 		(void)printf("levels from %u on are not tried: %s\n", n_levels,
 		    getuid() != 0 ? "they need root" :
 		    "this build or this system does not have them");
-	for (unsigned n = 0; n < n_levels; n++)
+	hostile_fd = hostile_file_open(is_host, levels, &server);
+	for (unsigned n = 0; n < n_levels; n++) {
+		levels[n].world.hostile_fd = hostile_fd;
 		pids[n] = level_start(&levels[n], n);
+	}
 	for (unsigned n = 0; n < n_levels; n++)
 		is_good &= level_wait(&levels[n], n, pids[n]);
+	if (hostile_fd >= 0)
+		(void)close(hostile_fd);
+	if (server > 0) {
+		(void)kill(server, SIGKILL);
+		(void)waitpid(server, NULL, 0);
+	}
 	for (unsigned n = 0; n < n_levels; n++)
 		is_good &= level_check(&levels[n], n);
 	if (argc > 1 && strcmp(argv[1], "--table") == 0)

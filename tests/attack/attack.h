@@ -48,6 +48,8 @@ struct world {
 	int datagram_fd;		/* an AF_UNIX socket without a peer */
 	int region_fd;			/* of a ring that the host writes */
 	int given_fd;			/* of the request, or -1 */
+	int hostile_fd;			/* a file that is slow to close, or
+					   -1: there is none */
 };
 
 /* What the worker gives back. */
@@ -90,6 +92,7 @@ enum attack_need {
 	NEEDS_LEFT_BEHIND = 128,	/* looked at when the pool is gone */
 	NEEDS_RUN_LIMIT = 512,		/* its request does not end by itself */
 	NEEDS_TURNS = 1024,		/* that can be measured */
+	NEEDS_HOSTILE_FILE = 2048,
 	BREAKS_POOL = 256,		/* where it is allowed */
 };
 
@@ -149,6 +152,13 @@ void	situation_send(struct host *host, const char *name);
 /* How many processes and threads has this user? */
 unsigned situation_n_processes(uid_t uid);
 
+/*
+ * hostile_file.c: open a file that is slow to close for processes that is_host
+ * knows, and for nobody else.  Gives -1 if that cannot be had.
+ */
+int	hostile_file_open(bool (*is_host)(const void *arg, pid_t pid),
+	    const void *arg, pid_t *ret_server);
+
 /* features.c: is there what this letter of a table stands for? */
 bool	features_has(char letter);
 bool	features_has_rings(void);
@@ -195,6 +205,7 @@ TRY(try_connect_path); TRY(try_connect_abstract); TRY(try_connect_tcp);
 TRY(try_socket_udp); TRY(try_sendto_path); TRY(try_sendto_inherited);
 TRY(try_sendmsg_inherited); TRY(try_connect_inherited); TRY(try_listen_tcp);
 TRY(try_netlink); TRY(try_linger); TRY(try_linger_given); TRY(try_in_flight);
+TRY(try_hostile_file);
 WORKED(worked_listen_tcp);
 WORKED(worked_connect_path); WORKED(worked_connect_abstract);
 WORKED(worked_connect_tcp); WORKED(worked_udp); WORKED(worked_datagram);

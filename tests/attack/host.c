@@ -146,6 +146,9 @@ host_cannot(const struct host *host, const struct attack *attack)
 	if ((attack->needs & (NEEDS_SOCKET | NEEDS_TURNS)) != 0)
 		return "a turn cannot be measured here";
 #endif
+	if ((attack->needs & NEEDS_HOSTILE_FILE) != 0 &&
+	    host->world->hostile_fd < 0)
+		return "a FUSE file system cannot be mounted";
 	if (attack->worked == worked_ring && !features_has_rings())
 		return "there are no rings";
 	return NULL;
@@ -196,5 +199,7 @@ host_run(unsigned level, uid_t uid, uid_t worker_uid, struct world *world,
 		if (outcomes[i].is_wanted)
 			host_attack(&host, &attacks[i], worker_uid,
 			    &outcomes[i]);
+	/* At its end it closes the slow file. */
+	world->host = 0;
 	return 0;
 }

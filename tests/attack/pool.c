@@ -332,14 +332,14 @@ run_start(struct run *run, uid_t worker_uid, struct task *task)
 	struct brood_confine confine = {
 		.level = host->level, .rlimits = &limit,
 	};
-	int keep[] = {
+	const int all[] = {
 		host->world->datagram_fd, host->world->evidence_fd,
-		run->gate[0], host->world->region_fd,
+		run->gate[0], host->world->region_fd, host->world->hostile_fd,
 	};
+	int keep[sizeof(all) / sizeof(all[0])];
 	struct brood_pool_options options = {
 		.handler = worker_handle, .arg = task, .workers = 2,
-		.confine = &confine, .keep_fds = keep,
-		.n_keep_fds = keep[3] < 0 ? 3 : 4, .shutdown_ms = 300,
+		.confine = &confine, .keep_fds = keep, .shutdown_ms = 300,
 		.transport = (run->attack->needs & NEEDS_BYTES) != 0 ?
 		    BROOD_SOCKET : BROOD_RINGS,
 		.stderr_fd = -1,
@@ -347,6 +347,9 @@ run_start(struct run *run, uid_t worker_uid, struct task *task)
 	char text[BROOD_TEXT_SIZE] = "";
 	int r;
 
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (all[i] >= 0)
+			keep[options.n_keep_fds++] = all[i];
 	if ((run->attack->needs & NEEDS_PROCESS_LIMIT) != 0)
 		confine.n_rlimits = 1;
 	if ((run->attack->needs & NEEDS_MEMORY_LIMIT) != 0) {

@@ -322,6 +322,12 @@ TRY(try_linger)
 	return r;
 }
 
+TRY(try_hostile_file)
+{
+	(void)answer;
+	return send_fds(channel_fd(world), &world->hostile_fd, 1);
+}
+
 WORKED(worked_linger)
 {
 	return host->worst_ms > (LINGER_S - 1) * 1000;

@@ -98,6 +98,9 @@ const struct attack attacks[] = {
 	    try_linger_given, worked_linger, "aaddd", NULL, NEEDS_SOCKET },
 	{ "send such a socket to the host", try_linger, worked_linger,
 	    "rqddd", NULL, NEEDS_TURNS },
+	{ "send the host a file that is slow to close: FUSE",
+	    try_hostile_file, worked_linger, "ddddd", NULL,
+	    NEEDS_TURNS | NEEDS_HOSTILE_FILE },
 	{ "use up the user's descriptors on their way", try_in_flight,
 	    worked_in_flight, "aaddd", NULL, NEEDS_ROOT },
 	/* Processes and memory */

@@ -84,22 +84,32 @@ struct brood_rlimit {
 
 /*
  * A control group of version 2 for each process, cgroups(7): what it and all
- * that it starts may use together.  Whatever of them is left when the process
- * has ended is killed.
+ * that it starts may use together.  When the process has ended, what is left in
+ * the group is killed; for a child of brood/child.h that is when it is waited
+ * for or freed, and if the supervisor process was killed, when the pool or the
+ * supervisor is freed.  If the program was killed too, the next one that uses
+ * the directory does it.  So a single child there may not outlive the program.
  *
- * The group is made in directory, which must belong to the user, may have no
- * process itself, and is for processes of one process namespace.  systemd makes
- * one for a service with Delegate= and DelegateSubgroup=.  Needs Linux, and for
- * each limit that the group above has its controller: cpu, memory, pids.
+ * The groups are made in directory, in which the user must be allowed to make
+ * them and move processes; systemd gives such ones to programs by Delegate=,
+ * systemd.resource-control(5).  For a limit it must have the controller of that,
+ * cpu, memory or pids, and no process itself.  Only processes of one process
+ * namespace may use a directory.  Needs Linux; before 5.14 a process that
+ * goes on to fork may escape the kill.
+ *
+ * A process that may write below /sys/fs/cgroup can leave its group:
+ * BROOD_CONFINE_FILES denies that.
  */
 struct brood_cgroup {
 	const char	*directory;	/* an absolute path */
 	/*
-	 * Bytes of memory, without any on a disk.  If they do not suffice, the
-	 * kernel kills the group, and the report of the end says so.
+	 * Bytes of memory; and none is moved to a disk.  If they do not
+	 * suffice, the kernel kills the group, from Linux 4.19 on as a whole,
+	 * and the report of the end says so.
 	 */
 	uint64_t	 memory_max;	/* 0: no limit */
-	uint32_t	 pids_max;	/* processes and threads; 0: no limit */
+	uint32_t	 pids_max;	/* processes and threads, up to 2^22;
+					   0: no limit */
 	uint32_t	 cpu_percent;	/* 100: one processor; 0: no limit */
 	uint64_t	 reserved[4];
 };
@@ -173,7 +183,7 @@ struct brood_confine {
  *
  * Returns the level that was reached.
  *
- *   -EINVAL	options that are not possible; a cgroup is not
+ *   -EINVAL	options that are not possible; cgroup must be NULL
  *   -EPERM, -ENOSYS, -ENOENT, ...	what the step gave
  */
 int	brood_confine_self(const struct brood_confine *confine,

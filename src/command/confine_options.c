@@ -210,7 +210,7 @@ confine_set_cpus(void *arg, const char *value)
 	char *end;
 	double cpus = strtod(value, &end);
 
-	if (value[0] < '0' || value[0] > '9' || *end != '\0' ||
+	if (value[strspn(value, "0123456789.")] != '\0' || *end != '\0' ||
 	    !(cpus >= 0.01) || cpus > 10000)
 		return "not a number of processors, 0.01 to 10000";
 	options->cgroup.cpu_percent = (uint32_t)(cpus * 100 + 0.5);
@@ -224,7 +224,7 @@ confine_set_pids(void *arg, const char *value)
 	struct confine_options *options = arg;
 	const char *error;
 
-	options->cgroup.pids_max = (uint32_t)strtonum(value, 1, INT32_MAX,
+	options->cgroup.pids_max = (uint32_t)strtonum(value, 1, 4 << 20,
 	    &error);
 	options->confine.cgroup = &options->cgroup;
 	return error != NULL ? "not a number of processes" : NULL;
@@ -247,8 +247,8 @@ confine_complete(struct confine_options *options)
 	if (r == -EBUSY)
 		command_die(COMMAND_UNUSABLE, 0, "%s has other processes: "
 		    "start brood in a control group of its own (systemd-run "
-		    "--scope -p Delegate=yes brood ...), or give it one by "
-		    "--cgroup", directory);
+		    "--scope -p Delegate=yes brood ..., with --user if not as "
+		    "root), or give it one by --cgroup", directory);
 	if (r < 0)
 		command_die(COMMAND_UNUSABLE, -r, "%s, the control group of "
 		    "this process", directory);

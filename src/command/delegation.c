@@ -71,9 +71,9 @@ delegation_vacate(const char *path)
 		return 0;
 	if (delegation_is_shared(path))
 		return -EBUSY;
-	(void)snprintf(below, sizeof(below), "%s/command", path);
+	(void)snprintf(below, sizeof(below), "%s/brood-command", path);
 	if (mkdir(below, S_IRWXU) < 0 && errno != EEXIST)
 		return -errno;
-	(void)snprintf(below, sizeof(below), "%s/command/cgroup.procs", path);
+	(void)snprintf(below, sizeof(below), "%s/brood-command/cgroup.procs", path);
 	return -brood__write_file(below, "0");
 }

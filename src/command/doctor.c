@@ -299,12 +299,12 @@ doctor_group_advice(int r)
 	case 0:
 		return "";
 	case -ENOENT:
+	case -EINVAL:
 		return "the system has to give this controller to groups of "
 		    "version 2";
-	case -EINVAL:
-		return "Linux 4.5 and a mounted cgroup2 are needed";
 	default:
-		return "systemd-run --scope -p Delegate=yes would do it";
+		return "systemd-run --scope -p Delegate=yes would do it, with "
+		    "--user if not as root";
 	}
 }
 
@@ -322,19 +322,22 @@ doctor_groups(void)
 	static const char *const names[] = {
 		"groups", "  memory", "  pids", "  cpus",
 	};
-	int found = delegation_find(directory, sizeof(directory)), r;
+	int r = delegation_find(directory, sizeof(directory));
 
-	if (found == 0)
-		found = delegation_vacate(directory);
+	if (r < 0) {
+		doctor_print(names[0], false, "what workers leave is killed",
+		    "a mounted cgroup2 is needed");
+		return;
+	}
+	(void)delegation_vacate(directory);
 	for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
 		struct brood_confine confine = { .cgroup = &limits[i] };
 
-		r = found < 0 ? (found == -ENOENT ? -EINVAL : found) :
-		    doctor_start(&confine);
+		r = doctor_start(&confine);
 		doctor_print(names[i], r == 0, i == 0 ?
 		    "what workers leave is killed, by control groups" :
 		    "limited", doctor_group_advice(r));
-		if (i == 0 && r < 0)
+		if (r < 0 && i == 0)
 			return;
 	}
 }

@@ -253,8 +253,8 @@ brood__control_free(struct brood__control *control, bool *ret_is_orderly)
 			control_kill(control);
 		control_reap(control);
 		if (!*ret_is_orderly)
-			brood__groups_sweep(&control->groups,
-			    CONTROL_SWEEP_MS);
+			brood__groups_sweep(&control->groups, control->pid,
+			    brood__now_ms() + CONTROL_SWEEP_MS);
 	}
 	brood__groups_fini(&control->groups);
 	(void)brood__fd_close(control->pid_fd);

@@ -63,10 +63,11 @@ brood__groups_fini(struct brood__groups *groups)
 }
 
 void
-brood__groups_sweep(const struct brood__groups *groups, int timeout_ms)
+brood__groups_sweep(const struct brood__groups *groups, pid_t supervisor,
+    int64_t deadline_ms)
 {
 	const struct brood__group *group;
 
 	SLIST_FOREACH(group, groups, next)
-		brood__cgroup_sweep(group->directory, timeout_ms);
+		brood__cgroup_sweep(group->directory, supervisor, deadline_ms);
 }

@@ -19,8 +19,8 @@ int	brood__groups_init(struct brood__groups *groups,
 	    const struct brood__supervisor_config *config);
 void	brood__groups_fini(struct brood__groups *groups);
 
-/* The supervisor process was reaped: end all that is left in its groups. */
+/* This supervisor process was reaped: end all that is left in its groups. */
 void	brood__groups_sweep(const struct brood__groups *groups,
-	    int timeout_ms);
+	    pid_t supervisor, int64_t deadline_ms);
 
 #endif

@@ -15,6 +15,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,7 +31,10 @@ enum {
 					   is for that of a file in it */
 	CGROUP_DIRECTORY_SIZE = CGROUP_SIZE - 32,
 	CGROUP_PERIOD_US = 100000,	/* of cpu.max */
+	CGROUP_PIDS_MAX = 4 << 20,	/* the kernel takes no more */
 	CGROUP_CPU_MAX = 1000000,	/* percent; the kernel takes more */
+	CGROUP_TREE_MAX = 256,		/* groups below one, removed at once */
+	CGROUP_STALE_MS = 1000,		/* for a group of the same name */
 	CGROUP_LOOK_MS = 100,		/* until what was killed is looked for */
 };
 
@@ -56,20 +60,37 @@ brood__cgroup_check(const struct brood_cgroup *cgroup,
 		return brood__failure_set(failure, "cgroup", EINVAL,
 		    "cpu_percent is %u, not 0 to %d", cgroup->cpu_percent,
 		    CGROUP_CPU_MAX);
+	if (cgroup->pids_max > CGROUP_PIDS_MAX)
+		return brood__failure_set(failure, "cgroup", EINVAL,
+		    "pids_max is %u, not 0 to %d", cgroup->pids_max,
+		    CGROUP_PIDS_MAX);
 	if (!BROOD__RESERVED_IS_ZERO(cgroup))
 		return cgroup_refuse(failure, EINVAL,
 		    "a reserved field of the control group is not 0");
 	return 0;
 }
 
+unsigned
+brood__cgroup_number(void)
+{
+	static atomic_uint last;
+	unsigned number;
+
+	do {
+		number = atomic_fetch_add(&last, 1) + 1;
+	} while (number == 0);
+	return number;
+}
+
 #ifdef HAVE_CGROUPS
 
 /* The group of a child. */
 static void
-cgroup_of(char group[CGROUP_SIZE], const char *directory, pid_t parent, pid_t pid)
+cgroup_of(char group[CGROUP_SIZE], const char *directory, pid_t parent,
+    unsigned number)
 {
-	(void)snprintf(group, CGROUP_SIZE, "%s/brood-%d-%d", directory,
-	    (int)parent, (int)pid);
+	(void)snprintf(group, CGROUP_SIZE, "%s/brood-%d-%u", directory,
+	    (int)parent, number);
 }
 
 static void
@@ -78,133 +99,18 @@ cgroup_file(char path[PATH_MAX], const char *group, const char *name)
 	(void)snprintf(path, PATH_MAX, "%s/%s", group, name);
 }
 
-/* In the child */
-
+/* 0, or a positive errno: EINVAL if it is no control group. */
 static int
-cgroup_fail(struct brood__failure *failure, int error, const char *path)
-{
-	return brood__failure_set(failure, "cgroup", error, "%.200s", path);
-}
-
-static int
-cgroup_check_kind(const char *directory, struct brood__failure *failure)
+cgroup_check_kind(const char *directory)
 {
 	struct statfs kind;
 
 	if (statfs(directory, &kind) < 0)
-		return cgroup_fail(failure, errno, directory);
-	if (kind.f_type != CGROUP2_SUPER_MAGIC)
-		return brood__failure_set(failure, "cgroup", EINVAL,
-		    "%.180s is not a control group of version 2", directory);
-	return 0;
+		return errno;
+	return kind.f_type == CGROUP2_SUPER_MAGIC ? 0 : EINVAL;
 }
 
-/*
- * A file of a controller is there once the group above lets groups below have
- * that controller.  The kernel lets no group do so that has processes itself.
- */
-static int
-cgroup_enable(const char *directory, const char *controller,
-    struct brood__failure *failure)
-{
-	char path[PATH_MAX], word[16];
-	int error;
-
-	(void)snprintf(path, sizeof(path), "%s/cgroup.subtree_control",
-	    directory);
-	(void)snprintf(word, sizeof(word), "+%s", controller);
-	error = brood__write_file(path, word);
-	if (error == 0)
-		return 0;
-	return brood__failure_set(failure, "cgroup", error, "%s to %.160s%s",
-	    word, path, error == EBUSY ? ", of a group with processes" :
-	    error == ENOENT ? ", of a group without that controller" : "");
-}
-
-/* Set a limit of the group, in its file CONTROLLER.max. */
-static int
-cgroup_limit(const char *directory, const char *group, const char *controller,
-    const char *text, struct brood__failure *failure)
-{
-	char path[PATH_MAX], name[32];
-	int error, r;
-
-	(void)snprintf(name, sizeof(name), "%s.max", controller);
-	cgroup_file(path, group, name);
-	error = brood__write_file(path, text);
-	if (error == ENOENT) {
-		r = cgroup_enable(directory, controller, failure);
-		if (r < 0)
-			return r;
-		error = brood__write_file(path, text);
-	}
-	return error == 0 ? 0 : cgroup_fail(failure, error, path);
-}
-
-/* Memory of the group is not moved to a disk; if it is out, all of it ends. */
-static void
-cgroup_set_memory_rules(const char *group)
-{
-	char path[PATH_MAX];
-
-	cgroup_file(path, group, "memory.swap.max");
-	(void)brood__write_file(path, "0");
-	cgroup_file(path, group, "memory.oom.group");
-	(void)brood__write_file(path, "1");
-}
-
-static int
-cgroup_set_limits(const struct brood_cgroup *cgroup, const char *group,
-    struct brood__failure *failure)
-{
-	const char *directory = cgroup->directory;
-	char text[64];
-	int r = 0;
-
-	if (cgroup->memory_max != 0) {
-		(void)snprintf(text, sizeof(text), "%llu",
-		    (unsigned long long)cgroup->memory_max);
-		r = cgroup_limit(directory, group, "memory", text, failure);
-		if (r == 0)
-			cgroup_set_memory_rules(group);
-	}
-	if (r == 0 && cgroup->pids_max != 0) {
-		(void)snprintf(text, sizeof(text), "%u", cgroup->pids_max);
-		r = cgroup_limit(directory, group, "pids", text, failure);
-	}
-	if (r == 0 && cgroup->cpu_percent != 0) {
-		(void)snprintf(text, sizeof(text), "%llu %d",
-		    cgroup->cpu_percent * CGROUP_PERIOD_US / 100ULL,
-		    CGROUP_PERIOD_US);
-		r = cgroup_limit(directory, group, "cpu", text, failure);
-	}
-	return r;
-}
-
-int
-brood__cgroup_enter(const struct brood_cgroup *cgroup, pid_t parent,
-    struct brood__failure *failure)
-{
-	char group[CGROUP_SIZE], path[PATH_MAX];
-	int error, r;
-
-	if (cgroup == NULL)
-		return 0;
-	r = cgroup_check_kind(cgroup->directory, failure);
-	if (r < 0)
-		return r;
-	cgroup_of(group, cgroup->directory, parent, getpid());
-	if (mkdir(group, S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH) < 0)
-		return cgroup_fail(failure, errno, group);
-	r = cgroup_set_limits(cgroup, group, failure);
-	if (r < 0)
-		return r;
-	cgroup_file(path, group, "cgroup.procs");
-	error = brood__write_file(path, "0");
-	return error == 0 ? 0 : cgroup_fail(failure, error, path);
-}
-
-/* In the parent */
+/* The end of a group */
 
 /* Read the start of a small file; "" if that cannot be. */
 static void
@@ -213,25 +119,6 @@ cgroup_read(int fd, char *text, size_t size)
 	ssize_t n = fd >= 0 ? read(fd, text, size - 1) : 0;
 
 	text[n > 0 ? n : 0] = '\0';
-}
-
-bool
-brood__cgroup_has_killed(const char *directory, pid_t pid)
-{
-	static const char word[] = "oom_kill ";
-	char group[CGROUP_SIZE], path[PATH_MAX], text[256];
-	const char *count;
-	int fd;
-
-	if (directory == NULL)
-		return false;
-	cgroup_of(group, directory, getpid(), pid);
-	cgroup_file(path, group, "memory.events");
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	cgroup_read(fd, text, sizeof(text));
-	(void)brood__fd_close(fd);
-	count = strstr(text, word);
-	return count != NULL && strtoul(count + strlen(word), NULL, 10) > 0;
 }
 
 /* Kernels before 5.14 have no file for this: then each process by itself. */
@@ -278,61 +165,263 @@ cgroup_await_change(const char *group, int left_ms)
 	return is_populated;
 }
 
-static void
-cgroup_remove(const char *group, int64_t deadline)
+/*
+ * Remove a group without processes, and before it those that its processes have
+ * made below it, at most *n_left of them.
+ */
+static bool
+cgroup_remove_tree(const char *group, int *n_left)
 {
-	int left_ms;
+	const struct dirent *entry;
+	char below[CGROUP_SIZE];
+	DIR *dir;
 
-	/* Without processes it goes at once. */
-	if (rmdir(group) == 0 || errno != EBUSY)
-		return;
-	do {
-		cgroup_kill(group);
-		left_ms = brood__time_left(deadline, brood__now_ms());
-	} while (left_ms > 0 && cgroup_await_change(group, left_ms));
-	(void)rmdir(group);
+	if (rmdir(group) == 0 || errno == ENOENT)
+		return true;
+	dir = errno == EBUSY ? opendir(group) : NULL;
+	if (dir == NULL)
+		return false;
+	while (*n_left > 0 && (entry = readdir(dir)) != NULL)
+		if (entry->d_type == DT_DIR && entry->d_name[0] != '.' &&
+		    (size_t)snprintf(below, sizeof(below), "%s/%s", group,
+		    entry->d_name) < sizeof(below)) {
+			--*n_left;
+			(void)cgroup_remove_tree(below, n_left);
+		}
+	(void)closedir(dir);
+	return rmdir(group) == 0;
 }
 
-void
-brood__cgroup_remove(const char *directory, pid_t pid, int timeout_ms)
+static bool
+cgroup_remove(const char *group, int64_t deadline_ms)
+{
+	int left_ms, n_left = CGROUP_TREE_MAX;
+
+	/* Without processes it goes at once. */
+	if (rmdir(group) == 0 || errno == ENOENT)
+		return true;
+	do {
+		cgroup_kill(group);
+		left_ms = brood__time_left(deadline_ms, brood__now_ms());
+	} while (left_ms > 0 && cgroup_await_change(group, left_ms));
+	return cgroup_remove_tree(group, &n_left);
+}
+
+/* In the child */
+
+static int
+cgroup_fail(struct brood__failure *failure, int error, const char *path)
+{
+	return brood__failure_set(failure, "cgroup", error, "%.200s", path);
+}
+
+/*
+ * A file of a controller is there once the group above lets groups below have
+ * that controller.  The kernel lets no group do so that has processes itself.
+ */
+static int
+cgroup_enable(const char *directory, const char *controller,
+    struct brood__failure *failure)
+{
+	char path[PATH_MAX], word[16];
+	int error;
+
+	(void)snprintf(path, sizeof(path), "%s/cgroup.subtree_control",
+	    directory);
+	(void)snprintf(word, sizeof(word), "+%s", controller);
+	error = brood__write_file(path, word);
+	if (error == 0)
+		return 0;
+	/* EINVAL: this kernel does not have it at all. */
+	return brood__failure_set(failure, "cgroup", error, "%s to %.160s%s",
+	    word, path, error == EBUSY ? ", of a group with processes" :
+	    error == ENOENT || error == EINVAL ?
+	    ", of a group without that controller" : "");
+}
+
+/* Set a limit of the group, in its file CONTROLLER.max. */
+static int
+cgroup_limit(const char *directory, const char *group, const char *controller,
+    const char *text, struct brood__failure *failure)
+{
+	char path[PATH_MAX], name[32];
+	int error, r;
+
+	(void)snprintf(name, sizeof(name), "%s.max", controller);
+	cgroup_file(path, group, name);
+	error = brood__write_file(path, text);
+	if (error == ENOENT) {
+		r = cgroup_enable(directory, controller, failure);
+		if (r < 0)
+			return r;
+		error = brood__write_file(path, text);
+	}
+	return error == 0 ? 0 : cgroup_fail(failure, error, path);
+}
+
+/* Set what some kernels do not have. */
+static int
+cgroup_set_if_there(const char *group, const char *name, const char *text,
+    struct brood__failure *failure)
+{
+	char path[PATH_MAX];
+	int error;
+
+	cgroup_file(path, group, name);
+	error = brood__write_file(path, text);
+	return error == 0 || error == ENOENT ? 0 :
+	    cgroup_fail(failure, error, path);
+}
+
+static int
+cgroup_limit_memory(const struct brood_cgroup *cgroup, const char *group,
+    struct brood__failure *failure)
+{
+	char text[32];
+	int r;
+
+	(void)snprintf(text, sizeof(text), "%llu",
+	    (unsigned long long)cgroup->memory_max);
+	r = cgroup_limit(cgroup->directory, group, "memory", text, failure);
+	if (r == 0)
+		r = cgroup_set_if_there(group, "memory.swap.max", "0", failure);
+	if (r == 0)
+		r = cgroup_set_if_there(group, "memory.oom.group", "1",
+		    failure);
+	return r;
+}
+
+static int
+cgroup_set_limits(const struct brood_cgroup *cgroup, const char *group,
+    struct brood__failure *failure)
+{
+	const char *directory = cgroup->directory;
+	char text[64];
+	int r = 0;
+
+	if (cgroup->memory_max != 0)
+		r = cgroup_limit_memory(cgroup, group, failure);
+	if (r == 0 && cgroup->pids_max != 0) {
+		(void)snprintf(text, sizeof(text), "%u", cgroup->pids_max);
+		r = cgroup_limit(directory, group, "pids", text, failure);
+	}
+	if (r == 0 && cgroup->cpu_percent != 0) {
+		(void)snprintf(text, sizeof(text), "%llu %d",
+		    cgroup->cpu_percent * CGROUP_PERIOD_US / 100ULL,
+		    CGROUP_PERIOD_US);
+		r = cgroup_limit(directory, group, "cpu", text, failure);
+	}
+	return r;
+}
+
+static int
+cgroup_make(const char *group, struct brood__failure *failure)
+{
+	const mode_t mode = S_IRWXU | S_IRGRP | S_IXGRP | S_IROTH | S_IXOTH;
+
+	/* A group of that name is of a parent that is gone and had this pid. */
+	if (cgroup_remove(group, brood__now_ms() + CGROUP_STALE_MS) &&
+	    mkdir(group, mode) == 0)
+		return 0;
+	return cgroup_fail(failure, errno, group);
+}
+
+int
+brood__cgroup_enter(const struct brood_cgroup *cgroup, pid_t parent,
+    unsigned number, struct brood__failure *failure)
+{
+	char group[CGROUP_SIZE], path[PATH_MAX];
+	int error, r;
+
+	if (cgroup == NULL)
+		return 0;
+	error = cgroup_check_kind(cgroup->directory);
+	if (error != 0)
+		return brood__failure_set(failure, "cgroup", error, "%.180s%s",
+		    cgroup->directory, error == EINVAL ?
+		    " is not a control group of version 2" : "");
+	cgroup_of(group, cgroup->directory, parent, number);
+	r = cgroup_make(group, failure);
+	if (r == 0)
+		r = cgroup_set_limits(cgroup, group, failure);
+	if (r < 0)
+		return r;
+	cgroup_file(path, group, "cgroup.procs");
+	error = brood__write_file(path, "0");
+	return error == 0 ? 0 : cgroup_fail(failure, error, path);
+}
+
+/* In the parent */
+
+/* The number behind a word, at the start of a line; 0: there is none. */
+static unsigned long
+cgroup_count(const char *text, const char *word)
+{
+	const char *found = strstr(text, word);
+
+	return found != NULL ? strtoul(found + strlen(word), NULL, 10) : 0;
+}
+
+bool
+brood__cgroup_has_killed(const char *directory, unsigned number)
+{
+	char group[CGROUP_SIZE], path[PATH_MAX], text[256];
+	int fd;
+
+	if (directory == NULL)
+		return false;
+	cgroup_of(group, directory, getpid(), number);
+	cgroup_file(path, group, "memory.events");
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	cgroup_read(fd, text, sizeof(text));
+	(void)brood__fd_close(fd);
+	/* A kill for want of memory of the whole system counts as well. */
+	return cgroup_count(text, "\noom ") > 0 &&
+	    cgroup_count(text, "\noom_kill ") > 0;
+}
+
+bool
+brood__cgroup_remove(const char *directory, unsigned number,
+    int64_t deadline_ms)
 {
 	char group[CGROUP_SIZE];
 
 	if (directory == NULL)
-		return;
-	cgroup_of(group, directory, getpid(), pid);
-	cgroup_remove(group, brood__deadline(brood__now_ms(), timeout_ms));
+		return true;
+	cgroup_of(group, directory, getpid(), number);
+	return cgroup_remove(group, deadline_ms);
 }
 
-/* Is it the name of a group that has no owner but perhaps this process? */
+/* Is it the name of a group of this parent, or of one that is gone? */
 static bool
-cgroup_is_left(const char *name)
+cgroup_is_left(const char *name, pid_t parent)
 {
-	int parent, pid, end = 0;
+	unsigned number;
+	int pid, end = 0;
 
-	if (sscanf(name, "brood-%d-%d%n", &parent, &pid, &end) != 2 ||
-	    name[end] != '\0' || parent <= 0)
+	if (sscanf(name, "brood-%d-%u%n", &pid, &number, &end) != 2 ||
+	    name[end] != '\0' || pid <= 0)
 		return false;
-	return parent == getpid() ||
-	    (kill(parent, 0) < 0 && errno == ESRCH);
+	return pid == parent || (kill(pid, 0) < 0 && errno == ESRCH);
 }
 
 void
-brood__cgroup_sweep(const char *directory, int timeout_ms)
+brood__cgroup_sweep(const char *directory, pid_t parent, int64_t deadline_ms)
 {
-	int64_t deadline = brood__deadline(brood__now_ms(), timeout_ms);
 	const struct dirent *entry;
 	char group[CGROUP_SIZE];
 	DIR *dir;
 
-	dir = directory != NULL ? opendir(directory) : NULL;
+	if (directory == NULL || cgroup_check_kind(directory) != 0)
+		return;
+	dir = opendir(directory);
 	if (dir == NULL)
 		return;
 	while ((entry = readdir(dir)) != NULL)
-		if (cgroup_is_left(entry->d_name) &&
+		if (cgroup_is_left(entry->d_name, parent) &&
 		    (size_t)snprintf(group, sizeof(group), "%s/%s", directory,
 		    entry->d_name) < sizeof(group))
-			cgroup_remove(group, deadline);
+			(void)cgroup_remove(group, deadline_ms);
 	(void)closedir(dir);
 }
 
@@ -340,34 +429,38 @@ brood__cgroup_sweep(const char *directory, int timeout_ms)
 
 int
 brood__cgroup_enter(const struct brood_cgroup *cgroup, pid_t parent,
-    struct brood__failure *failure)
+    unsigned number, struct brood__failure *failure)
 {
 	(void)parent;
+	(void)number;
 	return cgroup == NULL ? 0 : cgroup_refuse(failure, ENOSYS,
 	    "this system has no control groups");
 }
 
 bool
-brood__cgroup_has_killed(const char *directory, pid_t pid)
+brood__cgroup_has_killed(const char *directory, unsigned number)
 {
 	(void)directory;
-	(void)pid;
+	(void)number;
 	return false;
 }
 
-void
-brood__cgroup_remove(const char *directory, pid_t pid, int timeout_ms)
+bool
+brood__cgroup_remove(const char *directory, unsigned number,
+    int64_t deadline_ms)
 {
 	(void)directory;
-	(void)pid;
-	(void)timeout_ms;
+	(void)number;
+	(void)deadline_ms;
+	return true;
 }
 
 void
-brood__cgroup_sweep(const char *directory, int timeout_ms)
+brood__cgroup_sweep(const char *directory, pid_t parent, int64_t deadline_ms)
 {
 	(void)directory;
-	(void)timeout_ms;
+	(void)parent;
+	(void)deadline_ms;
 }
 
 #endif

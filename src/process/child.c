@@ -8,6 +8,7 @@
  * is signalled only after the kernel has said that it is still a child of ours.
  */
 
+#include "base/clock.h"
 #include "base/export.h"
 #include "base/fd.h"
 #include "base/owner.h"
@@ -29,6 +30,7 @@ enum { CHILD_CGROUP_MS = 1000 };	/* for what it has left to end */
 struct brood_child {
 	struct brood_channel *channel;
 	char *cgroup;		/* the directory of its group, or NULL */
+	unsigned group;		/* the number of that */
 	pid_t owner;
 	pid_t pid;
 	bool is_ended;		/* it was waited for */
@@ -69,6 +71,13 @@ child_waitpid(pid_t pid, int *ret_status)
 		r = waitpid(pid, ret_status, 0);
 	} while (r < 0 && errno == EINTR);
 	return r < 0 ? -errno : 0;
+}
+
+static void
+child_remove_group(const struct brood_child *child)
+{
+	(void)brood__cgroup_remove(child->cgroup, child->group,
+	    brood__now_ms() + CHILD_CGROUP_MS);
 }
 
 /*
@@ -124,6 +133,7 @@ child_init(struct brood_child *child, struct brood__spawn *spawn)
 		child->cgroup = strdup(cgroup);
 		if (child->cgroup == NULL)
 			return -ENOMEM;
+		spawn->group = child->group = brood__cgroup_number();
 	}
 	return child_start(child, spawn);
 }
@@ -226,6 +236,7 @@ brood_child_wait(struct brood_child *child, int *ret_status)
 	if (!child->is_ended) {
 		child->error = child_waitpid(child->pid, &child->status);
 		child->is_ended = true;
+		child_remove_group(child);
 	}
 	if (child->error == 0 && ret_status != NULL)
 		*ret_status = child->status;
@@ -242,9 +253,8 @@ brood_child_free(struct brood_child *child)
 		(void)kill(child->pid, SIGKILL);
 		(void)child_waitpid(child->pid, &child->status);
 	}
-	if (child->owner == brood__owner_self() && child->pid > 0)
-		brood__cgroup_remove(child->cgroup, child->pid,
-		    CHILD_CGROUP_MS);
+	if (child->owner == brood__owner_self())
+		child_remove_group(child);
 	free(child->cgroup);
 	free(child);
 	return NULL;

@@ -309,7 +309,7 @@ spawn_enter_cgroup(const struct spawn_plan *plan)
 	struct brood__failure report;
 
 	if (confine != NULL && brood__cgroup_enter(confine->cgroup,
-	    plan->parent, &report) < 0)
+	    plan->parent, plan->spawn->group, &report) < 0)
 		spawn_send(plan, &report);
 }
 

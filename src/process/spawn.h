@@ -35,6 +35,7 @@ struct brood__spawn {
 	const char *const *argv;
 
 	const struct brood_child_options *options;
+	unsigned group;			/* of cgroup.h: the number of its one */
 	bool takes_fds;			/* the parent does, from the child */
 	bool has_last_words;		/* last_words.h */
 

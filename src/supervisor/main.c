@@ -106,9 +106,12 @@ supervisor_open(struct supervisor *sup, int control_fd)
 static void
 supervisor_sweep(const struct brood__supervisor_config *config, int timeout_ms)
 {
+	int64_t deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
+
 	for (size_t i = 0; i < config->n_specs; i++)
 		brood__cgroup_sweep(brood__cgroup_directory(
-		    config->specs[i].spawn.options->confine), timeout_ms);
+		    config->specs[i].spawn.options->confine), getpid(),
+		    deadline_ms);
 }
 
 static int

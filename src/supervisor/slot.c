@@ -242,8 +242,6 @@ slot_cgroup(const struct brood__slot *slot)
 static void
 slot_reset(struct brood__slot *slot)
 {
-	/* If it had to be killed, what it left had some time to end. */
-	brood__cgroup_remove(slot_cgroup(slot), slot->pid, 0);
 	slot->pid = 0;
 	slot->is_reaped = false;
 	slot->status = 0;
@@ -266,6 +264,7 @@ slot_spawn(struct brood__slot *slot, struct brood__shared *shared)
 		return r;
 	spawn.slot = (int)slot->order.index;
 	spawn.generation = slot->generation + 1;
+	spawn.group = slot->group = brood__cgroup_number();
 	spawn.nofile = &shared->nofile;
 	r = brood__boot_start(&slot->boot, shared->ready,
 	    slot_token(slot, BROOD__TOKEN_BOOT), &spawn, &slot->pid);
@@ -531,18 +530,35 @@ slot_cause(const struct brood__slot *slot, struct brood__shared *shared,
     bool is_asked, char *text, size_t size)
 {
 	int sig = WIFSIGNALED(slot->status) ? WTERMSIG(slot->status) : 0;
+	bool is_likely;
 
 	if (sig == SIGSYS && brood__seccomp_words(text, size,
 	    slot->stream.tail, slot->stream.tail_len))
 		return text;
 	if (sig != SIGKILL || is_asked || slot->obituary.text[0] != '\0')
 		return NULL;
-	if (brood__cgroup_has_killed(slot_cgroup(slot), slot->pid))
+	/* The kernel counts all together too: asked in any case. */
+	is_likely = brood__oom_has_killed(&shared->oom);
+	if (brood__cgroup_has_killed(slot_cgroup(slot), slot->group))
 		return "killed by the kernel for lack of memory in its control "
 		    "group";
-	return brood__oom_has_killed(&shared->oom) ?
-	    "killed by signal 9 (Killed), likely by the kernel for lack of "
-	    "memory" : NULL;
+	return is_likely ? "killed by signal 9 (Killed), likely by the kernel "
+	    "for lack of memory" : NULL;
+}
+
+/*
+ * What the process has left is killed, but may not be gone yet, and nothing is
+ * waited for here.  Then the group goes with that of the next process.
+ */
+static void
+slot_remove_group(struct brood__slot *slot, int64_t now_ms)
+{
+	const char *directory = slot_cgroup(slot);
+
+	if (slot->group_left != 0)
+		(void)brood__cgroup_remove(directory, slot->group_left, now_ms);
+	slot->group_left = brood__cgroup_remove(directory, slot->group,
+	    now_ms) ? 0 : slot->group;
 }
 
 void
@@ -564,6 +580,6 @@ brood__slot_on_exit(struct brood__slot *slot, struct brood__shared *shared,
 	brood__obituary_end(&slot->obituary, slot->status,
 	    slot->progress == BROOD__PROGRESS_OFFERED, slot_cause(slot, shared,
 	    is_asked, text, sizeof(text)));
-	brood__cgroup_remove(slot_cgroup(slot), slot->pid, 0);
+	slot_remove_group(slot, now_ms);
 	slot_end(slot, shared, is_asked, now_ms);
 }

@@ -55,6 +55,9 @@ struct brood__slot {
 	bool is_reaped;			/* the pid may be another process's */
 	int status;			/* of wait(2), when reaped */
 	uint32_t process_revision;	/* the slot's when it was forked */
+	unsigned group;			/* of cgroup.h: the number of its one */
+	unsigned group_left;		/* that of an earlier one which could
+					   not be removed yet; 0: none */
 	struct brood__hello hello;	/* what the process has said */
 	enum brood__slot_progress progress;
 	enum brood__slot_blame blame;

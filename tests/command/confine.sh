@@ -38,7 +38,7 @@ for wrong in "--confine 5" "--confine 2-1" "--confine x" "--rlimit as" \
     "--rlimit foo=1" "--rlimit as=1X" "--rlimit as=99999999999T" \
     "--user no-such-user" "--group no-such-group" "--user root" \
     "--chroot relative" "--memory 0" "--memory unlimited" "--cpus 0" \
-    "--cpus nan" "--pids 0" "--cgroup relative"
+    "--cpus nan" "--cpus 0x1" "--pids 0" "--pids 9999999" "--cgroup relative"
 do
 	# shellcheck disable=SC2086  # two words
 	map $wrong -- "$ECHO_WORKER" && fail "$wrong: accepted"

@@ -346,7 +346,7 @@ static const struct {
 	/* One of two descriptors has no place in this process. */
 	{ "wire/fdpass.c", "brood__fd_close", true },
 #ifndef HAVE_SCHED_GETAFFINITY
-	/* Then only the command asks for it. */
+	/* Then only the command asks for the group of its process. */
 	{ "base/own_cgroup.c", "brood__own_cgroup", false },
 #endif
 #ifndef HAVE_SEALED_MEMORY

@@ -134,6 +134,25 @@ n_groups_of(pid_t parent)
 	return n;
 }
 
+/* The name of the group that a process is in, in the directory. */
+static const char *
+group_of(pid_t pid)
+{
+	static char line[PATH_MAX];
+	char path[64];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
+	file = fopen(path, "re");
+	cr_assert_not_null(file);
+	do
+		cr_assert_not_null(fgets(line, sizeof(line), file));
+	while (strncmp(line, "0::", 3) != 0);
+	(void)fclose(file);
+	line[strcspn(line, "\n")] = '\0';
+	return strrchr(line, '/') + 1;
+}
+
 static struct brood_pool *
 new_pool(void)
 {
@@ -188,23 +207,16 @@ make_leave(struct brood_pool *pool)
 Test(pool_cgroup, each_worker_has_a_group_of_its_own)
 {
 	struct brood_pool *pool;
-	char expected[64], name[PATH_MAX] = "";
+	char expected[64];
 	pid_t pid, parent;
-	char path[64];
-	FILE *file;
 
 	need_groups();
 	pid = start(&pool, "");
 	parent = supervisor_of(pool);
-	(void)snprintf(expected, sizeof(expected), "/brood-%d-%d\n",
-	    (int)parent, (int)pid);
-	(void)snprintf(path, sizeof(path), "/proc/%d/cgroup", (int)pid);
-	file = fopen(path, "re");
-	cr_assert_not_null(file);
-	while (strncmp(name, "0::", 3) != 0)
-		cr_assert_not_null(fgets(name, sizeof(name), file));
-	(void)fclose(file);
-	cr_assert_not_null(strstr(name, expected), "%s", name);
+	(void)snprintf(expected, sizeof(expected), "brood-%d-", (int)parent);
+	cr_assert_eq(strncmp(group_of(pid), expected, strlen(expected)), 0,
+	    "%s", group_of(pid));
+	cr_assert_eq(n_groups_of(parent), 1);
 	(void)brood_pool_free(pool);
 	cr_assert_eq(n_groups_of(parent), 0);
 }
@@ -222,13 +234,119 @@ Test(pool_cgroup, what_a_dead_worker_has_left_is_killed)
 	cr_assert_eq(kill(pid, SIGKILL), 0);
 	cr_assert(drain_event(pool, BROOD_EVENT_ENDED, &event));
 	cr_assert(support_wait_gone(left));
-	/* The next one has room for what it leaves. */
-	cr_assert(drain_ready(pool, 1));
+	/* Groups do not pile up: one for what is there, one for what was. */
+	for (int i = 0; i < 20; i++) {
+		cr_assert(drain_workers(pool, &pid, 1));
+		left = make_leave(pool);
+		cr_assert_leq(n_groups_of(parent), 2);
+		cr_assert_eq(kill(pid, SIGKILL), 0);
+		cr_assert(support_wait_gone(left));
+	}
+	cr_assert(drain_workers(pool, &pid, 1));
 	left = make_leave(pool);
 	(void)brood_pool_free(pool);
 	cr_assert_not(support_is_alive(left));
 	cr_assert_eq(n_groups_of(parent), 0);
 	(void)drain_children();
+}
+
+static int
+child_leave(struct brood_channel *channel, void *arg)
+{
+	pid_t pid = leave();
+	const struct brood_message msg = { .data = &pid, .len = sizeof(pid) };
+
+	(void)arg;
+	return brood_channel_send(channel, &msg);
+}
+
+/* Make groups below one's own, and be in the last of them. */
+static void
+hide_below(void)
+{
+	char path[PATH_MAX];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%.3000s/%s/a", directory,
+	    group_of(getpid()));
+	(void)mkdir(path, 0700);
+	(void)strlcat(path, "/b", sizeof(path));
+	(void)mkdir(path, 0700);
+	(void)strlcat(path, "/cgroup.procs", sizeof(path));
+	file = fopen(path, "we");
+	if (file != NULL) {
+		(void)fputs("0", file);
+		(void)fclose(file);
+	}
+}
+
+static int
+hide_and_leave(struct brood_channel *channel, void *arg)
+{
+	hide_below();
+	return child_leave(channel, arg);
+}
+
+Test(pool_cgroup, groups_below_one_go_too)
+{
+	const struct brood_child_options options = { .confine = &confine };
+	struct brood_child *child;
+	struct brood_message msg;
+	pid_t left;
+
+	need_groups();
+	cr_assert_eq(brood_child_fork(&child, &options, hide_and_leave, NULL),
+	    0);
+	cr_assert_eq(brood_channel_recv(brood_child_channel(child), DRAIN_MS,
+	    &msg), 1);
+	memcpy(&left, msg.data, sizeof(left));
+	cr_assert_str_eq(group_of(left), "b");
+	cr_assert_eq(brood_child_wait(child, NULL), 0);
+	cr_assert_not(support_is_alive(left));
+	cr_assert_eq(n_groups_of(getpid()), 0);
+	(void)brood_child_free(child);
+	(void)drain_children();
+}
+
+static int
+child_stay(struct brood_channel *channel, void *arg)
+{
+	struct brood_message msg;
+
+	(void)arg;
+	while (brood_channel_recv(channel, -1, &msg) > 0)
+		if (brood_channel_send(channel, &msg) < 0)
+			break;
+	return 0;
+}
+
+static void
+check_echo(struct brood_child *child)
+{
+	struct brood_channel *channel = brood_child_channel(child);
+	struct brood_message msg = { .data = "x", .len = 1 };
+
+	cr_assert_eq(brood_channel_send(channel, &msg), 0);
+	cr_assert_eq(brood_channel_recv(channel, DRAIN_MS, &msg), 1);
+}
+
+/* What the host removes for a dead supervisor is not its own. */
+Test(pool_cgroup, child_of_the_host_survives_a_dead_supervisor)
+{
+	const struct brood_child_options options = { .confine = &confine };
+	struct brood_child *child;
+	struct brood_pool *pool;
+
+	need_groups();
+	cr_assert_eq(brood_child_fork(&child, &options, child_stay, NULL), 0);
+	check_echo(child);
+	(void)start(&pool, "");
+	cr_assert_eq(kill(supervisor_of(pool), SIGKILL), 0);
+	(void)brood_pool_free(pool);
+	check_echo(child);
+	(void)brood_child_free(child);
+	(void)drain_children();
+	cr_assert_eq(n_groups_of(getpid()), 0);
 }
 
 Test(pool_cgroup, what_a_dead_supervisor_has_left_is_killed)
@@ -273,9 +391,10 @@ Test(pool_cgroup, the_next_supervisor_removes_what_nobody_could)
 	cr_assert_neq(pids, MAP_FAILED);
 	status = support_join(support_fork(be_host_and_die, pids));
 	cr_assert(WIFSIGNALED(status));
-	/* This process has inherited it.  A zombie would still be there. */
-	cr_assert_eq(waitpid(pids[0], NULL, 0), pids[0]);
+	/* A zombie is still there, and keeps its groups; it is reaped here. */
+	cr_assert(support_wait_gone(pids[0]));
 	cr_assert(support_is_alive(pids[1]));
+	cr_assert_eq(waitpid(pids[0], NULL, 0), pids[0]);
 	(void)start(&pool, "");
 	cr_assert(support_wait_gone(pids[1]));
 	(void)brood_pool_free(pool);
@@ -283,16 +402,6 @@ Test(pool_cgroup, the_next_supervisor_removes_what_nobody_could)
 	/* What the sweep at its start had to kill, the one at its end removes. */
 	cr_assert_eq(n_groups_of(pids[0]), 0);
 	(void)munmap(pids, 2 * sizeof(*pids));
-}
-
-static int
-child_leave(struct brood_channel *channel, void *arg)
-{
-	pid_t pid = leave();
-	const struct brood_message msg = { .data = &pid, .len = sizeof(pid) };
-
-	(void)arg;
-	return brood_channel_send(channel, &msg);
 }
 
 Test(pool_cgroup, a_single_child_has_one_too)
@@ -361,8 +470,8 @@ Test(pool_cgroup, processors_are_limited)
 	need_groups();
 	cgroup.cpu_percent = 250;
 	pid = start(&pool, "cpu");
-	(void)snprintf(path, sizeof(path), "%s/brood-%d-%d/cpu.max", directory,
-	    (int)supervisor_of(pool), (int)pid);
+	(void)snprintf(path, sizeof(path), "%.4000s/%s/cpu.max", directory,
+	    group_of(pid));
 	file = fopen(path, "re");
 	cr_assert_not_null(file);
 	cr_assert_not_null(fgets(text, sizeof(text), file));
@@ -411,6 +520,8 @@ Test(pool_cgroup, impossible_options_are_refused)
 	    "directory of the control group is not absolute");
 	check_refused(&(struct brood_cgroup) { .directory = "/",
 	    .cpu_percent = UINT32_MAX }, "cpu_percent is 4294967295");
+	check_refused(&(struct brood_cgroup) { .directory = "/",
+	    .pids_max = UINT32_MAX }, "pids_max is 4294967295");
 	check_refused(&(struct brood_cgroup) { .directory = "/",
 	    .reserved = { 1 } }, "reserved");
 	memset(directory, '/', sizeof(directory) - 1);

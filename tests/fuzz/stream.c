@@ -183,8 +183,13 @@ stream_frame(struct stream *s)
 	frame.nfds = c & 64 ? fuzz_u8(&s->fuzz) : (uint8_t)n_fds;
 	brood__frame_encode(bytes, &frame);
 	memset(bytes + BROOD__FRAME_SIZE, fill, frame.length);
+	/*
+	 * Descriptors that are missing may come with what follows: who reads
+	 * ahead gets both at once, and cannot tell.
+	 */
 	if (!s->is_bad && is_right && !(c & 128))
-		s->is_certain = !stream_is_good(s, &frame, n_fds);
+		s->is_certain = !stream_is_good(s, &frame, n_fds) &&
+		    !(s->is_greedy && frame.nfds > n_fds);
 	if (!stream_is_good(s, &frame, n_fds) || !is_right)
 		s->is_bad = true;
 	if (!s->is_bad) {

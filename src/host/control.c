@@ -15,7 +15,7 @@
 #include "base/owner.h"
 #include "base/pidfd.h"
 #include "host/control.h"
-#include "host/groups.h"
+#include "supervisor/groups.h"
 #include "wire/channel.h"
 
 #include <sys/socket.h>

@@ -367,7 +367,7 @@ is_of_groups(const struct fault_site *site)
 	static int can_be_made = -1;
 
 	if (strstr(site->source, "process/cgroup.c") == NULL &&
-	    strstr(site->source, "host/groups.c") == NULL &&
+	    strstr(site->source, "supervisor/groups.c") == NULL &&
 	    strcmp(site->function, "child_init") != 0)
 		return false;
 	if (can_be_made < 0)

@@ -5,7 +5,7 @@
  * user, who may have freed them since: these are copies.
  */
 
-#include "host/groups.h"
+#include "supervisor/groups.h"
 
 #include "process/cgroup.h"
 

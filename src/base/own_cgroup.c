@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 
+/*
+ * The control group of this process, as /proc says.
+ */
+
 #include "base/own_cgroup.h"
 
 #include <limits.h>

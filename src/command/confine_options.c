@@ -184,7 +184,6 @@ confine_set_cgroup(void *arg, const char *value)
 	struct confine_options *options = arg;
 
 	options->cgroup.directory = value;
-	options->confine.cgroup = &options->cgroup;
 	return value[0] == '/' ? NULL : "not an absolute path";
 }
 
@@ -195,7 +194,6 @@ confine_set_memory(void *arg, const char *value)
 	const char *error = options_read_size(value,
 	    &options->cgroup.memory_max);
 
-	options->confine.cgroup = &options->cgroup;
 	if (error != NULL)
 		return error;
 	return options->cgroup.memory_max == 0 ||
@@ -214,7 +212,6 @@ confine_set_cpus(void *arg, const char *value)
 	    !(cpus >= 0.01) || cpus > 10000)
 		return "not a number of processors, 0.01 to 10000";
 	options->cgroup.cpu_percent = (uint32_t)(cpus * 100 + 0.5);
-	options->confine.cgroup = &options->cgroup;
 	return NULL;
 }
 
@@ -226,7 +223,6 @@ confine_set_pids(void *arg, const char *value)
 
 	options->cgroup.pids_max = (uint32_t)strtonum(value, 1, 4 << 20,
 	    &error);
-	options->confine.cgroup = &options->cgroup;
 	return error != NULL ? "not a number of processes" : NULL;
 }
 
@@ -236,8 +232,12 @@ confine_complete(struct confine_options *options)
 	char *directory = options->directory;
 	int r;
 
-	if (options->confine.cgroup == NULL ||
-	    options->cgroup.directory != NULL)
+	if (options->cgroup.directory == NULL &&
+	    options->cgroup.memory_max == 0 && options->cgroup.pids_max == 0 &&
+	    options->cgroup.cpu_percent == 0)
+		return;
+	options->confine.cgroup = &options->cgroup;
+	if (options->cgroup.directory != NULL)
 		return;
 	r = delegation_find(directory, sizeof(options->directory));
 	if (r < 0)

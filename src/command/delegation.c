@@ -74,6 +74,7 @@ delegation_vacate(const char *path)
 	(void)snprintf(below, sizeof(below), "%s/brood-command", path);
 	if (mkdir(below, S_IRWXU) < 0 && errno != EEXIST)
 		return -errno;
-	(void)snprintf(below, sizeof(below), "%s/brood-command/cgroup.procs", path);
+	(void)snprintf(below, sizeof(below), "%s/brood-command/cgroup.procs",
+	    path);
 	return -brood__write_file(below, "0");
 }

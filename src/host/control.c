@@ -126,6 +126,7 @@ control_fork(struct brood__control *control,
 	struct brood__supervisor_config own = *config;
 	int r;
 
+	own.groups = control->groups;
 	r = control_open_fds(&own);
 	if (r < 0)
 		return r;
@@ -175,7 +176,8 @@ brood__control_new(struct brood__control **ret_control,
 	control->owner = brood__owner_self();
 	control->pid_fd = -1;
 	control->stop_ms = control_stop_ms(config);
-	r = brood__groups_init(&control->groups, config);
+	r = brood__groups_init(&control->groups, config->specs,
+	    config->n_specs);
 	if (r == 0)
 		r = control_start(control, config);
 	if (r < 0) {

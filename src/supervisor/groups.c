@@ -37,14 +37,14 @@ groups_add(struct brood__groups *groups, const char *directory)
 
 int
 brood__groups_init(struct brood__groups *groups,
-    const struct brood__supervisor_config *config)
+    const struct brood__slot_spec *specs, size_t n_specs)
 {
 	const char *directory;
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < config->n_specs; i++) {
+	for (size_t i = 0; r == 0 && i < n_specs; i++) {
 		directory = brood__cgroup_directory(
-		    config->specs[i].spawn.options->confine);
+		    specs[i].spawn.options->confine);
 		if (directory != NULL)
 			r = groups_add(groups, directory);
 	}

@@ -3,11 +3,11 @@
 #define BROOD__GROUPS_H
 
 /*
- * The directories in which a supervisor process makes control groups.  If it is
- * killed, the host removes them.
+ * The directories in which a supervisor process has control groups made.  It
+ * removes the groups at its end; if it is killed, the host does.
  */
 
-#include "supervisor/main.h"
+#include "supervisor/slot.h"
 
 #include <sys/queue.h>
 
@@ -16,10 +16,13 @@ SLIST_HEAD(brood__groups, brood__group);
 
 /* Zeroed, there are none.  0 or -ENOMEM; then fini is due as well. */
 int	brood__groups_init(struct brood__groups *groups,
-	    const struct brood__supervisor_config *config);
+	    const struct brood__slot_spec *specs, size_t n_specs);
 void	brood__groups_fini(struct brood__groups *groups);
 
-/* This supervisor process was reaped: end all that is left in its groups. */
+/*
+ * No child of this supervisor process is alive: end all that is left in its
+ * groups, and in those of parents that are gone.
+ */
 void	brood__groups_sweep(const struct brood__groups *groups,
 	    pid_t supervisor, int64_t deadline_ms);
 

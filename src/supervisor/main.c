@@ -23,7 +23,6 @@
 
 #include "base/clock.h"
 #include "base/self_pipe.h"
-#include "process/cgroup.h"
 #include "supervisor/commands.h"
 #include "supervisor/notice.h"
 #include "supervisor/setup.h"
@@ -100,18 +99,6 @@ supervisor_open(struct supervisor *sup, int control_fd)
 	if (r == 0 && host_fd >= 0)
 		r = supervisor_watch(sup, host_fd, TOKEN_HOST);
 	return r;
-}
-
-/* Remove control groups that nobody has any more. */
-static void
-supervisor_sweep(const struct brood__supervisor_config *config, int timeout_ms)
-{
-	int64_t deadline_ms = brood__deadline(brood__now_ms(), timeout_ms);
-
-	for (size_t i = 0; i < config->n_specs; i++)
-		brood__cgroup_sweep(brood__cgroup_directory(
-		    config->specs[i].spawn.options->confine), getpid(),
-		    deadline_ms);
 }
 
 static int
@@ -512,10 +499,11 @@ brood__supervisor_run(const struct brood__supervisor_config *config,
 	(void)setpgid(0, 0);
 	if (supervisor_init(&sup, config, control_fd) < 0)
 		_exit(EXIT_FAILURE);
-	supervisor_sweep(config, 0);
+	brood__groups_sweep(&config->groups, getpid(), brood__now_ms());
 	while (!supervisor_is_done(&sup))
 		supervisor_turn(&sup);
-	supervisor_sweep(config, SUPERVISOR_SWEEP_MS);
+	brood__groups_sweep(&config->groups, getpid(), brood__now_ms() +
+	    SUPERVISOR_SWEEP_MS);
 	supervisor_say_goodbye(&sup);
 	_exit(EXIT_SUCCESS);
 }

@@ -14,12 +14,14 @@
  * it stops all children and exits.
  */
 
+#include "supervisor/groups.h"
 #include "supervisor/slot.h"
 
 struct brood__supervisor_config {
 	/* What fills the slots.  1: it fills all slots.  Else one per slot. */
 	const struct brood__slot_spec *specs;
 	size_t n_specs;
+	struct brood__groups groups;	/* of all specs; the host's */
 	bool is_ordered;	/* start in order, stop in reverse */
 	enum brood_strategy strategy;
 	unsigned intensity;
